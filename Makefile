@@ -1,0 +1,54 @@
+# make lab     read and run the course in JupyterLab
+# make test    prove that everything in the repository runs
+# make run     execute all notebooks, refresh their outputs and their seconds and memory
+# make colab   prove the set-up cell in a fresh environment (downloads packages)
+# make clean   remove the installed environment (.venv) and caches
+#
+#   make lab ARGS="--no-browser --port 8890"   ARGS goes on to the program
+#   make lab PYTHON=python3.12                 another Python, 3.10 or newer
+#   make lab TORCH=cpu                         Linux without a GPU: 200 MB of PyTorch, not 5 GB
+#                                              (read at installation; later: make clean first)
+
+PYTHON ?= python3
+PY     := .venv/bin/python
+STAMP  := .venv/course-installed
+ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
+INSTALL = $(PY) -m pip install -q --disable-pip-version-check
+# Empty when there is no .venv, or one that does not work any more: then it is made again.
+WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
+
+.PHONY: lab test run colab clean install again
+
+lab: install
+	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
+		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+
+test: install
+	@$(PY) tests/run_all.py $(ARGS)
+
+run: install
+	@$(PY) -m course_utils.run $(ARGS)
+
+colab: install
+	@$(PY) -m pytest -m colab tests/test_colab.py $(ARGS)
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml $(if $(WORKS),,again)
+ifeq ($(WORKS),)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "The course needs Python 3.10 or newer; $(PYTHON) is: `$(PYTHON) --version 2>&1`."; \
+		echo "Install one, then name it: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+endif
+	@echo "Installing the course into .venv (once, some minutes)."
+ifeq ($(TORCH),cpu)
+	@$(INSTALL) torch torchvision --index-url https://download.pytorch.org/whl/cpu
+endif
+	@$(INSTALL) -e .
+	@$(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements >/dev/null 2>&1
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

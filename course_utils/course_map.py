@@ -1,0 +1,58 @@
+"""The map of the course, drawn in notebook 00 and kept as a picture for the README."""
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+from course_utils.session import COLORS
+
+__all__ = ["course_map"]
+
+PARTS = [  # title, colour, notebooks
+    ("Sparse representation", COLORS["reconstructed"], [
+        ("01", "Sparse\nrepresentation"), ("02", "Sparse\ncoding"), ("03", "Dictionary\nlearning")]),
+    ("Sparse autoencoder", COLORS["good"], [
+        ("04", "Auto-\nencoders"), ("05", "Sparse\nautoencoder"), ("06", "Loss\nfunctions"), ("07", "Image\nrestoration")]),
+    ("Generation", COLORS["generated"], [
+        ("08", "GAN\nfundamentals"), ("09", "Image\nGAN"), ("10", "Mode\ncollapse"), ("11", "Variational\nautoencoder")]),
+    ("Both together", COLORS["other"], [
+        ("12", "Sparse codes\nmeet GAN"), ("13", "Efficient\ntraining"), ("14", "Reading a\ngenerator"), ("15", "Project")]),
+]
+NEEDS = [  # beside the notebook before: from a place on the lower edge of one to the upper edge of the other
+    ("01", 0.9, "05", 0.3), ("03", 0.9, "05", 1.4), ("05", -0.02, "12", 1.2), ("09", 0.9, "12", 1.6),
+]
+WIDTH, HEIGHT, STEP, ROW = 1.7, 0.8, 2.2, 1.35
+
+
+def course_map(available: tuple[str, ...] = (), ax: Axes | None = None) -> Axes:
+    """Draw the notebooks as boxes, one row per part, with arrows for what needs what.
+
+    Boxes of the notebooks in `available`, such as ("01",), are filled; the others are in
+    preparation.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9, 5))
+    place = {}
+    for row, (title, color, boxes) in enumerate(PARTS):
+        y = -ROW * row
+        ax.text(-0.2, y + HEIGHT / 2, title.replace(" ", "\n"), ha="right", va="center", color=color, weight="bold")
+        for column, (number, name) in enumerate(boxes):
+            x = STEP * column + (0.7 if row == 3 else 0)
+            place[number] = (x, y)
+            done = number in available
+            ax.add_patch(FancyBboxPatch(
+                (x, y), WIDTH, HEIGHT, boxstyle="round,pad=0.05", facecolor=color if done else "white", edgecolor=color))
+            ax.text(x + 0.05, y + HEIGHT / 2, number, va="center", weight="bold", color="white" if done else color)
+            ax.text(x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white" if done else "0.2")
+            if column:
+                arrow(ax, (x - STEP + WIDTH + 0.05, y + HEIGHT / 2), (x - 0.05, y + HEIGHT / 2))
+    for start, leaves, end, arrives in NEEDS:
+        (x1, y1), (x2, y2) = place[start], place[end]
+        arrow(ax, (x1 + leaves, y1 - 0.05), (x2 + arrives, y2 + HEIGHT + 0.05))
+    ax.set(xlim=(-2.3, 9.2), ylim=(-3 * ROW - 0.3, HEIGHT + 0.3))
+    ax.axis("off")
+    return ax
+
+
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A thin grey arrow behind the boxes."""
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.5", "lw": 1}, zorder=0)

@@ -1,0 +1,178 @@
+"""Pictures: image grids, filters, curves with bands, comparisons, sliders.
+
+Drawing functions draw and return the axes (or the widget); they compute nothing.
+Used from notebook 00.
+"""
+import base64
+import io
+import os
+from collections.abc import Sequence
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import display
+from matplotlib.axes import Axes
+from PIL import Image
+from torch import Tensor
+
+from course_utils.metrics import check_images, psnr
+
+__all__ = [
+    "before_after", "compare", "gpu_result", "image_slider", "show_curves",
+    "show_filters", "show_images",
+]
+
+
+def show_images(
+    images: Tensor, captions: Sequence[str] = (), columns: int = 8, size: float = 1.0, title: str = ""
+) -> np.ndarray:
+    """Draw images (N, C, H, W), values in [0, 1] (outside is clipped), in rows of `columns`.
+
+    `captions` has one text per image or is empty; `size` is the width of one image in
+    inches. Returns the axes, shape (rows, columns). Errors as check_images, and
+    ValueError for a wrong number of captions.
+    """
+    check_images(images)
+    if captions and len(captions) != len(images):
+        raise ValueError(f"{len(captions)} captions for {len(images)} images.")
+    columns = max(1, min(columns, len(images)))
+    rows = -(-len(images) // columns)
+    high = size * images.shape[-2] / images.shape[-1] + (0.25 * (captions[0].count("\n") + 1) if captions else 0)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, high * rows + (0.3 if title else 0)), squeeze=False
+    )
+    for ax in axes.flat[len(images):]:
+        ax.axis("off")
+    for i, (ax, image) in enumerate(zip(axes.flat, images)):
+        ax.imshow(pixels(image), vmin=0, vmax=255)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(visible=True, color="0.8", linewidth=0.5)  # a frame, so that white has an edge
+        ax.set_title(captions[i] if captions else "", fontsize=10)
+    figure.suptitle(title)
+    return axes
+
+
+def show_filters(filters: Tensor, columns: int = 8, size: float = 0.8, title: str = "") -> np.ndarray:
+    """Draw filters (N, 1 or 3, H, W) of any range; zero is mid-grey, each has its own scale."""
+    filters = filters.detach()
+    scale = filters.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+    return show_images(0.5 + 0.5 * filters / scale, columns=columns, size=size, title=title)
+
+
+def show_curves(
+    x: Sequence[float], curves: dict[str, Tensor], xlabel: str, ylabel: str, ax: Axes | None = None, **line
+) -> Axes:
+    """Draw each curve with its name at its end instead of a legend.
+
+    A curve is (points,) or (runs, points): several runs give the mean and a band of one
+    standard deviation. Raises ValueError when a curve and x differ in length.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    ends = {}
+    for name, curve in curves.items():
+        runs = torch.as_tensor(curve, dtype=torch.float64).reshape(-1, np.shape(curve)[-1])
+        if runs.shape[1] != len(x):
+            raise ValueError(f"curve {name!r} has {runs.shape[1]} points, x has {len(x)}.")
+        mean = runs.mean(dim=0)
+        (drawn,) = ax.plot(x, mean, **line)
+        if len(runs) > 1:
+            spread = runs.std(dim=0)
+            ax.fill_between(x, mean - spread, mean + spread, color=drawn.get_color(), alpha=0.2)
+        ends[name] = (mean[-1].item(), drawn.get_color())
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    room = 0.06 * (ax.get_ylim()[1] - ax.get_ylim()[0])  # labels keep this distance
+    height = -float("inf")
+    for name, (end, color) in sorted(ends.items(), key=lambda item: item[1][0]):
+        height = max(end, height + room)
+        ax.annotate(
+            name, (x[-1], height), xytext=(6, 0), textcoords="offset points", va="center",
+            color=color, annotation_clip=False,
+        )
+    return ax
+
+
+def compare(truth: Tensor, estimates: dict[str, Tensor], size: float = 2.2) -> np.ndarray:
+    """Draw an image (1, C, H, W) and estimates of it side by side, each with its PSNR in dB."""
+    captions = ["original"] + [
+        f"{name}\n{psnr(estimate, truth).item():.2f} dB" for name, estimate in estimates.items()
+    ]
+    images = torch.cat([truth, *estimates.values()])
+    return show_images(images, captions, columns=len(images), size=size)
+
+
+def image_slider(
+    images: Tensor, captions: Sequence[str], description: str = "", zoom: int = 1, start: int = 0
+) -> None:
+    """Show a slider that chooses one of the images (N, C, H, W), values in [0, 1].
+
+    Where widgets do not run (COURSE_WIDGETS=0: tests, stored outputs) up to five of
+    the images are drawn side by side. Raises ValueError for a wrong number of captions.
+    """
+    check_images(images)
+    if len(captions) != len(images):
+        raise ValueError(f"{len(captions)} captions for {len(images)} images.")
+    if os.environ.get("COURSE_WIDGETS") == "0":
+        chosen = np.linspace(0, len(images) - 1, min(5, len(images))).round().astype(int)
+        show_images(images[chosen], [captions[i] for i in chosen], columns=5, size=1.6)
+        return
+    frames = [png(image, zoom) for image in images]
+    # One output in two forms: the widget, and a picture for pages that cannot run it.
+    widget = slider_widget(frames, captions, description, start)._repr_mimebundle_()
+    display(widget | {"image/png": base64.b64encode(frames[start]).decode()}, raw=True)
+
+
+def slider_widget(frames: Sequence[bytes], captions: Sequence[str], description: str, start: int) -> widgets.VBox:
+    """A slider over PNG frames; the frame changes in the kernel, without redrawing a figure."""
+    choice = widgets.SelectionSlider(
+        options=[(caption, i) for i, caption in enumerate(captions)], value=start, description=description,
+        layout={"width": "480px"}, style={"description_width": "initial"},
+    )
+    picture = widgets.Image(value=frames[start], format="png")
+    choice.observe(lambda change: setattr(picture, "value", frames[change["new"]]), names="value")
+    return widgets.VBox([choice, picture])
+
+
+def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("before", "after"), zoom: int = 1) -> None:
+    """Show a slider that moves the border between two images (1, C, H, W) laid over each other.
+
+    Where widgets do not run, the two are drawn side by side. Raises ValueError for
+    unequal shapes.
+    """
+    check_images(before, "before")
+    if check_images(after, "after").shape != before.shape:
+        raise ValueError(f"before is {tuple(before.shape)}, after {tuple(after.shape)}; they must be equal.")
+    if os.environ.get("COURSE_WIDGETS") == "0":
+        show_images(torch.cat([before, after]), names, columns=2, size=3)
+        return
+    width = before.shape[-1]
+    borders = np.linspace(0, width, 21).round().astype(int)
+    frames = torch.cat([torch.where(torch.arange(width) < border, before, after) for border in borders])
+    image_slider(frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10)
+
+
+def gpu_result(result: dict | None) -> None:
+    """Show what `course_utils.session.gpu_cell` gave: numbers, figure, device, date and seconds."""
+    if result is None:
+        print("No GPU here, and no result of a GPU run is recorded yet.")
+        return
+    for key, value in result.items():
+        if key != "figure":
+            print(f"{key:>16}: {value}")
+    if "figure" in result and not hasattr(result["figure"], "savefig"):
+        display(Image.open(result["figure"]))
+
+
+def pixels(image: Tensor) -> np.ndarray:
+    """(C, H, W) in [0, 1] to uint8 (H, W) or (H, W, 3)."""
+    values = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return (values.expand(3, -1, -1) if len(values) == 1 else values).permute(1, 2, 0).numpy()
+
+
+def png(image: Tensor, zoom: int) -> bytes:
+    """Encode (C, H, W) as PNG, each pixel `zoom` times as large."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(image).repeat(zoom, axis=0).repeat(zoom, axis=1)).save(buffer, "PNG")
+    return buffer.getvalue()

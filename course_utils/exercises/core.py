@@ -1,0 +1,133 @@
+"""What all checks share: the three outcomes, and comparisons that name a mistake."""
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_close"]
+
+
+class Mistake(Exception):
+    """Raised inside a check; its message is what the learner reads behind ✗."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Outcome of one exercise; status is "passed", "failed" or "not attempted"."""
+
+    exercise: str
+    title: str
+    status: str
+    message: str
+    difficulty: int
+    minutes: int
+
+    def __str__(self) -> str:
+        mark = {"passed": "✓", "failed": "✗", "not attempted": "○"}[self.status]
+        return f"{mark} Exercise {self.exercise} ({self.title}): {self.message}"
+
+    def _ipython_display_(self) -> None:
+        """Nothing: the check has printed the result already."""
+
+
+def exercise(number: str, title: str, difficulty: int, minutes: int) -> Callable:
+    """Turn a function that raises Mistake into a check that prints and returns a Result.
+
+    An answer that is `...`, or a function that raises NotImplementedError, was not
+    attempted. None, NaN, a wrong type and an exception in the answer are failures with a
+    message of their own. difficulty is 1 to 3 stars, minutes the time to plan.
+    """
+
+    def decorate(check: Callable[[object], None]) -> Callable[[object], Result]:
+        @functools.wraps(check)
+        def checked(answer: object) -> Result:
+            status, message = outcome(check, answer)
+            result = Result(number, title, status, message, difficulty, minutes)
+            print(result)
+            return result
+
+        checked.exercise = number
+        checked.difficulty = difficulty
+        checked.minutes = minutes
+        return checked
+
+    return decorate
+
+
+def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
+    """Status and message of one answer."""
+    if answer is ...:
+        return "not attempted", "not attempted yet."
+    if answer is None:
+        return "failed", "your answer is None. Did you forget to set it?"
+    try:
+        with torch.random.fork_rng(devices=[]):  # checks draw random inputs of their own
+            torch.manual_seed(0)
+            check(answer)
+    except NotImplementedError:
+        return "not attempted", "not attempted yet."
+    except Mistake as mistake:
+        return "failed", str(mistake)
+    except Exception as error:  # the answer can do anything, a check never raises
+        return "failed", f"your answer raised {type(error).__name__}: {error}"
+    return "passed", "correct."
+
+
+def attempt(function: Callable, *inputs: object) -> object:
+    """Call the learner's function on copies; failures say on which input it failed."""
+    if not callable(function):
+        raise Mistake(f"expected a function, your answer is a {type(function).__name__}.")
+    before = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
+    shown = ", ".join(
+        f"tensor of shape {tuple(v.shape)}" if isinstance(v, Tensor) else repr(v) for v in inputs
+    )
+    try:
+        output = function(*before)
+    except (NotImplementedError, Mistake):
+        raise
+    except Exception as error:
+        raise Mistake(f"your function raised {type(error).__name__} for ({shown}): {error}") from error
+    if output is None:
+        raise Mistake("your function returned None. Is there a return at its end?")
+    if any(isinstance(v, Tensor) and not torch.equal(v, b) for v, b in zip(inputs, before)):
+        raise Mistake("your function changed its input. Work on a copy: z = z.clone()")
+    return output
+
+
+def expect(condition: bool, mistake: str) -> None:
+    """Fail with `mistake` unless the condition holds."""
+    if not condition:
+        raise Mistake(mistake)
+
+
+def expect_close(
+    output: object, expected: Tensor, mistakes: dict[str, Tensor] | None = None,
+    what: str = "the result", tolerance: float = 1e-4,
+) -> None:
+    """Fail unless `output` equals `expected`.
+
+    `mistakes` maps the text of a known mistake to what that mistake gives: the one that
+    agrees with the output is named. Type, shape and NaN get messages of their own.
+    """
+    if isinstance(output, (int, float)) and not isinstance(output, bool):
+        output = torch.tensor(float(output))
+    if not isinstance(output, Tensor):
+        raise Mistake(f"{what} is a {type(output).__name__}; expected a torch tensor.")
+    if output.shape != expected.shape:
+        raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {tuple(expected.shape)}.")
+    if output.isnan().any():
+        raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
+    if agree(output, expected, tolerance):
+        return
+    for text, wrong in (mistakes or {}).items():
+        if wrong.shape == expected.shape and agree(output, wrong, tolerance):
+            raise Mistake(text)
+    gap = (output.double() - expected.double()).abs().max().item()
+    raise Mistake(f"{what} differs from the reference by up to {gap:.3g}.")
+
+
+def agree(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    """Equal up to `tolerance`, absolute and relative."""
+    return torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance)

@@ -1,0 +1,134 @@
+"""Everything that depends on where the repository lives: badges, set-up cells, addresses.
+
+    python -m course_utils.links                          check
+    python -m course_utils.links --repository OWNER/NAME  rewrite, after a move or a rename
+
+The address stands in pyproject.toml; the rest follows from it.
+"""
+import argparse
+import json
+import pathlib
+import re
+
+from course_utils.setup_cell import setup_cell
+
+__all__ = ["address", "badges", "outdated", "repository", "rewrite"]
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BRANCH = "main"
+BADGES = re.compile(r"\[!\[Open in Colab\][^\n|]*\[!\[Open in Binder\]\([^)]*\)\]\([^)]*\)")
+NOTEBOOK = re.compile(r"\b(notebooks/[\w/]+\.ipynb)")
+
+
+def repository(root: pathlib.Path = ROOT) -> str:
+    """OWNER/NAME of the repository, as pyproject.toml has it."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^Repository = "https://github\.com/([^/"]+/[^/"]+)"$', text, re.MULTILINE)
+    if not found:
+        raise ValueError(
+            'pyproject.toml: expected a line Repository = "https://github.com/OWNER/NAME".'
+        )
+    return found[1]
+
+
+def address(root: pathlib.Path = ROOT) -> str:
+    """Where the repository is cloned from."""
+    return f"https://github.com/{repository(root)}"
+
+
+def badges(repository: str, path: str) -> str:
+    """Markdown that opens `path` ("notebooks/01_x.ipynb") of OWNER/NAME in Colab and Binder."""
+    colab = "https://colab.research.google.com"
+    binder = "https://mybinder.org"
+    target = "lab%2Ftree%2F" + path.replace("/", "%2F")
+    return (
+        f"[![Open in Colab]({colab}/assets/colab-badge.svg)]"
+        f"({colab}/github/{repository}/blob/{BRANCH}/{path}) "
+        f"[![Open in Binder]({binder}/badge_logo.svg)]"
+        f"({binder}/v2/gh/{repository}/{BRANCH}?urlpath={target})"
+    )
+
+
+def rewrite(new: str, root: pathlib.Path = ROOT) -> list[str]:
+    """Move everything to the repository `new` (OWNER/NAME); return the files that changed.
+
+    Raises ValueError when `new` is not of the form OWNER/NAME.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[\w.-]+", new) or new.endswith(".git"):
+        raise ValueError(f"--repository {new!r}: expected OWNER/NAME, such as jane/sparse-course.")
+    changes = updated(new, root)
+    for file, text in changes.items():
+        file.write_text(text, encoding="utf-8", newline="\n")
+    return [file.relative_to(root).as_posix() for file in changes]
+
+
+def outdated(root: pathlib.Path = ROOT) -> list[str]:
+    """The files whose badges, set-up cell or address are not those of pyproject.toml."""
+    return [file.relative_to(root).as_posix() for file in updated(repository(root), root)]
+
+
+def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
+    """The files that must change to live at `new`, with their new text."""
+    old = re.escape(repository(root))
+    hosts = r"(github\.com/|colab\.research\.google\.com/github/|mybinder\.org/v2/gh/)"
+    anywhere = re.compile(hosts + old + r"(?=\.git\b|(?![\w-]|\.\w))")
+    texts = [*root.glob("*.md"), *root.glob("*.cff"), *root.glob("*.toml"), root / "notebooks/LICENSE"]
+    changes = {}
+    for file in sorted(texts) + sorted(root.glob("notebooks/**/[0-9]*.ipynb")):
+        if not file.is_file() or ".ipynb_checkpoints" in file.parts:
+            continue
+        before = file.read_bytes().decode("utf-8")
+        after = anywhere.sub(lambda match: match[1] + new, before)
+        if file.suffix == ".ipynb":
+            after = notebook_updated(after, new, file.relative_to(root).as_posix())
+        else:
+            after = "".join(line_updated(line, new) for line in after.splitlines(keepends=True))
+        if after != before:
+            changes[file] = after
+    return changes
+
+
+def line_updated(line: str, new: str) -> str:
+    """A line of README: its badges open the notebook that the line links to."""
+    path = NOTEBOOK.search(line)
+    return BADGES.sub(lambda _: badges(new, path[1]), line) if path else line
+
+
+def notebook_updated(text: str, new: str, path: str) -> str:
+    """The JSON text of a notebook with its own badges and set-up cell, else unchanged."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            wanted = BADGES.sub(lambda _: badges(new, path), source)
+        elif "setup" in cell["metadata"].get("tags", []):
+            wanted = setup_cell(f"https://github.com/{new}")
+        else:
+            continue
+        if wanted != source:
+            cell["source"] = wanted.splitlines(keepends=True)
+    formatted = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    return formatted if json.loads(text) != notebook else text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m course_utils.links", description=__doc__.split("\n")[0])
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="rewrite everything to this repository")
+    options = parser.parse_args(arguments)
+    if options.repository:
+        try:
+            changed = rewrite(options.repository)
+        except ValueError as error:
+            parser.error(str(error))
+        print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
+        return 0
+    stale = outdated()
+    print("\n".join(f"outdated: {name}" for name in stale) or f"All links lead to {repository()}.")
+    if stale:
+        print(f"To mend: python -m course_utils.links --repository {repository()}")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,182 @@
+"""The start of every notebook: seed, device, plot style, and cells for a GPU.
+
+Built in notebook 00.
+"""
+import datetime
+import json
+import os
+import pathlib
+import platform
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+__all__ = ["COLORS", "ROOT", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RECORDED = ROOT / "data" / "recorded"
+
+# Okabe and Ito's palette, told apart with any colour vision; one meaning per colour
+# in the whole course.
+COLORS = {
+    "real": "#000000",
+    "reconstructed": "#0072B2",
+    "generated": "#D55E00",
+    "noisy": "#999999",
+    "good": "#009E73",
+    "other": "#CC79A7",
+    "light": "#56B4E9",
+    "warm": "#E69F00",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a notebook knows about the machine it runs on."""
+
+    device: torch.device
+    gpu: bool
+    seed: int
+    where: str
+    threads: int
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.where}: Python {platform.python_version()}, torch {torch.__version__}, "
+            f"device {device_name(self.device)}, {self.threads} threads, seed {self.seed}"
+        )
+
+
+def start(seed: int = 0) -> Session:
+    """Seed, choose the device (cuda, mps, cpu), set the plot style.
+
+    Raises ImportError when torch is older than 2.4, ValueError for a seed that is not
+    a whole number from 0 to 2**32 - 1. Built in notebook 00.
+    """
+    check_torch(torch.__version__)
+    seed_everything(seed)
+    if torch.cuda.is_available():
+        device = torch.device("cuda")
+    elif torch.backends.mps.is_available():
+        device = torch.device("mps")
+    else:
+        device = torch.device("cpu")
+    set_style()
+    return Session(device, device.type == "cuda", seed, where(), torch.get_num_threads())
+
+
+def check_torch(version: str) -> None:
+    """Raise ImportError, with the command that helps, when torch is too old."""
+    major, minor = map(int, re.match(r"(\d+)\.(\d+)", version).groups())
+    if (major, minor) < (2, 4):
+        raise ImportError(
+            f"The course needs torch 2.4 or newer; this is torch {version}. "
+            "Run: python -m pip install --upgrade torch torchvision"
+        )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch (all devices)."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, not {seed!r}.")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def set_style() -> None:
+    """One look for all figures: readable at laptop width, in grey, by everyone."""
+    plt.rcParams.update({
+        "figure.figsize": (8, 3.6),
+        "figure.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "font.size": 11,
+        "axes.titlesize": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "lines.linewidth": 2,
+        "image.cmap": "gray",
+        "image.interpolation": "nearest",
+        "legend.frameon": False,
+        "axes.prop_cycle": plt.cycler(color=[
+            COLORS["reconstructed"], COLORS["generated"], COLORS["good"],
+            COLORS["other"], COLORS["warm"], COLORS["light"],
+        ]),
+    })
+
+
+def where() -> str:
+    """The place the notebook runs in: "Colab", "Binder" or "local machine"."""
+    if "COLAB_RELEASE_TAG" in os.environ:
+        return "Colab"
+    if "BINDER_SERVICE_HOST" in os.environ:
+        return "Binder"
+    return "local machine"
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person would name it, such as "cuda (NVIDIA H200)"."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+def gpu_cell(session: Session, name: str, full_size: Callable[[], dict]) -> dict | None:
+    """Run `full_size()` on a GPU; without one, give the recorded result of a real run.
+
+    `full_size` returns a dict of printable numbers; the entry "figure", where there is
+    one, is a matplotlib figure. The result is that dict plus device, torch version,
+    date, seconds and peak memory in MB, ready for `course_utils.display.gpu_result`.
+    Returns None when there is no GPU and nothing was recorded. With
+    COURSE_RECORD=1 in the environment a run on a GPU is stored in data/recorded/NAME.json
+    and NAME.png. Raises ValueError for a name that cannot be a file name. Built in
+    notebook 00.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
+    if not session.gpu:
+        return recorded_result(name)
+    torch.cuda.reset_peak_memory_stats()
+    begin = time.perf_counter()
+    result = dict(full_size())
+    torch.cuda.synchronize()
+    result.update(
+        device=torch.cuda.get_device_name(),
+        torch=torch.__version__,
+        date=datetime.date.today().isoformat(),
+        seconds=round(time.perf_counter() - begin, 1),
+        peak_memory_mb=round(torch.cuda.max_memory_allocated() / 1e6),
+    )
+    if os.environ.get("COURSE_RECORD") == "1":
+        record(name, result)
+    return result
+
+
+def record(name: str, result: dict) -> None:
+    """Store a GPU result as data/recorded/NAME.json and its figure as NAME.png."""
+    RECORDED.mkdir(parents=True, exist_ok=True)
+    numbers = {key: value for key, value in result.items() if key != "figure"}
+    if "figure" in result:
+        result["figure"].savefig(RECORDED / f"{name}.png", dpi=80)
+    (RECORDED / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def recorded_result(name: str) -> dict | None:
+    """The stored result of a GPU run with "figure" as the path of a PNG, or None."""
+    file = RECORDED / f"{name}.json"
+    if not file.is_file():
+        return None
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}). Run: git checkout -- {file}") from error
+    picture = file.with_suffix(".png")
+    return result | ({"figure": picture} if picture.is_file() else {})

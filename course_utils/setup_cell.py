@@ -1,0 +1,45 @@
+"""The set-up cell, the first code cell of every notebook.
+
+It finds the course above the notebook's folder (a clone, Binder) or installed (a copied
+notebook). Elsewhere, as on Colab, it fetches and installs the course beside the notebook:
+
+- torch, torchvision and numpy stay at the versions that are there;
+- an interrupted clone leaves only `course.part`, which the next run replaces;
+- an interrupted installation is noticed, for pip puts the course in place last.
+"""
+
+__all__ = ["setup_cell"]
+
+TEMPLATE = '''\
+# Set-up, the same cell in every notebook: find the course, or fetch it (Colab).
+import importlib.metadata, importlib.util, pathlib, shutil, subprocess, sys
+
+REPOSITORY = "{address}"
+here = pathlib.Path.cwd()
+home = next((f for f in [here, *here.parents] if (f / "course_utils/session.py").is_file()), None)
+if home is None and importlib.util.find_spec("course_utils") is None:
+    home, part = here / "course", here / "course.part"
+    fetch = ["git", "clone", "-q", "--depth", "1", REPOSITORY, str(part)]
+    there = [p for p in ["torch", "torchvision", "numpy"] if importlib.util.find_spec(p)]
+    keep = [f"{{p}}=={{importlib.metadata.version(p)}}" for p in there]  # stay as they are
+    install = [sys.executable, "-m", "pip", "install", "-q", *keep, "-e", str(home)]
+    try:
+        if not home.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            subprocess.run(fetch, check=True)
+            part.rename(home)
+        subprocess.run(install, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError("Fetching the course needs git and a network. Run me again.") from error
+if home is not None:
+    sys.path.insert(0, str(home))
+
+from course_utils.session import start
+
+session = start(seed=0)
+session'''
+
+
+def setup_cell(address: str) -> str:
+    """The source of the set-up cell that fetches the course from `address`."""
+    return TEMPLATE.format(address=address)

@@ -1,0 +1,187 @@
+"""Where the data sets come from: looked for, verified, kept.
+
+A data set is looked for in a few folders, then fetched (`course_utils.downloads`).
+Whatever the source, the decoded arrays must have the SHA-256 written below, so that a
+mirror needs no trust. `course_utils.data` turns the arrays into tensors.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from course_utils.downloads import FETCHERS, LAYOUT, LAYOUT_READERS, SPLITS, Arrays
+
+__all__ = ["DATA", "SPLITS", "SHA256", "DataError", "digest", "find", "read_embedded"]
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+# SHA-256 of the bytes of the images, then of the labels, in the original order.
+SHA256 = {
+    "fashion_mnist_part": {
+        "train": "cf90bcd08f00967091bab58a422a7115f09c8e38efe06121e2f40fe565edfef2",
+        "test": "0a62ba09413158889c7f1e8ba43492db67098c41be02e570099f54959cc26a6f",
+    },
+    "fashion_mnist_full": {
+        "train": "16d82e2b505296aa2b78bd5ea0992634f30419a4c97def7c907d154a35ac6157",
+        "test": "9f1ec356a747bfe4ebab3cfb722d3694c9ca737e2570f6f90cf31d7b6fd689d4",
+    },
+    "cifar10": {
+        "train": "f912919bdea371136f1aa4feed6beeca728015a5f08b1899a29c932a7e30be2b",
+        "test": "8193b3fbce55bec361cd1b8fd4880cb1649832dc4d6de6da1e7a21847a4843aa",
+    },
+}
+
+
+class DataError(RuntimeError):
+    """Data that cannot be had: what is missing, what was tried, the command that mends it.
+
+    `tried` holds (source, why it failed) in the order of the attempts.
+    """
+
+    def __init__(self, what: str, tried: list[tuple[str, str]], mend: str):
+        self.what, self.tried, self.mend = what, tuple(tried), mend
+        attempts = "".join(f"\n  - {source}: {reason}" for source, reason in tried)
+        super().__init__(f"{what}\nTried:{attempts}\nTo mend it: {mend}")
+
+
+def digest(images: np.ndarray, labels: np.ndarray) -> str:
+    """SHA-256 of the bytes of the images followed by those of the labels (both uint8)."""
+    sha = hashlib.sha256(np.ascontiguousarray(images, dtype=np.uint8))
+    sha.update(np.ascontiguousarray(labels, dtype=np.uint8))
+    return sha.hexdigest()
+
+
+def _verified(name: str, split: str, arrays: Arrays) -> Arrays:
+    if any(array.dtype != np.uint8 for array in arrays):
+        raise ValueError(f"the {split} arrays are not uint8")
+    found, expected = digest(*arrays), SHA256[name][split]
+    if found != expected:
+        raise ValueError(f"the {split} arrays have SHA-256 {found[:12]}..., not {expected[:12]}...")
+    return arrays
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, with its kind."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+# --- The part in the repository ------------------------------------------------------
+
+
+def read_embedded(split: str) -> Arrays:
+    """The embedded Fashion-MNIST part, verified: images (N, 28, 28) and labels (N,), uint8.
+
+    Raises `DataError` where the file is missing, truncated or changed.
+    """
+    name = "fashion_mnist_part"
+    try:
+        return _verified(name, split, _read_npz(DATA / f"{name}.npz", split))
+    except Exception as error:
+        raise DataError(
+            f"data/{name}.npz cannot be used.",
+            [(f"data/{name}.npz", _reason(error))],
+            f"git checkout -- data/{name}.npz",
+        ) from error
+
+
+def _read_npz(path: Path, split: str) -> Arrays:
+    with open(path, "rb") as file, np.load(file) as arrays:
+        return arrays[f"{split}_images"], arrays[f"{split}_labels"]
+
+
+# --- The whole data sets -------------------------------------------------------------
+
+
+def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """Images, labels (uint8) and the source of "cifar10" or "fashion_mnist_full".
+
+    Folders first, then the network; what was fetched is kept for the next time. A
+    damaged file is reported by a warning, passed over and replaced.
+    Raises `DataError` where no source has the data.
+    """
+    damaged = False
+    tried = [] if os.environ.get("COURSE_DATA") else [("$COURSE_DATA", "not set")]
+    for where, read in _places(name):
+        try:
+            arrays = _verified(name, split, read(split))
+            if damaged:
+                keep(name, {each: _verified(name, each, read(each)) for each in SPLITS})
+            return *arrays, where
+        except (FileNotFoundError, NotADirectoryError):
+            tried.append((where, "not there"))
+        except Exception as error:
+            damaged = True
+            reason = f"cannot be used, {_reason(error)}"
+            tried.append((where, reason))
+            warnings.warn(f"{where} {reason}; looking further.", stacklevel=3)
+    for where, fetch in FETCHERS[name].items():
+        try:
+            splits = {each: _verified(name, each, pair) for each, pair in fetch().items()}
+        except Exception as error:
+            tried.append((where, _reason(error)))
+        else:
+            keep(name, splits)
+            return *splits[split], where
+    raise DataError(
+        f"{name} is not on this machine and could not be fetched.",
+        tried,
+        f"with a network connection, run\n    python -c \"from course_utils.data import load; "
+        f"load('{name}')\"\nor copy torchvision's folder ({LAYOUT[name]}/) into data/, or into a "
+        "folder named by the variable COURSE_DATA.",
+    )
+
+
+def folders() -> dict[str, Path]:
+    """The folders where a whole data set may lie or be kept, best first, by their label."""
+    given = os.environ.get("COURSE_DATA")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return {
+        "data/downloads": DATA / "downloads",
+        **({"$COURSE_DATA": Path(given).expanduser()} if given else {}),
+        "the user's cache": cache / "sparse-course",
+    }
+
+
+def _places(name: str) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
+    """Each place to look in, as (label, function that reads a split)."""
+    for label, folder in {"data": DATA, **folders()}.items():
+        path = folder / f"{name}.npz"
+        yield f"{path.name} in {label}", partial(_read_npz, path)
+        yield f"{LAYOUT[name]}/ in {label}", partial(LAYOUT_READERS[name], folder)
+
+
+def keep(name: str, splits: dict[str, Arrays]) -> None:
+    """Write the verified arrays to the first folder that takes them, or warn why none does."""
+    arrays = {}
+    for split, (images, labels) in splits.items():
+        arrays |= {f"{split}_images": images, f"{split}_labels": labels}
+    failures = []
+    for label, folder in folders().items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return _write_npz(folder / f"{name}.npz", arrays)
+        except OSError as error:
+            failures.append(f"{label}: {error.strerror or error}")
+    megabytes = sum(array.nbytes for array in arrays.values()) / 1e6
+    warnings.warn(
+        f"{name} is loaded and can be used, but it could not be kept, so it will be fetched "
+        f"again next time ({'; '.join(failures)}). Free {megabytes:.0f} MB, or set COURSE_DATA "
+        "to a folder that can be written to.",
+        stacklevel=4,
+    )
+
+
+def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """All or nothing: the file gets its name only when it is complete."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

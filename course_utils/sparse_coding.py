@@ -1,0 +1,49 @@
+"""Sparse codes: the shrinkage functions that make coefficients zero.
+
+Built in notebook 01.
+"""
+import torch
+from torch import Tensor
+
+__all__ = ["hard_threshold", "keep_largest", "soft_threshold"]
+
+
+def soft_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
+    """Shrink towards zero: sign(z) * max(|z| - threshold, 0).
+
+    Any shape; `threshold` >= 0, a number or a tensor that broadcasts. It is the proximal
+    step of threshold * |z|_1 (Donoho 1995). Raises ValueError for a negative threshold.
+    Built in notebook 01.
+    """
+    check_threshold(threshold)
+    return z.sign() * (z.abs() - threshold).clamp_min(0)
+
+
+def hard_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
+    """Keep or kill: z where |z| > threshold, else 0. Shapes and errors as soft_threshold.
+
+    Built in notebook 01.
+    """
+    check_threshold(threshold)
+    return torch.where(z.abs() > threshold, z, torch.zeros_like(z))
+
+
+def keep_largest(z: Tensor, k: int) -> Tensor:
+    """Keep the k entries of largest magnitude of each row, set the others to zero.
+
+    z: (N, ...), k from 0 to the number of entries of a row; exactly k are kept, also
+    when magnitudes are equal. Raises ValueError otherwise. The best k-term
+    approximation in an orthonormal basis (Mallat 2009, ch. 9). Built in notebook 01.
+    """
+    rows = z.flatten(1)
+    if not isinstance(k, int) or not 0 <= k <= rows.shape[1]:
+        raise ValueError(f"k = {k!r}: expected a whole number from 0 to {rows.shape[1]}, the entries of a row.")
+    kept = rows.abs().topk(k, dim=1).indices
+    return torch.zeros_like(rows).scatter(1, kept, rows.gather(1, kept)).view_as(z)
+
+
+def check_threshold(threshold: float | Tensor) -> None:
+    """A threshold below zero would push coefficients away from zero."""
+    smallest = threshold.min() if isinstance(threshold, Tensor) else threshold
+    if not smallest >= 0:
+        raise ValueError(f"threshold must be zero or more, not {float(smallest)}.")

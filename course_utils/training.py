@@ -1,0 +1,93 @@
+"""One small training loop: progress bar, history, stop on NaN, resume after an interrupt."""
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_utils.checkpoints import CheckpointError, load_state, save_state
+
+__all__ = ["TrainingError", "fit"]
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says where and what to try."""
+
+
+def fit(
+    model: nn.Module,
+    batches: Callable[[int], Iterable],
+    loss: Callable[[nn.Module, tuple], Tensor | dict[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    *,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> list[dict[str, float]]:
+    """Train `model` for `epochs`; return the history, one dict of mean losses per epoch.
+
+    batches(epoch) gives the batches of an epoch, such as
+    `lambda epoch: data.batches(64, epoch=epoch)`. loss(model, batch) gives a scalar, or a
+    dict of named scalars whose entry "loss" is minimised. `schedule` is stepped after
+    each optimizer step. With `checkpoint` the state is saved after each epoch, and a call
+    that finds the file goes on behind the last finished epoch: after an interrupted
+    kernel run the cell again. The result is the same as without the interruption.
+
+    Raises ValueError for epochs < 0, TrainingError when the loss is not finite (the
+    weights are then as before that step), CheckpointError when the file is damaged or
+    belongs to another model.
+    """
+    if epochs < 0:
+        raise ValueError(f"epochs = {epochs}: expected 0 or more.")
+    parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
+    history = resume(parts, checkpoint) if checkpoint and pathlib.Path(checkpoint).is_file() else []
+    model.train()
+    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
+               desc="epochs", leave=False, disable=not progress)
+    for epoch in bar:
+        sums, count = {}, 0
+        for batch in batches(epoch):
+            result = loss(model, batch)
+            terms = result if isinstance(result, dict) else {"loss": result}
+            value = terms["loss"].item()
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The loss is {value} in epoch {epoch + 1}, batch {count + 1}. "
+                    "Try a smaller learning rate, and look for log(0), division by zero or "
+                    "NaN in the data."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            optimizer.step()
+            if schedule:
+                schedule.step()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + term.detach()
+            count += 1
+        if count == 0:
+            raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+        history.append({name: float(total) / count for name, total in sums.items()})
+        bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
+        if checkpoint:
+            save_state({name: part.state_dict() for name, part in parts.items()}
+                       | {"history": history, "random": torch.get_rng_state()}, checkpoint)
+    return history
+
+
+def resume(parts: dict, checkpoint: str | os.PathLike) -> list[dict[str, float]]:
+    """Load the states of model, optimizer and schedule and return the history so far."""
+    state = load_state(checkpoint)
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        torch.set_rng_state(state["random"])
+        return list(state["history"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{checkpoint} belongs to another model or optimizer ({error}). "
+            "Delete it, or give another checkpoint name."
+        ) from error

@@ -1,0 +1,201 @@
+"""Orthonormal transforms of images and denoising by thresholds.
+
+Each transform is a matrix with orthonormal rows, applied to columns and rows of an
+image: coefficients = W x Wᵀ, x = Wᵀ coefficients W. That is slower than a filter bank
+(n³ against n² operations) and, up to 512x512, fast enough. Built in notebook 01.
+"""
+import math
+from collections.abc import Callable
+
+import pywt
+import torch
+from torch import Tensor
+
+from course_utils.metrics import check_images
+from course_utils.sparse_coding import soft_threshold
+
+__all__ = [
+    "bayes_shrink", "blocks_to_image", "cycle_spin", "dct2", "dct_matrix", "idct2", "image_to_blocks",
+    "inverse_wavelet2", "noise_level", "subbands", "universal_threshold", "visu_shrink",
+    "wavelet2", "wavelet_matrix",
+]
+
+
+def dct_matrix(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The orthonormal DCT-II as a matrix (n, n); row u is the cosine of frequency u.
+
+    C[u, i] = sqrt(2/n) cos(pi (2i + 1) u / (2n)), the first row divided by sqrt(2)
+    (Ahmed, Natarajan and Rao 1974). Raises ValueError for n < 1. Built in notebook 01.
+    """
+    if n < 1:
+        raise ValueError(f"n = {n}: a signal has at least one sample.")
+    i = torch.arange(n, dtype=torch.float64)
+    C = math.sqrt(2 / n) * torch.cos(torch.pi * i[:, None] * (2 * i + 1) / (2 * n))
+    C[0] /= math.sqrt(2)
+    return C.to(dtype)
+
+
+def dct2(x: Tensor) -> Tensor:
+    """2-D DCT of (..., H, W), same shape, energy kept. Built in notebook 01."""
+    C, R = (dct_matrix(n, x.dtype).to(x.device) for n in x.shape[-2:])
+    return C @ x @ R.mT
+
+
+def idct2(coefficients: Tensor) -> Tensor:
+    """Inverse of `dct2`."""
+    C, R = (dct_matrix(n, coefficients.dtype).to(coefficients.device) for n in coefficients.shape[-2:])
+    return C.mT @ coefficients @ R
+
+
+def image_to_blocks(x: Tensor, size: int = 8) -> Tensor:
+    """Cut (..., H, W) into blocks: (..., H/size, W/size, size, size).
+
+    Raises ValueError when `size` does not divide both sides.
+    """
+    height, width = x.shape[-2:]
+    if height % size or width % size:
+        raise ValueError(f"Blocks of {size} do not tile an image of {height}x{width}; crop it first.")
+    return x.unflatten(-1, (-1, size)).unflatten(-3, (-1, size)).transpose(-2, -3)
+
+
+def blocks_to_image(blocks: Tensor) -> Tensor:
+    """Inverse of `image_to_blocks`."""
+    return blocks.transpose(-2, -3).flatten(-4, -3).flatten(-2)
+
+
+def wavelet_matrix(n: int, wavelet: str = "haar", dtype: torch.dtype = torch.float32) -> Tensor:
+    """One level of an orthogonal wavelet on a periodic signal, as a matrix (n, n).
+
+    The first n/2 rows are the low-pass filter at every second place, the others the
+    high-pass filter; W Wᵀ = I. Filter taps come from PyWavelets, whose
+    "periodization" mode gives the same coefficients. Raises ValueError for odd n and for
+    wavelets that are not orthogonal. Source: Mallat 1989; Daubechies 1988. Built in
+    notebook 01.
+    """
+    if n < 2 or n % 2:
+        raise ValueError(f"n = {n}: one wavelet level needs an even number of samples.")
+    if wavelet not in pywt.wavelist(kind="discrete") or not pywt.Wavelet(wavelet).orthogonal:
+        raise ValueError(f"wavelet = {wavelet!r}: expected an orthogonal one such as 'haar', 'db4', 'sym8'.")
+    low, high, _, _ = pywt.Wavelet(wavelet).filter_bank
+    W = torch.zeros(n, n, dtype=torch.float64)
+    place = torch.arange(n // 2)
+    for tap in range(len(low)):
+        column = (2 * place + len(low) // 2 - tap) % n
+        W[place, column] += low[tap]
+        W[n // 2 + place, column] += high[tap]
+    return W.to(dtype)
+
+
+def wavelet2(x: Tensor, wavelet: str = "haar", levels: int = 3) -> Tensor:
+    """2-D wavelet transform of (..., H, W): same shape, the coarse image at the top left.
+
+    Each level transforms the corner that the level before left there. Raises ValueError
+    when 2**levels does not divide H and W. Built in notebook 01.
+    """
+    check_levels(x, levels)
+    z = x.clone()
+    for level in range(levels):
+        height, width = x.shape[-2] >> level, x.shape[-1] >> level
+        A, B = matrices(height, width, wavelet, x)
+        z[..., :height, :width] = A @ z[..., :height, :width] @ B.mT
+    return z
+
+
+def inverse_wavelet2(coefficients: Tensor, wavelet: str = "haar", levels: int = 3) -> Tensor:
+    """Inverse of `wavelet2`: the same matrices transposed, coarsest level first."""
+    check_levels(coefficients, levels)
+    x = coefficients.clone()
+    for level in reversed(range(levels)):
+        height, width = x.shape[-2] >> level, x.shape[-1] >> level
+        A, B = matrices(height, width, wavelet, x)
+        x[..., :height, :width] = A.mT @ x[..., :height, :width] @ B
+    return x
+
+
+def matrices(height: int, width: int, wavelet: str, like: Tensor) -> tuple[Tensor, Tensor]:
+    """One-level matrices for the columns and the rows, in the type and place of `like`."""
+    A = wavelet_matrix(height, wavelet, like.dtype).to(like.device)
+    return A, A if width == height else wavelet_matrix(width, wavelet, like.dtype).to(like.device)
+
+
+def check_levels(x: Tensor, levels: int) -> None:
+    """Both sides must stay even at every level."""
+    if not x.is_floating_point():
+        raise TypeError(f"The image holds {x.dtype}; expected floats: image.float() / 255")
+    if levels < 1 or any(n % 2**levels for n in x.shape[-2:]):
+        raise ValueError(
+            f"{levels} levels do not fit an image of {'x'.join(map(str, x.shape[-2:]))}: levels must be at "
+            "least 1 and 2**levels must divide both sides. Crop the image or take fewer levels."
+        )
+
+
+def subbands(coefficients: Tensor, levels: int) -> list[Tensor]:
+    """Views of the 3 * levels detail bands, finest first, diagonal last of each level.
+
+    Writing into a view changes `coefficients`.
+    """
+    check_levels(coefficients, levels)
+    views = []
+    for level in range(levels):
+        height, width = (n >> level for n in coefficients.shape[-2:])
+        corner, top, left = coefficients[..., :height, :width], slice(height // 2), slice(width // 2)
+        bottom, right = slice(height // 2, None), slice(width // 2, None)
+        views += [corner[..., top, right], corner[..., bottom, left], corner[..., bottom, right]]
+    return views
+
+
+def noise_level(noisy: Tensor, wavelet: str = "db4") -> Tensor:
+    """Standard deviation of white noise in each image: (N, C, H, W) -> (N,).
+
+    Median of |finest diagonal coefficients| / 0.6745 (Donoho and Johnstone 1994).
+    """
+    check_images(noisy, "noisy")
+    diagonal = subbands(wavelet2(noisy, wavelet, 1), 1)[-1]
+    return diagonal.abs().flatten(1).median(dim=1).values / 0.6745
+
+
+def universal_threshold(sigma: float, n: int) -> float:
+    """sigma * sqrt(2 ln n): n noise values hardly ever exceed it (Donoho and Johnstone 1994)."""
+    if sigma < 0 or n < 1:
+        raise ValueError(f"sigma = {sigma}, n = {n}: expected sigma >= 0 and n >= 1.")
+    return sigma * math.sqrt(2 * math.log(n))
+
+
+def visu_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 2) -> Tensor:
+    """Soft threshold all detail bands at the universal threshold. (N, C, H, W), [0, 1].
+
+    Donoho and Johnstone 1994. Built in notebook 01.
+    """
+    z = wavelet2(check_images(noisy, "noisy"), wavelet, levels)
+    for band in subbands(z, levels):
+        band.copy_(soft_threshold(band, universal_threshold(sigma, noisy[0, 0].numel())))
+    return inverse_wavelet2(z, wavelet, levels).clamp(0, 1)
+
+
+def bayes_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 4) -> Tensor:
+    """Soft threshold each band of each image at sigma² / sigma_x. (N, C, H, W), [0, 1].
+
+    sigma_x² = max(mean(band²) - sigma², 0) estimates the clean signal; a band without any
+    becomes zero. Chang, Yu and Vetterli 2000. Built in notebook 01.
+    """
+    z = wavelet2(check_images(noisy, "noisy"), wavelet, levels)
+    for band in subbands(z, levels):
+        energy = band.square().mean(dim=(-2, -1), keepdim=True)
+        signal = (energy - sigma**2).clamp_min(1e-12).sqrt()
+        band.copy_(soft_threshold(band, sigma**2 / signal))
+    return inverse_wavelet2(z, wavelet, levels).clamp(0, 1)
+
+
+def cycle_spin(denoise: Callable[[Tensor], Tensor], noisy: Tensor, shifts: int = 4) -> Tensor:
+    """Average `denoise` over shifts² translations of the image: shift, denoise, shift back.
+
+    Coifman and Donoho 1995. `shifts` = 1 is `denoise` itself. Built in notebook 01.
+    """
+    if shifts < 1:
+        raise ValueError(f"shifts = {shifts}: expected 1 or more.")
+    total = torch.zeros_like(noisy)
+    for i in range(shifts):
+        for j in range(shifts):
+            moved = denoise(noisy.roll((i, j), dims=(-2, -1)))
+            total += moved.roll((-i, -j), dims=(-2, -1))
+    return total / shifts**2

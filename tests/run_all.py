@@ -1,0 +1,68 @@
+"""Prove that everything in the repository runs (`make test`; Windows: python tests/run_all.py).
+
+Two runs of pytest: units, contracts and all notebooks with 2 threads, then the notebooks
+once more with 1 thread, against the same stored outputs. The network is cut off where
+the system allows it (Linux), and made hard to reach elsewhere. Arguments go on to pytest.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from course_utils.run import ENVIRONMENT  # noqa: E402
+
+NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
+RUNS = [
+    ("units, contracts and notebooks, 2 threads", ["tests", "notebooks", *NBVAL], "2"),
+    ("notebooks, 1 thread", ["notebooks", *NBVAL], "1"),
+]
+CUT_OFF = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+NO_PROXY = "localhost,127.0.0.1,::1"
+NOWHERE = dict.fromkeys(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"], "http://127.0.0.1:9")
+
+
+def cut_off() -> list[str]:
+    """The words before a command that take the network from it, [] where we may not."""
+    try:
+        probe = subprocess.run([*CUT_OFF, "true"], capture_output=True)
+    except OSError:
+        return []
+    return [] if probe.returncode else CUT_OFF
+
+
+def pytest(arguments: list[str], threads: str, prefix: list[str]) -> tuple[int, str]:
+    """Run pytest, showing what it says; its exit status and closing line."""
+    environment = os.environ | ENVIRONMENT | NOWHERE | {
+        "no_proxy": NO_PROXY, "NO_PROXY": NO_PROXY, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": threads,
+    }
+    color = ["--color=yes"] if sys.stdout.isatty() else []
+    command = [*prefix, sys.executable, "-m", "pytest", *color, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    said = b""
+    while part := os.read(process.stdout.fileno(), 4096):
+        said += part
+        sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+    lines = [line for line in said.decode("utf-8", "replace").splitlines() if re.search(r" in [\d.]+s", line)]
+    return process.wait(), lines[-1] if lines else "pytest ended early"
+
+
+def main(extra: list[str]) -> int:
+    """All runs, then their closing lines; 1 when any of them failed."""
+    prefix = cut_off()
+    print(f"Network: {'cut off' if prefix else 'not cut off here, only its proxies lead nowhere'}.", flush=True)
+    results = []
+    for name, arguments, threads in RUNS:
+        print(f"\n{name}:", flush=True)
+        results.append((name, *pytest([*arguments, *extra], threads, prefix)))
+    for name, _, closing in results:
+        print(f"\n{name}:\n{closing}")
+    return max(min(status, 1) for _, status, _ in results)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

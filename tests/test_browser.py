@@ -1,0 +1,213 @@
+"""The first lesson in a browser: JupyterLab, Run All Cells, no error, widgets and formulas drawn."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import psutil
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LESSON = "notebooks/01_sparse_representation.ipynb"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+DRIVER = shutil.which("chromedriver")
+TOKEN = "course"
+SETTINGS = {  # cells outside the window are drawn too; no questions, no requests to the outside
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Lab:
+    """A JupyterLab as `make lab` starts it, on a folder; ended with all its children."""
+
+    def __init__(self, folder: pathlib.Path, port: int, home: pathlib.Path):
+        for name, setting in SETTINGS.items():
+            file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(setting))
+        own = {
+            "JUPYTER_PREFER_ENV_PATH": "1", "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
+        environment = {k: v for k, v in os.environ.items() if k != "COURSE_WIDGETS"} | own
+        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        command = [
+            sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=.", *root, "--no-browser",
+            "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+            f"--IdentityProvider.token={TOKEN}", f"--port={port}",
+        ]
+        self.folder, self.log = folder, home / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        self.runtime = home / "runtime"
+
+    def address(self, seconds: float = 60) -> str:
+        """Where the server answers; waits until it does."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            for file in self.runtime.glob("jpserver-*.json"):
+                try:
+                    url = json.loads(file.read_text())["url"]
+                    with direct(f"{url}api/status?token={TOKEN}"):
+                        return url
+                except (ValueError, OSError):  # still being written; not listening yet
+                    pass
+            time.sleep(0.1)
+        raise AssertionError("JupyterLab does not answer:\n" + self.log.read_text(errors="replace"))
+
+    def close(self) -> None:
+        """End the server and its kernels."""
+        if self.process.poll() is not None:
+            return
+        family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
+        self.process.terminate()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        for process in alive:
+            process.kill()
+        psutil.wait_procs(alive, timeout=10)
+
+
+def direct(url: str):
+    """Open a local address past any proxy."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Starts servers on a copy of the notebooks; the tree itself stays as it is."""
+    started = []
+    folder = tmp_path / "course"
+    ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in ("notebooks", "course_utils", "data"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+
+    def start(port: int) -> Lab:
+        started.append(Lab(folder, port, tmp_path / f"home{len(started)}"))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def test_a_lab_answers_and_a_second_one_takes_the_next_port(lab):
+    port = free_port()
+    begin = time.monotonic()
+    first = lab(port).address()
+    seconds = time.monotonic() - begin
+    assert f":{port}/" in first and seconds < 20, f"{seconds:.1f} s"
+    second = lab(port)
+    address = second.address()
+    assert address != first and f"port {port} is already in use" in second.log.read_text()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        direct(f"{address}api/contents").close()  # without the token
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A headless Chromium with a profile of its own."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra: browser)")
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("Chromium or its chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [
+        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-dev-shm-usage",
+        "disable-background-networking", "disable-component-update", "disable-sync", "no-proxy-server",
+        "window-size=1400,1000", f"user-data-dir={tmp_path / 'chromium'}",
+    ]:
+        options.add_argument(f"--{flag}")
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def wait_for(driver, condition: str, seconds: float):
+    """Wait until the JavaScript expression is true; its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := driver.execute_script(f"return {condition}"):
+            return value
+        time.sleep(0.3)
+    if shot := os.environ.get("COURSE_SCREENSHOT"):
+        driver.save_screenshot(shot)
+    raise AssertionError(f"waited {seconds} s in vain for: {condition}")
+
+
+def click(driver, menu: str, item: str) -> None:
+    """Choose an item of JupyterLab's menu bar."""
+    from selenium.webdriver.common.by import By
+
+    driver.find_element(By.XPATH, f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]').click()
+    path = f'//li[contains(@class,"lm-Menu-item")][.//div[text()="{item}"]]'
+    wait_for(driver, f"document.evaluate('{path}', document).iterateNext()", 10)
+    driver.find_element(By.XPATH, path).click()
+
+
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
+IDLE = "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'"
+ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(output =>
+    output.dataset.mimeType === 'application/vnd.jupyter.error' ||
+    output.dataset.mimeType === 'application/vnd.jupyter.stderr' && /Traceback|Warning|Error/.test(output.innerText)
+).map(output => output.innerText)"""
+WIDGETS = """[...document.querySelectorAll('.jp-OutputArea-output .jupyter-widgets')].filter(widget => {
+    const box = widget.getBoundingClientRect(); return box.width > 50 && box.height > 10 })"""
+FORMULAS = "[...document.querySelectorAll('.jp-RenderedMarkdown mjx-container')]"
+
+
+def run_all(browser, server: Lab, path: str) -> tuple[list[str], list[str]]:
+    """Open a notebook, clear its outputs, Run All Cells; the prompts and the errors to be seen."""
+    cells = json.loads((server.folder / path).read_text(encoding="utf-8"))["cells"]
+    codes = sum(cell["cell_type"] == "code" for cell in cells)
+    browser.get(f"{server.address()}lab/tree/{path}?token={TOKEN}")
+    wait_for(browser, f"{PROMPTS}.length === {codes}", 60)
+    wait_for(browser, IDLE, 60)
+    click(browser, "Edit", "Clear Outputs of All Cells")
+    wait_for(browser, f"{PROMPTS}.every(prompt => prompt === '[ ]:')", 10)
+    click(browser, "Run", "Run All Cells")
+    wait_for(browser, f"{ERRORS}.length || {PROMPTS}.every(prompt => /\\d/.test(prompt))", 180)
+    wait_for(browser, IDLE, 30)
+    return browser.execute_script(f"return [{PROMPTS}, {ERRORS}]")
+
+
+def test_run_all_in_a_browser_gives_no_error_and_draws_widgets_and_formulas(lab, browser):
+    prompts, errors = run_all(browser, lab(free_port()), LESSON)
+    assert errors == []
+    assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
+    wait_for(browser, f"{WIDGETS}.length", 30)
+    wait_for(browser, f"{FORMULAS}.length", 30)
+    if shot := os.environ.get("COURSE_SCREENSHOT"):
+        browser.execute_script(f"{WIDGETS}[0].scrollIntoView({{block: 'center'}})")
+        time.sleep(1)
+        browser.save_screenshot(shot)
+
+
+@pytest.mark.parametrize("source, message", [
+    ("1 / 0", "ZeroDivisionError"),
+    ("import warnings; warnings.warn('it is old')", "it is old"),
+])
+def test_an_error_in_a_cell_would_be_seen(lab, browser, source, message):
+    server = lab(free_port())
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+    nbformat.write(notebook, server.folder / "notebooks" / "faulty.ipynb")
+    _, errors = run_all(browser, server, "notebooks/faulty.ipynb")
+    assert len(errors) == 1 and message in errors[0]
+    assert not browser.execute_script(f"return {WIDGETS}.length + {FORMULAS}.length")

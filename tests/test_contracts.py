@@ -1,0 +1,35 @@
+"""The contracts of tests/notebook_contracts.py, on this repository."""
+import pathlib
+
+import notebook_contracts as contracts
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COURSE = contracts.Course(ROOT)
+NOTEBOOKS = {notebook.file.stem: notebook for notebook in COURSE.lessons + COURSE.solutions}
+MODULES = {f.relative_to(ROOT).as_posix(): f for f in sorted((ROOT / "course_utils").glob("**/*.py"))}
+
+
+def named(contract) -> str:
+    return contract.__name__
+
+
+@pytest.mark.parametrize("contract", contracts.NOTEBOOK_CONTRACTS, ids=named)
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook(name, contract):
+    assert list(contract(NOTEBOOKS[name])) == []
+
+
+@pytest.mark.parametrize("contract", contracts.COURSE_CONTRACTS, ids=named)
+def test_course(contract):
+    assert list(contract(COURSE)) == []
+
+
+@pytest.mark.parametrize("contract", contracts.MODULE_CONTRACTS, ids=named)
+@pytest.mark.parametrize("name", MODULES)
+def test_module(name, contract):
+    assert list(contract(contracts.Module(MODULES[name]))) == []
+
+
+def test_there_are_notebooks_and_solutions_to_look_at():
+    assert len(COURSE.lessons) >= 2 and len(COURSE.solutions) >= 2

@@ -1,0 +1,124 @@
+"""Pictures: the right pixels, the right captions, a widget where widgets run."""
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import display
+from course_utils.course_map import PARTS, course_map
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def shown(ax):
+    return ax.images[0].get_array()
+
+
+def test_a_grid_shows_each_image_with_its_caption_and_hides_empty_places():
+    images = torch.rand(5, 1, 4, 6)
+    axes = display.show_images(images, list("abcde"), columns=3)
+    assert axes.shape == (2, 3)
+    assert [ax.get_title() for ax in axes.flat] == list("abcde") + [""]
+    assert np.array_equal(shown(axes[1, 0])[..., 0], (images[3, 0] * 255).round().byte().numpy())
+    assert not axes[1, 2].axison
+
+
+def test_values_outside_the_range_are_clipped_and_colour_is_kept():
+    image = torch.tensor([-1.0, 0.5, 2.0]).view(1, 3, 1, 1)
+    assert shown(display.show_images(image)[0, 0])[0, 0].tolist() == [0, 128, 255]
+
+
+def test_zero_is_mid_grey_in_a_filter():
+    axes = display.show_filters(torch.tensor([[-2.0, 0.0, 2.0], [-0.1, 0.0, 0.1]]).view(2, 1, 1, 3))
+    assert [shown(ax)[0, :, 0].tolist() for ax in axes.flat] == [[0, 128, 255]] * 2
+
+
+def test_a_curve_of_several_runs_is_their_mean_with_a_band():
+    ax = display.show_curves([1, 2], {"one": [3.0, 4.0], "many": torch.tensor([[0.0, 1], [2, 3]])}, "x", "y")
+    assert ax.lines[1].get_ydata().tolist() == [1, 2]
+    assert len(ax.collections) == 1
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+    assert {text.get_text() for text in ax.texts} == {"one", "many"}
+
+
+def test_labels_of_curves_that_end_together_do_not_overlap():
+    ax = display.show_curves([0, 1], {name: [0.0, 1.0] for name in "abc"}, "x", "y")
+    heights = sorted(text.xy[1] for text in ax.texts)
+    assert min(np.diff(heights)) > 0.05
+
+
+def test_a_comparison_gives_the_psnr_of_each_estimate():
+    truth = torch.full((1, 1, 8, 8), 0.5)
+    axes = display.compare(truth, {"off by a tenth": truth + 0.1})
+    assert axes[0, 1].get_title() == "off by a tenth\n20.00 dB"
+
+
+def test_the_slider_changes_the_frame_in_the_kernel():
+    frames = [b"one", b"two", b"three"]
+    choice, picture = display.slider_widget(frames, list("abc"), "k", 1).children
+    assert bytes(picture.value) == b"two"
+    choice.value = 2
+    assert bytes(picture.value) == b"three"
+
+
+def output_of(monkeypatch, call):
+    outputs = []
+    monkeypatch.setattr(display, "display", lambda data, raw: outputs.append(data))
+    call()
+    return outputs
+
+
+def test_a_live_slider_is_one_output_with_widget_and_picture(monkeypatch):
+    monkeypatch.delenv("COURSE_WIDGETS", raising=False)
+    images = torch.rand(2, 1, 4, 4)
+    (output,) = output_of(monkeypatch, lambda: display.image_slider(images, ["a", "b"]))
+    assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(output)
+    assert not plt.get_fignums()
+
+
+def test_without_widgets_a_slider_draws_up_to_five_images(monkeypatch):
+    monkeypatch.setenv("COURSE_WIDGETS", "0")
+    assert output_of(monkeypatch, lambda: display.image_slider(torch.rand(9, 1, 4, 4), list("abcdefghi"))) == []
+    assert [ax.get_title() for ax in plt.gcf().axes] == list("acegi")
+
+
+def test_before_and_after_share_one_frame_with_a_moving_border(monkeypatch):
+    monkeypatch.delenv("COURSE_WIDGETS", raising=False)
+    seen = {}
+    monkeypatch.setattr(display, "image_slider", lambda images, captions, **_: seen.update(images=images, captions=captions))
+    display.before_after(torch.zeros(1, 1, 4, 40), torch.ones(1, 1, 4, 40), ("old", "new"))
+    assert seen["images"][0].mean() == 1 and seen["images"][-1].mean() == 0
+    assert seen["captions"][10] == "old 50%" and seen["images"][10].mean() == 0.5
+
+
+def test_a_picture_is_enlarged_without_blur():
+    picture = Image.open(io.BytesIO(display.png(torch.tensor([[[0.0, 1.0]]]), zoom=3)))
+    assert picture.size == (6, 3)
+    assert np.array(picture)[0, :, 0].tolist() == [0, 0, 0, 255, 255, 255]
+
+
+def test_the_map_names_every_notebook_and_fills_the_available_ones():
+    ax = course_map(available=("01",))
+    texts = {text.get_text() for text in ax.texts}
+    assert {number for _, _, boxes in PARTS for number, _ in boxes} <= texts
+    assert sum(patch.get_facecolor()[:3] != (1, 1, 1) for patch in ax.patches) == 1
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda: display.show_images(torch.zeros(4, 4)), ValueError, "expected \\(N, C, H, W\\)"),
+    (lambda: display.show_images([[0]]), TypeError, "torch tensor"),
+    (lambda: display.show_images(torch.zeros(2, 1, 4, 4), ["one"]), ValueError, "1 captions for 2 images"),
+    (lambda: display.image_slider(torch.zeros(2, 1, 4, 4), ["one"]), ValueError, "1 captions for 2 images"),
+    (lambda: display.before_after(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 5)), ValueError, "must be equal"),
+    (lambda: display.show_curves([1, 2, 3], {"a": [1.0, 2.0]}, "x", "y"), ValueError, "2 points, x has 3"),
+])
+def test_bad_input_is_refused_with_what_was_expected(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,77 @@
+"""pyproject.toml, environment.yml and the imports name the same packages."""
+import ast
+import pathlib
+import re
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CONDA_NAMES = {"torch": "pytorch"}  # others have one name in both worlds
+IMPORT_NAMES = {"pywavelets": "pywt", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+
+
+def pyproject(text: str) -> dict[str, str]:
+    """Lower bounds by package, Python among them."""
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
+    bounds = dict(requirement(line) for line in re.findall(r'"([^"]+)"', block))
+    return bounds | {"python": re.search(r'^requires-python = "(.*)"', text, re.MULTILINE)[1]}
+
+
+def environment(text: str) -> dict[str, str]:
+    """Lower bounds by conda package."""
+    block = text.split("\ndependencies:\n")[1]
+    return dict(requirement(line) for line in re.findall(r"^  - (.*)$", block, re.MULTILINE))
+
+
+def requirement(text: str) -> tuple[str, str]:
+    name, bound = re.fullmatch(r"([\w.-]+)\s*(.*)", text).groups()
+    return name.lower(), bound
+
+
+def differences(pip: dict[str, str], conda: dict[str, str]) -> list[str]:
+    """Packages that only one of the two has, bounds that differ or are not loose."""
+    wanted = {CONDA_NAMES.get(name, name): bound for name, bound in pip.items()}
+    found = [f"only in one: {name}" for name in wanted.keys() ^ conda.keys()]
+    found += [f"{n}: {wanted[n]} and {conda[n]}" for n in wanted.keys() & conda.keys() if wanted[n] != conda[n]]
+    return found + [f"{n} {b}: one lower bound, please" for n, b in wanted.items() if not re.fullmatch(r">=[\d.]+", b)]
+
+
+PIP = pyproject((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA = environment((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+
+def test_conda_and_pip_install_the_same_packages_with_the_same_lower_bounds():
+    assert len(PIP) > 15
+    assert differences(PIP, CONDA) == []
+
+
+@pytest.mark.parametrize("pip, conda", [
+    ({"torch": ">=2.4"}, {"pytorch": ">=2.3"}),
+    ({"torch": ">=2.4"}, {"torch": ">=2.4"}),
+    ({"torch": ">=2.4", "numpy": ">=1"}, {"pytorch": ">=2.4"}),
+    ({"numpy": ">=1"}, {"numpy": ">=1", "pandas": ">=2"}),
+    ({"numpy": "==1.26"}, {"numpy": "==1.26"}),
+    ({"numpy": ">=1,<3"}, {"numpy": ">=1,<3"}),
+    ({"numpy": ""}, {"numpy": ""}),
+])
+def test_a_mismatching_pair_is_noticed(pip, conda):
+    assert differences(pip, conda)
+
+
+def test_conda_uses_conda_forge_alone_and_no_pip():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert re.search(r"^channels:\n  - conda-forge\ndependencies:", text, re.MULTILINE)
+    assert "pip:" not in text
+
+
+def test_every_imported_package_is_in_the_list():
+    known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
+    known |= set(sys.stdlib_module_names) | {"course_utils", "PIL", "IPython", "selenium"}  # the first two come along
+    for file in [*ROOT.glob("course_utils/**/*.py"), *ROOT.glob("tests/*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                first = name.split(".")[0]
+                assert first in known or (file.parent / f"{first}.py").is_file(), f"{file.name} imports {name}"

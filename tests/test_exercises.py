@@ -1,0 +1,130 @@
+"""Every check accepts its solution, leaves its stub alone and names the mistake of wrong answers."""
+import importlib
+import pathlib
+import re
+
+import nbformat
+import pytest
+import torch
+
+from course_utils.exercises.core import Mistake, Result, attempt, exercise, expect_close
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def exercise_cells(folder, pattern):
+    """{(notebook, tag): (code cell, all code before it)} of the tagged cells."""
+    found = {}
+    for file in sorted((ROOT / folder).glob(pattern)):
+        for cell in nbformat.read(file, as_version=4).cells:
+            for tag in cell.metadata.get("tags", []):
+                if tag.startswith("exercise-"):
+                    found[file.name[:2], tag] = cell.source
+    return found
+
+
+STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
+SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
+
+
+def run(number, source):
+    """Run an exercise cell as its notebook would; the Result of its check."""
+    check = importlib.import_module(f"course_utils.exercises.notebook_{number}")
+    definition, call = source.rsplit("\n", 1)
+    space = {"torch": torch, "check": check}
+    for module in ("wavelets", "sparse_coding", "metrics"):
+        imported = importlib.import_module(f"course_utils.{module}")
+        space |= {name: getattr(imported, name) for name in imported.__all__}
+    exec(definition, space)
+    return eval(call, space), re.fullmatch(r"check\.(\w+)\(.*\)", call)[1]
+
+
+def wrong_answers():
+    for number in sorted({number for number, _ in STUBS}):
+        wrong = importlib.import_module(f"wrong_answers.notebook_{number}").WRONG
+        for name, answers in wrong.items():
+            for index, (answer, words) in enumerate(answers):
+                yield pytest.param(number, name, answer, words, id=f"{number}-{name}-{index}")
+
+
+@pytest.mark.parametrize("number, tag", STUBS)
+def test_an_untouched_stub_is_not_attempted(number, tag):
+    result, _ = run(number, STUBS[number, tag])
+    assert result.status == "not attempted"
+    assert f"exercise-{result.exercise}" == tag
+
+
+@pytest.mark.parametrize("number, tag", SOLUTIONS)
+def test_a_solution_passes(number, tag):
+    result, _ = run(number, SOLUTIONS[number, tag])
+    assert (result.status, f"exercise-{result.exercise}") == ("passed", tag)
+
+
+@pytest.mark.parametrize("number, name, answer, words", list(wrong_answers()))
+def test_a_wrong_answer_fails_with_its_mistake_named(number, name, answer, words, capsys):
+    check = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)
+    result = check(answer)
+    assert result.status == "failed"
+    assert words in result.message
+    assert capsys.readouterr().out == f"{result}\n"
+
+
+@pytest.mark.parametrize("number, tag", STUBS)
+def test_every_check_has_at_least_three_wrong_answers(number, tag):
+    _, name = run(number, STUBS[number, tag])
+    assert len(importlib.import_module(f"wrong_answers.notebook_{number}").WRONG[name]) >= 3
+
+
+@pytest.mark.parametrize("number, tag", STUBS)
+@pytest.mark.parametrize("answer, words", [
+    (None, "is None"),
+    (3, "expected a function"),
+    ("a", "expected a function"),
+    (lambda *_: None, "return"),
+    (lambda *_: 1 / 0, "raised ZeroDivisionError"),
+    (lambda: 0, "raised TypeError"),
+    (lambda *_: torch.tensor(float("nan")), ""),
+    (lambda *_: "text", ""),
+    (lambda *_: torch.zeros(3, 1, 4, 1, 5), ""),
+    (torch.nn.Linear, ""),
+])
+def test_nonsense_never_breaks_the_notebook(number, tag, answer, words):
+    _, name = run(number, STUBS[number, tag])
+    result = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)(answer)
+    assert result.status == "failed"
+    assert words in result.message
+
+
+def test_an_ellipsis_counts_as_not_attempted():
+    @exercise("99.1", "A number", 1, 5)
+    def number(answer):
+        expect_close(answer, torch.tensor(2.0), {"that is half of it.": torch.tensor(1.0)})
+
+    assert number(...).status == "not attempted"
+    assert number(2).status == "passed"
+    assert number(1.0).message == "that is half of it."
+    assert "NaN" in number(float("nan")).message
+    assert "is a list" in number([2.0]).message
+
+
+def test_a_check_does_not_disturb_the_random_numbers_of_the_notebook():
+    @exercise("99.2", "Random", 1, 5)
+    def draws(answer):
+        torch.rand(10)
+
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    draws(lambda: None)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_an_answer_that_changes_its_input_is_told_so():
+    with pytest.raises(Mistake, match="changed its input"):
+        attempt(lambda z: z.mul_(2), torch.ones(3))
+
+
+def test_a_result_is_for_graders_and_shows_nothing_twice():
+    result = Result("01.1", "title", "passed", "correct.", 1, 10)
+    assert result._ipython_display_() is None
+    assert str(result) == "✓ Exercise 01.1 (title): correct."

@@ -1,0 +1,124 @@
+"""The Makefile installs once, when it should, and says why it cannot."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("make"), reason="make is not installed"
+)
+
+# Stands for Python: notes its calls, and as `-m venv` puts itself into .venv.
+FAKE = """#!/bin/sh
+echo "$*" >> calls
+case "$*" in
+    "--version") echo "Python VERSION" ;;
+    *"import sys, pip"*) echo yes ;;
+    "-c "*) exit TOO_OLD ;;
+    "-m venv"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip"*) if [ -f no-network ]; then echo "no network" >&2; exit 1; fi ;;
+esac
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty course, in a folder whose name has a space."""
+    folder = tmp_path / "my course"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    python(folder, "3.12.0")
+    return folder
+
+
+def python(folder, version):
+    """Put a fake Python of this version into the folder."""
+    old = int(version.split(".")[1]) < 10
+    (folder / "python").write_text(FAKE.replace("VERSION", version).replace("TOO_OLD", str(int(old))))
+    (folder / "python").chmod(0o755)
+
+
+def make(folder, *arguments):
+    """Run make with the fake Python; its result, and what Python was called for."""
+    calls = folder / "calls"
+    calls.unlink(missing_ok=True)
+    clean = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "TORCH", "ARGS"}}
+    result = subprocess.run(
+        ["make", "PYTHON=./python", *arguments], cwd=folder, capture_output=True, text=True, env=clean
+    )
+    lines = calls.read_text().splitlines() if calls.exists() else []
+    return result, [line for line in lines if not line.startswith("-c ")]
+
+
+def installs(calls):
+    return [line for line in calls if line.startswith("-m pip")]
+
+
+def test_the_first_call_installs_and_the_second_does_not(folder):
+    result, calls = make(folder, "install")
+    assert result.returncode == 0 and "Installing the course" in result.stdout
+    assert calls[0] == "-m venv --clear .venv" and len(installs(calls)) == 1
+    result, calls = make(folder, "install")
+    assert result.returncode == 0 and calls == []
+
+
+def test_a_change_of_pyproject_installs_again_into_the_same_environment(folder):
+    make(folder, "install")
+    later = time.time() + 5
+    os.utime(folder / "pyproject.toml", (later, later))
+    _, calls = make(folder, "install")
+    assert len(installs(calls)) == 1 and not any("venv --clear" in line for line in calls)
+
+
+def test_a_failed_installation_is_tried_again(folder):
+    (folder / "no-network").touch()
+    result, _ = make(folder, "install")
+    assert result.returncode and "no network" in result.stderr
+    assert not (folder / ".venv/course-installed").exists()
+    (folder / "no-network").unlink()
+    result, calls = make(folder, "install")
+    assert result.returncode == 0 and len(installs(calls)) == 1
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(folder):
+    make(folder, "install")
+    (folder / ".venv/bin/python").unlink()
+    (folder / ".venv/bin/python").symlink_to("/nowhere/python3")
+    result, calls = make(folder, "install")
+    assert result.returncode == 0 and calls[0] == "-m venv --clear .venv" and len(installs(calls)) == 1
+
+
+def test_an_old_python_is_refused_before_anything_is_made(folder):
+    python(folder, "3.9.2")
+    result, calls = make(folder, "lab")
+    assert result.returncode and not (folder / ".venv").exists() and calls == ["--version"]
+    assert "needs Python 3.10 or newer; ./python is: Python 3.9.2" in result.stdout
+    assert "make lab PYTHON=python3.12" in result.stdout
+
+
+def test_a_missing_python_is_named(folder):
+    result, _ = make(folder, "lab", "PYTHON=no-such-python")
+    assert result.returncode and "no-such-python" in result.stdout and not (folder / ".venv").exists()
+
+
+def test_torch_for_the_cpu_comes_first_and_from_its_own_index(folder):
+    _, calls = make(folder, "install", "TORCH=cpu")
+    first, second = installs(calls)
+    assert "torch torchvision --index-url https://download.pytorch.org/whl/cpu" in first
+    assert second.endswith("-e .")
+
+
+def test_arguments_go_on_to_the_program(folder):
+    _, calls = make(folder, "lab", "ARGS=--no-browser --port 8890")
+    assert calls[-1].startswith("-m jupyterlab") and calls[-1].endswith("--no-browser --port 8890")
+    assert "notebooks/00_start_here.ipynb" in calls[-1]
+    assert ("--allow-root" in calls[-1]) == (os.geteuid() == 0)
+    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_utils.run")]:
+        _, calls = make(folder, target, "ARGS=-x")
+        assert calls[-1] == f"{program} -x"

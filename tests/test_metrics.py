@@ -1,0 +1,62 @@
+"""PSNR and SSIM against scikit-image, sparsity measures, and images that are refused."""
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from course_utils.metrics import check_images, hoyer, l0, psnr, ssim
+
+
+@pytest.fixture
+def pair():
+    draw = torch.Generator().manual_seed(0)
+    truth = torch.rand(3, 3, 32, 40, generator=draw)
+    return (truth + 0.1 * torch.randn(truth.shape, generator=draw)).clamp(0, 1), truth
+
+
+def test_psnr_agrees_with_scikit_image_for_each_image(pair):
+    expected = [peak_signal_noise_ratio(t.numpy(), e.numpy(), data_range=1) for e, t in zip(*pair)]
+    assert psnr(*pair).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_psnr_of_a_known_error_is_known():
+    truth = torch.zeros(1, 1, 8, 8)
+    assert psnr(truth + 0.1, truth).item() == pytest.approx(20.0, abs=1e-4)
+    assert psnr(truth, truth).item() == float("inf")
+
+
+def test_ssim_agrees_with_scikit_image_for_each_image(pair):
+    options = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1, channel_axis=0)
+    expected = [structural_similarity(t.numpy(), e.numpy(), **options) for e, t in zip(*pair)]
+    assert np.abs(ssim(*pair).numpy() - expected).max() < 0.01
+    assert ssim(pair[1], pair[1]).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_l0_counts_and_hoyer_goes_from_flat_to_spike():
+    code = torch.tensor([[1.0, 1, 1, 1], [0, 0, -5, 0], [0, 0, 0, 0]])
+    assert l0(code).tolist() == [4, 1, 0]
+    assert l0(torch.tensor([[0.5, 0.01]]), tolerance=0.1).tolist() == [1]
+    assert hoyer(code).tolist() == pytest.approx([0, 1, 1])
+    assert 0 < hoyer(torch.tensor([[3.0, 1, 0, 0]])).item() < 1
+
+
+@pytest.mark.parametrize("images, error, message", [
+    (np.zeros((4, 4)), TypeError, "torch.from_numpy"),
+    (torch.zeros(4, 4), ValueError, r"shape \(4, 4\)"),
+    (torch.zeros(1, 4, 4, 3), ValueError, "permute"),
+    (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), TypeError, "/ 255"),
+    (torch.full((1, 1, 4, 4), float("nan")), ValueError, "NaN"),
+    (torch.full((1, 1, 4, 4), 200.0), ValueError, "Divide by 255"),
+])
+def test_images_of_the_wrong_kind_are_refused_with_what_to_do(images, error, message):
+    with pytest.raises(error, match=message):
+        check_images(images, clipped=True)
+
+
+def test_unequal_shapes_and_tiny_images_are_refused():
+    with pytest.raises(ValueError, match="must be equal"):
+        psnr(torch.zeros(1, 1, 8, 8), torch.zeros(2, 1, 8, 8))
+    with pytest.raises(ValueError, match="at least 11x11"):
+        ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ValueError, match="at least 2"):
+        hoyer(torch.zeros(3, 1))
