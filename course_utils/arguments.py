@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
-__all__ = ["generator", "known", "whole_number"]
+__all__ = ["check_images", "generator", "known", "whole_number"]
 
 
 def known(kind: str, name: str, names: Sequence[str]) -> None:
@@ -26,3 +27,31 @@ def whole_number(what: str, value: int, at_least: int = 0, at_most: int | None =
 def generator(seed: int) -> torch.Generator:
     """A seeded generator on the CPU, whose numbers are the same whatever the device."""
     return torch.Generator().manual_seed(whole_number("seed", seed))
+
+
+def check_images(images: Tensor, name: str = "images", clipped: bool = False) -> Tensor:
+    """Return `images` if it is a float tensor (N, C, H, W) with C = 1 or 3, all finite.
+
+    With `clipped` the values must also lie in [0, 1]. Otherwise TypeError or ValueError
+    says what was given, what is expected and what to do.
+    """
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"{name} is a {type(images).__name__}; expected a torch tensor. "
+            "For a NumPy array of shape (H, W): torch.from_numpy(array)[None, None].float()"
+        )
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3. "
+            "Add missing axes with images[None], or move the channels with images.permute(...)."
+        )
+    if not images.is_floating_point():
+        raise TypeError(f"{name} holds {images.dtype}; expected floats: images.float() / 255")
+    if not torch.isfinite(images).all():
+        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")
+    if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
+        raise ValueError(
+            f"{name} has values from {images.min():.3g} to {images.max():.3g}; expected [0, 1]. "
+            "Divide by 255, or clip with images.clamp(0, 1)."
+        )
+    return images

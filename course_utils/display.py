@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from PIL import Image
 from torch import Tensor
 
-from course_utils.metrics import check_images, psnr
+from course_utils.arguments import check_images
+from course_utils.metrics import psnr
 
 __all__ = [
     "before_after", "compare", "gpu_result", "image_slider", "show_curves",
@@ -145,7 +146,7 @@ def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("befor
     if check_images(after, "after").shape != before.shape:
         raise ValueError(f"before is {tuple(before.shape)}, after {tuple(after.shape)}; they must be equal.")
     if os.environ.get("COURSE_WIDGETS") == "0":
-        show_images(torch.cat([before, after]), names, columns=2, size=3)
+        show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return
     width = before.shape[-1]
     borders = np.linspace(0, width, 21).round().astype(int)

@@ -1,41 +1,11 @@
-"""How good is an image, how sparse is a code?
-
-PSNR and SSIM are computed by torchmetrics; what the course adds is that each image of
-a batch gets its own number and that wrong ranges are refused. Used from notebook 01.
-"""
+"""How good is an image, how sparse is a code? One number for each image of a batch."""
 import torch
+from skimage.metrics import structural_similarity
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-__all__ = ["check_images", "hoyer", "l0", "psnr", "ssim"]
+from course_utils.arguments import check_images
 
-
-def check_images(images: Tensor, name: str = "images", clipped: bool = False) -> Tensor:
-    """Return `images` if it is a float tensor (N, C, H, W) with C = 1 or 3, all finite.
-
-    With `clipped` the values must also lie in [0, 1]. Otherwise TypeError or ValueError
-    says what was given, what is expected and what to do.
-    """
-    if not isinstance(images, Tensor):
-        raise TypeError(
-            f"{name} is a {type(images).__name__}; expected a torch tensor. "
-            "For a NumPy array of shape (H, W): torch.from_numpy(array)[None, None].float()"
-        )
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3. "
-            "Add missing axes with images[None], or move the channels with images.permute(...)."
-        )
-    if not images.is_floating_point():
-        raise TypeError(f"{name} holds {images.dtype}; expected floats: images.float() / 255")
-    if not torch.isfinite(images).all():
-        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")
-    if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
-        raise ValueError(
-            f"{name} has values from {images.min():.3g} to {images.max():.3g}; expected [0, 1]. "
-            "Divide by 255, or clip with images.clamp(0, 1)."
-        )
-    return images
+__all__ = ["hoyer", "l0", "psnr", "ssim"]
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
@@ -52,15 +22,21 @@ def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
 def ssim(estimate: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity of each image (Wang et al. 2004), 1 for equal images.
 
-    estimate, truth: (N, C, H, W) with H, W >= 11. Returns (N,).
+    estimate, truth: (N, C, H, W) with H, W >= 11, in [0, 1]. Returns (N,). Computed by
+    scikit-image with the Gaussian window of the paper; no gradients. Raises ValueError
+    for unequal shapes and for smaller images.
     """
     check_pair(estimate, truth)
     if min(estimate.shape[-2:]) < 11:
         raise ValueError(f"SSIM needs images of at least 11x11, not {tuple(estimate.shape[-2:])}.")
-    return torch.stack([
-        structural_similarity_index_measure(a[None], b[None], data_range=1.0)
-        for a, b in zip(estimate, truth)
-    ])
+    values = [
+        structural_similarity(
+            a.numpy(), b.numpy(), data_range=1.0, channel_axis=0, gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for a, b in zip(estimate.detach().cpu(), truth.detach().cpu())
+    ]
+    return torch.tensor(values, dtype=torch.float32, device=estimate.device)
 
 
 def check_pair(estimate: Tensor, truth: Tensor) -> None:

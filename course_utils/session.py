@@ -94,7 +94,7 @@ def set_style() -> None:
     """One look for all figures: readable at laptop width, in grey, by everyone."""
     plt.rcParams.update({
         "figure.figsize": (8, 3.6),
-        "figure.dpi": 100,
+        "figure.dpi": 80,
         "figure.constrained_layout.use": True,
         "font.size": 11,
         "axes.titlesize": 11,

@@ -11,7 +11,7 @@ import pywt
 import torch
 from torch import Tensor
 
-from course_utils.metrics import check_images
+from course_utils.arguments import check_images
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = [

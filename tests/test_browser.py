@@ -162,7 +162,7 @@ def click(driver, menu: str, item: str) -> None:
 
 
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
-IDLE = "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'"
+IDLE = "/Python 3 .*Idle/.test(document.querySelector('#jp-main-statusbar')?.innerText)"  # not: Connecting
 ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(output =>
     output.dataset.mimeType === 'application/vnd.jupyter.error' ||
     output.dataset.mimeType === 'application/vnd.jupyter.stderr' && /Traceback|Warning|Error/.test(output.innerText)

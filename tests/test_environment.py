@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # others have one name in both worlds
-IMPORT_NAMES = {"pywavelets": "pywt", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"pywavelets": "pywt", "scikit-image": "skimage", "scikit-learn": "sklearn", "pillow": "PIL"}
 
 
 def pyproject(text: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_conda_uses_conda_forge_alone_and_no_pip():
 
 def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
-    known |= set(sys.stdlib_module_names) | {"course_utils", "PIL", "IPython", "selenium"}  # the first two come along
+    known |= set(sys.stdlib_module_names) | {"course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
     for file in [*ROOT.glob("course_utils/**/*.py"), *ROOT.glob("tests/*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
