@@ -133,7 +133,7 @@ def slider_widget(frames: Sequence[bytes], captions: Sequence[str], description:
     )
     picture = widgets.Image(value=frames[start], format="png")
     choice.observe(lambda change: setattr(picture, "value", frames[change["new"]]), names="value")
-    return widgets.VBox([choice, picture])
+    return widgets.VBox([choice, picture], layout={"align_items": "flex-start"})  # not stretched
 
 
 def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("before", "after"), zoom: int = 1) -> None:

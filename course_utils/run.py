@@ -68,7 +68,7 @@ def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
     """
     notebook = nbformat.read(file, as_version=4)
     client = NotebookClient(
-        notebook, timeout=1800, kernel_name="python3", record_timing=False,
+        notebook, timeout=1800, kernel_name="python3", record_timing=False, coalesce_streams=True,
         store_widget_state=False, resources={"metadata": {"path": str(file.parent)}},
     )
     count = 0

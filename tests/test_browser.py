@@ -169,6 +169,8 @@ ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(outpu
 ).map(output => output.innerText)"""
 WIDGETS = """[...document.querySelectorAll('.jp-OutputArea-output .jupyter-widgets')].filter(widget => {
     const box = widget.getBoundingClientRect(); return box.width > 50 && box.height > 10 })"""
+STRETCHED = """[...document.querySelectorAll('.jupyter-widgets img')].filter(img =>
+    img.complete && Math.abs(img.getBoundingClientRect().width - img.naturalWidth) > 1)"""
 FORMULAS = "[...document.querySelectorAll('.jp-RenderedMarkdown mjx-container')]"
 
 
@@ -192,6 +194,7 @@ def test_run_all_in_a_browser_gives_no_error_and_draws_widgets_and_formulas(lab,
     assert errors == []
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
     wait_for(browser, f"{WIDGETS}.length", 30)
+    wait_for(browser, f"!{STRETCHED}.length", 30)
     wait_for(browser, f"{FORMULAS}.length", 30)
     if shot := os.environ.get("COURSE_SCREENSHOT"):
         browser.execute_script(f"{WIDGETS}[0].scrollIntoView({{block: 'center'}})")
