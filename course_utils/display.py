@@ -95,13 +95,19 @@ def show_curves(
     return ax
 
 
-def compare(truth: Tensor, estimates: dict[str, Tensor], size: float = 2.2) -> np.ndarray:
-    """Draw an image (1, C, H, W) and estimates of it side by side, each with its PSNR in dB."""
+def compare(
+    truth: Tensor, estimates: dict[str, Tensor], size: float = 2.2, crop: tuple[slice, slice] = (slice(None),) * 2
+) -> np.ndarray:
+    """Draw an image (1, C, H, W) and estimates of it side by side, each with its PSNR in dB.
+
+    With `crop`, slices of rows and columns, only that part is drawn, larger; the PSNR is
+    that of the whole image.
+    """
     captions = ["original"] + [
-        f"{name}\n{psnr(estimate, truth).item():.2f} dB" for name, estimate in estimates.items()
+        f"{name}\n{psnr(estimate, truth).item():.1f} dB" for name, estimate in estimates.items()
     ]
     images = torch.cat([truth, *estimates.values()])
-    return show_images(images, captions, columns=len(images), size=size)
+    return show_images(images[..., crop[0], crop[1]], captions, columns=len(images), size=size)
 
 
 def image_slider(
@@ -109,15 +115,17 @@ def image_slider(
 ) -> None:
     """Show a slider that chooses one of the images (N, C, H, W), values in [0, 1].
 
-    Where widgets do not run (COURSE_WIDGETS=0: tests, stored outputs) up to five of
-    the images are drawn side by side. Raises ValueError for a wrong number of captions.
+    Where widgets do not run (COURSE_WIDGETS=0: tests, stored outputs) some of the images,
+    five or three if they are wide, are drawn side by side. Raises ValueError for a wrong
+    number of captions.
     """
     check_images(images)
     if len(captions) != len(images):
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     if os.environ.get("COURSE_WIDGETS") == "0":
-        chosen = np.linspace(0, len(images) - 1, min(5, len(images))).round().astype(int)
-        show_images(images[chosen], [captions[i] for i in chosen], columns=5, size=1.6)
+        columns = 3 if images.shape[-1] > images.shape[-2] else 5
+        chosen = np.linspace(0, len(images) - 1, min(columns, len(images))).round().astype(int)
+        show_images(images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns)
         return
     frames = [png(image, zoom) for image in images]
     # One output in two forms: the widget, and a picture for pages that cannot run it.

@@ -57,7 +57,16 @@ def test_labels_of_curves_that_end_together_do_not_overlap():
 def test_a_comparison_gives_the_psnr_of_each_estimate():
     truth = torch.full((1, 1, 8, 8), 0.5)
     axes = display.compare(truth, {"off by a tenth": truth + 0.1})
-    assert axes[0, 1].get_title() == "off by a tenth\n20.00 dB"
+    assert axes[0, 1].get_title() == "off by a tenth\n20.0 dB"
+
+
+def test_a_cropped_comparison_shows_the_part_with_the_psnr_of_the_whole():
+    truth = torch.full((1, 1, 8, 8), 0.5)
+    estimate = truth.clone()
+    estimate[..., 4:] += 0.1
+    axes = display.compare(truth, {"right half": estimate}, crop=(slice(2, 5), slice(4, 8)))
+    assert axes[0, 1].get_title() == "right half\n23.0 dB"
+    assert shown(axes[0, 1]).shape[:2] == (3, 4)
 
 
 def test_the_slider_changes_the_frame_in_the_kernel():

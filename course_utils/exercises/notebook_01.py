@@ -23,14 +23,14 @@ def inverse_haar_step(answer: object) -> None:
         expect_close(attempt(answer, a, d), truth, {
             "you undid averages (a + d, a - d); the lesson's step divides by √2, so its inverse does too.":
                 truth * math.sqrt(2),
-            "twice too small or so: dividing by 2 undoes sums without a factor; the lesson's step has 1/√2.":
+            "too small by √2: the lesson's step is orthonormal, so its inverse divides by √2, not by 2.":
                 truth / math.sqrt(2),
             "the two samples of each pair are swapped: d = (first - second) / √2, so the first is a + d.": swapped,
             "all first samples come before all second ones: interleave them, first, second, first, second.": blocks,
         }, what=f"x for shape {shape}")
 
 
-@exercise("01.2", "PSNR without going back", difficulty=2, minutes=15)
+@exercise("01.2", "PSNR without going back", difficulty=2, minutes=10)
 def psnr_of_best_k(answer: object) -> None:
     """z (N, C, H, W) orthonormal coefficients, k -> PSNR (N,)."""
     for shape, k in [((1, 1, 8, 8), 5), ((3, 1, 16, 4), 1), ((2, 3, 8, 8), 100), ((1, 1, 8, 8), 0)]:
@@ -39,12 +39,19 @@ def psnr_of_best_k(answer: object) -> None:
         kept = keep_largest(z, k).square().flatten(1).sum(dim=1)
         lost = (z - keep_largest(z, k)).square().flatten(1).sum(dim=1)
         first = z.flatten(1)[:, k:].square().sum(dim=1)
+        sizes = z.flatten(1).square().sort(dim=1).values
+        signed = z.flatten(1).sort(dim=1, descending=True).values[:, k:].square().sum(dim=1)
         expect_close(attempt(answer, z, k), -10 * torch.log10(lost / n), {
             "that is the energy you keep; the error is the energy you drop.": -10 * torch.log10(kept / n),
-            "the mean squared error divides by the number of pixels of an image (channels count).":
-                -10 * torch.log10(lost),
-            "dropped energy divided by H·W only: with three channels an image has 3·H·W numbers.":
+            "the mean squared error divides by the number of entries of an image, C·H·W.": -10 * torch.log10(lost),
+            "divided by H·W only: with three channels an image has 3·H·W entries.":
                 -10 * torch.log10(lost * shape[1] / n),
+            "you averaged over the dropped coefficients; the error is spread over all C·H·W entries.":
+                -10 * torch.log10(lost / max(n - k, 1)),
+            "you dropped the largest coefficients: sort in descending order.":
+                -10 * torch.log10(sizes[:, k:].sum(dim=1) / n),
+            "the sign matters in your order: sort by magnitude, a large negative coefficient is large too.":
+                -10 * torch.log10(signed / n),
             "10 log10 of the mean squared error belongs here; you used its root, or 20 log10 of it.":
                 -5 * torch.log10(lost / n),
             "twice too much: 20 log10 goes with the root of the error, 10 log10 with its square.":
@@ -57,7 +64,7 @@ def psnr_of_best_k(answer: object) -> None:
         }, what=f"the PSNR for z of shape {shape}, k = {k}", tolerance=1e-3)
 
 
-@exercise("01.3", "Between soft and hard", difficulty=1, minutes=10)
+@exercise("01.3", "Between soft and hard", difficulty=1, minutes=15)
 def garrote_threshold(answer: object) -> None:
     """z, t -> z - t²/z where |z| > t, else 0."""
     for z, t in [
@@ -104,6 +111,10 @@ def estimate_sigma(answer: object) -> None:
             "take the absolute value before the median, else it is near zero.": diagonal.median(dim=1).values / 0.6745,
             "that is the coarse quarter (top left), which holds the image itself; noise shows in the bottom right one.":
                 mad(coarse),
+            "that is a coarser level: the finest diagonal band comes from levels=1, or is number 2 of the list.":
+                mad(subbands(wavelet2(noisy, "db4", 4), 4)[-1].flatten(1)),
+            "that is the mean of the sizes; the method takes their median.": diagonal.abs().mean(dim=1) / 0.6745,
+            "that is in units of 255; the images are in [0, 1], so is sigma.": mad(diagonal) * 255,
             "the diagonal details are the bottom right quarter; you took another one.": mad(horizontal),
             "the diagonal details are the bottom right quarter; you took the bottom left one.": mad(vertical),
             "you took the median over the whole batch; each image has its own sigma.":
@@ -136,6 +147,12 @@ def stein_risk(answer: object) -> None:
                 n * sigma**2 - 2 * sigma**2 * below + soft_threshold(z, t).square().sum(),
             "the last term squares each min(|z|, t) before the sum.":
                 n * sigma**2 - 2 * sigma**2 * below + z.abs().clamp_max(t).sum(),
+            "count |z| <= t: without the magnitude every negative coefficient counts.":
+                n * sigma**2 - 2 * sigma**2 * (z <= t).sum() + size,
+            "min(|z|, t): without the magnitude a large negative coefficient counts with its full size.":
+                n * sigma**2 - 2 * sigma**2 * below + z.clamp_max(t).square().sum(),
+            "the square belongs inside the sum: first square each min(|z|, t), then add.":
+                n * sigma**2 - 2 * sigma**2 * below + z.abs().clamp_max(t).sum().square(),
             "that is the mean over the coefficients; the risk here is their sum.":
                 (n * sigma**2 - 2 * sigma**2 * below + size) / n,
         }, what=f"the risk for t = {t}, sigma = {sigma}", tolerance=1e-3)
