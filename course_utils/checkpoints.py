@@ -1,37 +1,22 @@
 """Weights and training states on disk that survive an interrupted kernel.
 
-Every file is written beside its final name and then renamed, so that a reader finds the
-old file or the new one and never half of one.
+Each file is written all or nothing (`course_utils.files.atomic`).
 """
-import contextlib
-import hashlib
 import os
 import pathlib
-from collections.abc import Iterator
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-__all__ = ["CheckpointError", "load_state", "load_weights", "save_state", "save_weights", "sha256"]
+from course_utils.files import atomic
+
+__all__ = ["CheckpointError", "load_state", "load_weights", "save_state", "save_weights"]
 
 
 class CheckpointError(RuntimeError):
     """A file of weights or a training state is missing, damaged or of another model."""
-
-
-@contextlib.contextmanager
-def atomic(file: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Give a temporary path in the folder of `file`; rename it to `file` at a clean end."""
-    file = pathlib.Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
@@ -60,16 +45,14 @@ def save_state(state: dict, file: str | os.PathLike) -> None:
 def load_state(file: str | os.PathLike) -> dict:
     """Read what `save_state` wrote, tensors and plain values only.
 
-    CheckpointError says to delete a damaged file, so that training starts afresh.
+    CheckpointError when the file is missing, or damaged: then it says to delete it, so
+    that training starts afresh.
     """
+    if not pathlib.Path(file).is_file():
+        raise CheckpointError(f"{file} is not there.")
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(
             f"{file} is damaged ({type(error).__name__}). Delete it to train from the beginning."
         ) from error
-
-
-def sha256(file: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()

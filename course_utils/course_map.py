@@ -1,4 +1,4 @@
-"""The map of the course, drawn in notebook 00 and kept as a picture for the README."""
+"""The map of the course, drawn in notebook 00."""
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -18,7 +18,7 @@ PARTS = [  # title, colour, notebooks
         ("12", "Sparse codes\nmeet GAN"), ("13", "Efficient\ntraining"), ("14", "Reading a\ngenerator"), ("15", "Project")]),
 ]
 NEEDS = [  # beside the notebook before: from a place on the lower edge of one to the upper edge of the other
-    ("01", 0.9, "05", 0.3), ("03", 0.9, "05", 1.4), ("05", -0.02, "12", 1.2), ("09", 0.9, "12", 1.6),
+    ("01", 0.9, "04", 0.9), ("04", 0.9, "08", 0.9), ("03", 0.9, "05", 1.4), ("05", -0.02, "12", 1.25), ("09", 0.9, "12", 1.5),
 ]
 WIDTH, HEIGHT, STEP, ROW = 1.7, 0.8, 2.2, 1.35
 

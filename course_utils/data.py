@@ -83,7 +83,7 @@ class ImageSet:
 
     def images(self, index: int | slice | Sequence[int] | Tensor = slice(None)) -> Tensor:
         """The images at an index, float32 (n, C, H, W) in [0, 1]; an int gives n = 1."""
-        return self.pixels[[index] if isinstance(index, int) else index].float() / 255
+        return self.pixels[[index] if isinstance(index, (int, np.integer)) else index].float() / 255
 
     def to(self, device: torch.device | str) -> "ImageSet":
         """The same images on another device."""
@@ -105,7 +105,9 @@ class ImageSet:
     def batches(
         self, batch_size: int, *, seed: int = 0, epoch: int = 0, drop_last: bool = True
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Shuffled (images in [0, 1], labels), each image once in an epoch.
+        """Shuffled (images in [0, 1], labels), each image at most once in an epoch.
+
+        The last batch, if it is not full, is left out unless `drop_last` is False.
 
         The order depends on seed and epoch only: it is drawn on the CPU, so that it is the
         same on every device. Raises ValueError unless 1 <= batch_size <= len(self).

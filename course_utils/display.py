@@ -1,7 +1,6 @@
 """Pictures: image grids, filters, curves with bands, comparisons, sliders.
 
-Drawing functions draw and return the axes (or the widget); they compute nothing.
-Used from notebook 00.
+Drawing functions draw and return the axes; sliders show themselves. Used from notebook 00.
 """
 import base64
 import io
@@ -156,7 +155,7 @@ def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("befor
     if os.environ.get("COURSE_WIDGETS") == "0":
         show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return
-    width = before.shape[-1]
+    before, after, width = before.cpu(), after.cpu(), before.shape[-1]
     borders = np.linspace(0, width, 21).round().astype(int)
     frames = torch.cat([torch.where(torch.arange(width) < border, before, after) for border in borders])
     image_slider(frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10)

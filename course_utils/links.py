@@ -10,11 +10,11 @@ import json
 import pathlib
 import re
 
+from course_utils.files import ROOT
 from course_utils.setup_cell import setup_cell
 
 __all__ = ["address", "badges", "outdated", "repository", "rewrite"]
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 BRANCH = "main"
 BADGES = re.compile(r"\[!\[Open in Colab\][^\n|]*\[!\[Open in Binder\]\([^)]*\)\]\([^)]*\)")
 NOTEBOOK = re.compile(r"\b(notebooks/[\w/]+\.ipynb)")

@@ -57,12 +57,14 @@ def l0(code: Tensor, tolerance: float = 0.0) -> Tensor:
 def hoyer(code: Tensor) -> Tensor:
     """Hoyer's sparsity of each row: 0 when all entries are equal, 1 for a single spike.
 
-    (N, ...) -> (N,). (sqrt(n) - |z|_1 / |z|_2) / (sqrt(n) - 1), Hoyer 2004; NaN-free: a
-    row of zeros counts as 1. Raises ValueError for rows of one entry.
+    (N, ...) -> (N,). (sqrt(n) - |z|_1 / |z|_2) / (sqrt(n) - 1), Hoyer 2004; a row of
+    zeros counts as 1. Raises ValueError for rows of one entry.
     """
     rows = code.flatten(1)
     n = rows.shape[1]
     if n < 2:
         raise ValueError("Hoyer's sparsity needs at least 2 entries per row.")
-    ratio = rows.abs().sum(dim=1) / rows.norm(dim=1).clamp_min(torch.finfo(rows.dtype).tiny)
-    return torch.where(rows.abs().amax(dim=1) > 0, (n**0.5 - ratio) / (n**0.5 - 1), torch.ones_like(ratio))
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    rows = rows / torch.where(largest > 0, largest, torch.ones_like(largest))  # very small entries count too
+    ratio = rows.abs().sum(dim=1) / rows.norm(dim=1)
+    return torch.where(largest[:, 0] == 0, torch.ones_like(ratio), (n**0.5 - ratio) / (n**0.5 - 1))

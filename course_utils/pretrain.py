@@ -19,9 +19,10 @@ from tqdm.auto import tqdm
 from course_utils import checkpoints
 from course_utils.autoencoders import SparseAutoencoder, SparseCodeGenerator
 from course_utils.data import ImageSet, load
-from course_utils.display import show_images
+from course_utils.display import png
+from course_utils.files import ROOT, sha256
 from course_utils.metrics import psnr
-from course_utils.session import ROOT, seed_everything, set_style
+from course_utils.session import seed_everything
 from course_utils.training import fit
 
 __all__ = ["RECIPES", "load_gallery", "pretrain"]
@@ -35,7 +36,7 @@ def load_gallery() -> SparseCodeGenerator:
 
     Raises CheckpointError when the file is missing, damaged or of another model.
     """
-    mend = "python -m course_utils.pretrain gallery"
+    mend = "git checkout -- data/pretrained"
     file = FOLDER / "gallery.safetensors"
     model = SparseCodeGenerator(CODE, K, COMPONENTS)
     try:
@@ -110,13 +111,13 @@ def step(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
 
 
 def draw_gallery() -> None:
-    """Store 60 drawn images, those of notebook 00, as data/pretrained/gallery.png."""
+    """Store the 60 images that notebook 00 draws as data/pretrained/gallery.png, each pixel 3 x 3."""
+    from torchvision.utils import make_grid
+
     model = load_gallery()
     with torch.no_grad():
         drawn = model(model.codes(60, torch.Generator().manual_seed(4)))
-    set_style()
-    figure = show_images(drawn, columns=12, size=0.7)[0, 0].figure
-    figure.savefig(FOLDER / "gallery.png", dpi=100)
+    (FOLDER / "gallery.png").write_bytes(png(make_grid(drawn, nrow=12, pad_value=1.0), zoom=3))
 
 
 RECIPES = {"gallery": train_gallery}
@@ -136,7 +137,7 @@ def pretrain(name: str, seed: int = 0) -> dict:
         "file": file.name, "command": f"python -m course_utils.pretrain {name}", "seed": seed,
         "data": "fashion_mnist (data/fashion_mnist_part.npz, train)", "device": "cpu",
         "torch": torch.__version__, "date": datetime.date.today().isoformat(), "seconds": seconds,
-        "metrics": metrics, "sha256": checkpoints.sha256(file),
+        "metrics": metrics, "sha256": sha256(file),
     }
     manifest = FOLDER / "manifest.json"
     entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}

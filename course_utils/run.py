@@ -20,9 +20,10 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from course_utils.files import ROOT, atomic
+
 __all__ = ["COST", "ENVIRONMENT", "clean", "execute", "notebooks", "refresh_header", "refresh_readme"]
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.py uses it too
     "COURSE_WIDGETS": "0",  # static pictures where widgets would be
     "OMP_NUM_THREADS": "2",
@@ -121,9 +122,8 @@ def refresh_readme(text: str, name: str, seconds: int, megabytes: int) -> str:
 
 def write(file: pathlib.Path, text: str) -> None:
     """Replace a file in one step: an interruption leaves the old one."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, file)
+    with atomic(file) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:

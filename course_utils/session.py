@@ -1,11 +1,10 @@
 """The start of every notebook: seed, device, plot style, and cells for a GPU.
 
-Built in notebook 00.
+Used from notebook 00.
 """
 import datetime
 import json
 import os
-import pathlib
 import platform
 import random
 import re
@@ -17,13 +16,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-__all__ = ["COLORS", "ROOT", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
+from course_utils.arguments import whole_number
+from course_utils.files import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+__all__ = ["COLORS", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
+
 RECORDED = ROOT / "data" / "recorded"
 
-# Okabe and Ito's palette, told apart with any colour vision; one meaning per colour
-# in the whole course.
+# Okabe and Ito's palette, told apart with any colour vision. In curves and pictures real,
+# reconstructed and generated have the same colour in the whole course.
 COLORS = {
     "real": "#000000",
     "reconstructed": "#0072B2",
@@ -57,7 +58,7 @@ def start(seed: int = 0) -> Session:
     """Seed, choose the device (cuda, mps, cpu), set the plot style.
 
     Raises ImportError when torch is older than 2.4, ValueError for a seed that is not
-    a whole number from 0 to 2**32 - 1. Built in notebook 00.
+    a whole number from 0 to 2**32 - 1. Used from notebook 00.
     """
     check_torch(torch.__version__)
     seed_everything(seed)
@@ -83,8 +84,7 @@ def check_torch(version: str) -> None:
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch (all devices)."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, not {seed!r}.")
+    seed = whole_number("seed", seed, at_least=0, at_most=2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -137,7 +137,7 @@ def gpu_cell(session: Session, name: str, full_size: Callable[[], dict]) -> dict
     date, seconds and peak memory in MB, ready for `course_utils.display.gpu_result`.
     Returns None when there is no GPU and nothing was recorded. With
     COURSE_RECORD=1 in the environment a run on a GPU is stored in data/recorded/NAME.json
-    and NAME.png. Raises ValueError for a name that cannot be a file name. Built in
+    and NAME.png. Raises ValueError for a name that cannot be a file name. Used from
     notebook 00.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.downloads import FETCHERS, LAYOUT, LAYOUT_READERS, SPLITS, Arrays
+from course_utils.files import ROOT, atomic
 
 __all__ = ["DATA", "SPLITS", "SHA256", "DataError", "digest", "find", "read_embedded"]
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = ROOT / "data"
 
 # SHA-256 of the bytes of the images, then of the labels, in the original order.
 SHA256 = {
@@ -163,7 +164,6 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
     failures = []
     for label, folder in folders().items():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             return _write_npz(folder / f"{name}.npz", arrays)
         except OSError as error:
             failures.append(f"{label}: {error.strerror or error}")
@@ -177,11 +177,5 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
 
 
 def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """All or nothing: the file gets its name only when it is complete."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(path) as part, open(part, "wb") as file:
+        np.savez(file, **arrays)

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from course_utils.arguments import whole_number
 from course_utils.checkpoints import CheckpointError, load_state, save_state
 
 __all__ = ["TrainingError", "fit"]
+
+
+TRY = "Try a smaller learning rate, and look for log(0), division by zero or NaN in the data."
 
 
 class TrainingError(RuntimeError):
@@ -35,14 +39,15 @@ def fit(
     dict of named scalars whose entry "loss" is minimised. `schedule` is stepped after
     each optimizer step. With `checkpoint` the state is saved after each epoch, and a call
     that finds the file goes on behind the last finished epoch: after an interrupted
-    kernel run the cell again. The result is the same as without the interruption.
+    kernel run the cell again. The result is the same as without the interruption if all
+    random numbers come from torch on the CPU. A file that holds `epochs` or more is loaded
+    and nothing is trained.
 
-    Raises ValueError for epochs < 0, TrainingError when the loss is not finite (the
-    weights are then as before that step), CheckpointError when the file is damaged or
-    belongs to another model.
+    Raises ValueError for epochs < 0, TrainingError when the loss or a gradient is not
+    finite (the weights are then as before that step), CheckpointError when the file is
+    damaged or belongs to another model or optimizer (nothing is loaded then).
     """
-    if epochs < 0:
-        raise ValueError(f"epochs = {epochs}: expected 0 or more.")
+    epochs = whole_number("epochs", epochs)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = resume(parts, checkpoint) if checkpoint and pathlib.Path(checkpoint).is_file() else []
     model.train()
@@ -53,15 +58,14 @@ def fit(
         for batch in batches(epoch):
             result = loss(model, batch)
             terms = result if isinstance(result, dict) else {"loss": result}
-            value = terms["loss"].item()
+            where, value = f"epoch {epoch + 1}, batch {count + 1}", terms["loss"].item()
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"The loss is {value} in epoch {epoch + 1}, batch {count + 1}. "
-                    "Try a smaller learning rate, and look for log(0), division by zero or "
-                    "NaN in the data."
-                )
+                raise TrainingError(f"The loss is {value} in {where}. {TRY}")
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # measures, clips nothing
+            if not torch.isfinite(norm):
+                raise TrainingError(f"A gradient is not finite in {where}, though the loss is. {TRY}")
             optimizer.step()
             if schedule:
                 schedule.step()
@@ -73,21 +77,26 @@ def fit(
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
         if checkpoint:
-            save_state({name: part.state_dict() for name, part in parts.items()}
-                       | {"history": history, "random": torch.get_rng_state()}, checkpoint)
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
     return history
+
+
+def kind(parts: dict) -> dict:
+    """What must agree for a checkpoint to fit: classes, and names and shapes of the weights."""
+    weights = {name: list(value.shape) for name, value in parts["model"].state_dict().items()}
+    return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {"weights": weights}
 
 
 def resume(parts: dict, checkpoint: str | os.PathLike) -> list[dict[str, float]]:
     """Load the states of model, optimizer and schedule and return the history so far."""
     state = load_state(checkpoint)
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        torch.set_rng_state(state["random"])
-        return list(state["history"])
-    except (KeyError, RuntimeError, ValueError) as error:
+    if state.get("kind") != kind(parts):
         raise CheckpointError(
-            f"{checkpoint} belongs to another model or optimizer ({error}). "
+            f"{checkpoint} belongs to another model, optimizer or schedule. "
             "Delete it, or give another checkpoint name."
-        ) from error
+        )
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    torch.set_rng_state(state["random"])
+    return list(state["history"])

@@ -36,13 +36,15 @@ def dct_matrix(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def dct2(x: Tensor) -> Tensor:
-    """2-D DCT of (..., H, W), same shape, energy kept. Built in notebook 01."""
+    """2-D DCT of floats (..., H, W), same shape, energy kept. Built in notebook 01."""
+    check_floats(x)
     C, R = (dct_matrix(n, x.dtype).to(x.device) for n in x.shape[-2:])
     return C @ x @ R.mT
 
 
 def idct2(coefficients: Tensor) -> Tensor:
     """Inverse of `dct2`."""
+    check_floats(coefficients)
     C, R = (dct_matrix(n, coefficients.dtype).to(coefficients.device) for n in coefficients.shape[-2:])
     return C.mT @ coefficients @ R
 
@@ -77,6 +79,8 @@ def wavelet_matrix(n: int, wavelet: str = "haar", dtype: torch.dtype = torch.flo
     if wavelet not in pywt.wavelist(kind="discrete") or not pywt.Wavelet(wavelet).orthogonal:
         raise ValueError(f"wavelet = {wavelet!r}: expected an orthogonal one such as 'haar', 'db4', 'sym8'.")
     low, high, _, _ = pywt.Wavelet(wavelet).filter_bank
+    if abs(sum(tap * tap for tap in low) - 1) > 1e-6:
+        raise ValueError(f"wavelet = {wavelet!r} is orthogonal only approximately; take 'db4' or 'sym8'.")
     W = torch.zeros(n, n, dtype=torch.float64)
     place = torch.arange(n // 2)
     for tap in range(len(low)):
@@ -118,10 +122,15 @@ def matrices(height: int, width: int, wavelet: str, like: Tensor) -> tuple[Tenso
     return A, A if width == height else wavelet_matrix(width, wavelet, like.dtype).to(like.device)
 
 
-def check_levels(x: Tensor, levels: int) -> None:
-    """Both sides must stay even at every level."""
+def check_floats(x: Tensor) -> None:
+    """Whole numbers would be rounded to zero without a word."""
     if not x.is_floating_point():
         raise TypeError(f"The image holds {x.dtype}; expected floats: image.float() / 255")
+
+
+def check_levels(x: Tensor, levels: int) -> None:
+    """Floats, and both sides must stay even at every level."""
+    check_floats(x)
     if levels < 1 or any(n % 2**levels for n in x.shape[-2:]):
         raise ValueError(
             f"{levels} levels do not fit an image of {'x'.join(map(str, x.shape[-2:]))}: levels must be at "

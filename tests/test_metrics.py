@@ -40,6 +40,8 @@ def test_l0_counts_and_hoyer_goes_from_flat_to_spike():
     assert l0(code).tolist() == [4, 1, 0]
     assert l0(torch.tensor([[0.5, 0.01]]), tolerance=0.1).tolist() == [1]
     assert hoyer(code).tolist() == pytest.approx([0, 1, 1])
+    assert hoyer(torch.tensor([[1e-30, 0, 0, 0]])).item() == pytest.approx(1)
+    assert hoyer(torch.tensor([[float("nan"), 1]])).isnan().all()
     assert 0 < hoyer(torch.tensor([[3.0, 1, 0, 0]])).item() < 1
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from course_utils import pretrain
-from course_utils.checkpoints import CheckpointError, save_weights, sha256
+from course_utils.checkpoints import CheckpointError, save_weights
 from course_utils.data import load
+from course_utils.files import sha256
 from course_utils.pretrain import FOLDER, RECIPES, load_gallery
 
 MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
@@ -38,10 +39,10 @@ def test_the_gallery_draws_different_pictures_from_sparse_codes():
     assert torch.equal(codes, model.codes(200, torch.Generator().manual_seed(0)))
 
 
-def test_missing_or_foreign_weights_name_the_command_that_remakes_them(tmp_path, monkeypatch):
+def test_missing_or_foreign_weights_name_the_command_that_mends_them(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "FOLDER", tmp_path)
-    with pytest.raises(CheckpointError, match="not there. Run: python -m course_utils.pretrain gallery"):
+    with pytest.raises(CheckpointError, match="not there. Run: git checkout"):
         load_gallery()
     save_weights({"other": torch.zeros(3)}, tmp_path / "gallery.safetensors")
-    with pytest.raises(CheckpointError, match="another model. Run: python -m course_utils.pretrain gallery"):
+    with pytest.raises(CheckpointError, match="another model. Run: git checkout"):
         load_gallery()

@@ -99,6 +99,19 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched():
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before))
 
 
+def test_a_gradient_that_is_not_a_number_stops_before_the_weights_are_touched():
+    model, optimizer, _, batches = problem()
+    before = [p.clone() for p in model.parameters()]
+
+    def loss(model, batch):  # finite at zero, but its derivative is 0 * inf
+        zero = (model(batch[0]) * 0).sum()
+        return model(batch[0]).square().mean() + zero.abs().sqrt()
+
+    with pytest.raises(TrainingError, match="gradient is not finite in epoch 1, batch 1"):
+        fit(model, batches, loss, optimizer, 1, progress=False)
+    assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before))
+
+
 def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
     file = tmp_path / "state.pt"
     file.write_bytes(b"not a checkpoint")
@@ -114,12 +127,17 @@ def test_a_checkpoint_of_another_model_says_so(tmp_path):
     other = nn.Linear(2, 2)
     with pytest.raises(CheckpointError, match="another model"):
         fit(other, batches, squares, torch.optim.Adam(other.parameters()), 2, checkpoint=file, progress=False)
+    untouched = problem(seed=5)[0]
+    before = [p.clone() for p in untouched.parameters()]
+    with pytest.raises(CheckpointError, match="another model, optimizer"):
+        fit(untouched, batches, squares, torch.optim.SGD(untouched.parameters(), 0.1), 2, checkpoint=file)
+    assert all(torch.equal(p, b) for p, b in zip(untouched.parameters(), before))
 
 
 def test_wrong_numbers_of_epochs_and_empty_batches_are_refused():
     model, optimizer, _, batches = problem()
     assert fit(model, batches, squares, optimizer, 0, progress=False) == []
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="at least 0"):
         fit(model, batches, squares, optimizer, -1)
     with pytest.raises(ValueError, match="no batch"):
         fit(model, lambda epoch: [], squares, optimizer, 1, progress=False)

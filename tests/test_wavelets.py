@@ -183,6 +183,7 @@ def test_the_universal_threshold_is_hardly_ever_exceeded_by_noise():
     (lambda: wavelet2(images(1, 1, 32, 32), "haar", 0), "at least 1"),
     (lambda: wavelet2(images(1, 1, 32, 32), "bior2.2", 1), "orthogonal"),
     (lambda: wavelet2(images(1, 1, 32, 32), "nonsense", 1), "orthogonal"),
+    (lambda: wavelet_matrix(8, "dmey"), "only approximately"),
     (lambda: wavelet_matrix(3), "even number"),
     (lambda: dct_matrix(0), "at least one sample"),
     (lambda: cycle_spin(lambda y: y, images(1, 1, 8, 8), 0), "1 or more"),
@@ -198,6 +199,7 @@ def test_bad_input_gets_an_error_that_says_what_was_expected(call, message):
         call()
 
 
-def test_an_integer_image_is_refused_with_the_command_that_converts_it():
+@pytest.mark.parametrize("transform", [dct2, idct2, wavelet2, inverse_wavelet2])
+def test_an_integer_image_is_refused_with_the_command_that_converts_it(transform):
     with pytest.raises(TypeError, match="float\\(\\) / 255"):
-        wavelet2(torch.ones(1, 1, 8, 8, dtype=torch.uint8), "haar", 1)
+        transform(torch.ones(1, 1, 8, 8, dtype=torch.uint8))

@@ -13,6 +13,10 @@ class Mistake(Exception):
     """Raised inside a check; its message is what the learner reads behind ✗."""
 
 
+class Untouched(Exception):
+    """The stub's `raise NotImplementedError` is still there."""
+
+
 @dataclass(frozen=True)
 class Result:
     """Outcome of one exercise; status is "passed", "failed" or "not attempted"."""
@@ -35,8 +39,8 @@ class Result:
 def exercise(number: str, title: str, difficulty: int, minutes: int) -> Callable:
     """Turn a function that raises Mistake into a check that prints and returns a Result.
 
-    An answer that is `...`, or a function that raises NotImplementedError, was not
-    attempted. None, NaN, a wrong type and an exception in the answer are failures with a
+    An answer that is `...`, or a function that raises a bare NotImplementedError (torch's
+    own have a message), was not attempted. None, NaN, a wrong type and an exception in the answer are failures with a
     message of their own. difficulty is 1 to 3 stars, minutes the time to plan.
     """
 
@@ -66,7 +70,7 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
         with torch.random.fork_rng(devices=[]):  # checks draw random inputs of their own
             torch.manual_seed(0)
             check(answer)
-    except NotImplementedError:
+    except Untouched:
         return "not attempted", "not attempted yet."
     except Mistake as mistake:
         return "failed", str(mistake)
@@ -85,9 +89,9 @@ def attempt(function: Callable, *inputs: object) -> object:
     )
     try:
         output = function(*before)
-    except (NotImplementedError, Mistake):
-        raise
     except Exception as error:
+        if isinstance(error, NotImplementedError) and not error.args:
+            raise Untouched from error
         raise Mistake(f"your function raised {type(error).__name__} for ({shown}): {error}") from error
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")

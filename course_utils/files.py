@@ -1,0 +1,32 @@
+"""Files of the course: where it lies, writing all or nothing, checksums."""
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["ROOT", "atomic", "sha256"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextlib.contextmanager
+def atomic(file: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `file`, which gets the name of `file` at a clean end.
+
+    A reader finds the old file or the new one, never half of one; after an error or an
+    interrupt nothing is left behind. The folder is made if it is not there.
+    """
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sha256(file: str | os.PathLike) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
