@@ -58,7 +58,7 @@ WRONG = {
         (lambda x, sigma, seed: x + (seeded(x, sigma, seed) - x)[:1], "same noise"),
         (lambda x, sigma, seed: seeded(x, sigma, seed) - x, "do not return it alone"),
         (lambda x, sigma, seed: x + sigma + (seeded(x, 1, seed) - x), "not a shift"),
-        (uniform, "torch.randn is Gaussian"),
+        (uniform, "uniform from 0 to 1"),
         (lambda x, sigma, seed: x + sigma * torch.randn(x.shape), "two calls with the same seed differ"),
         (lambda x, sigma, seed: seeded(x, sigma, 0), "the seed is not used"),
         (lambda x, sigma, seed: seeded(x, sigma**2, seed), "standard deviation"),
