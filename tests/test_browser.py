@@ -157,7 +157,7 @@ def click(driver, menu: str, item: str) -> None:
 
     driver.find_element(By.XPATH, f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]').click()
     path = f'//li[contains(@class,"lm-Menu-item")][.//div[text()="{item}"]]'
-    wait_for(driver, f"document.evaluate('{path}', document).iterateNext()", 10)
+    wait_for(driver, f"document.evaluate('{path}', document).iterateNext()", 60)
     driver.find_element(By.XPATH, path).click()
 
 
@@ -182,7 +182,7 @@ def run_all(browser, server: Lab, path: str) -> tuple[list[str], list[str]]:
     wait_for(browser, f"{PROMPTS}.length === {codes}", 60)
     wait_for(browser, IDLE, 60)
     click(browser, "Edit", "Clear Outputs of All Cells")
-    wait_for(browser, f"{PROMPTS}.every(prompt => prompt === '[ ]:')", 10)
+    wait_for(browser, f"{PROMPTS}.every(prompt => prompt === '[ ]:')", 60)
     click(browser, "Run", "Run All Cells")
     wait_for(browser, f"{ERRORS}.length || {PROMPTS}.every(prompt => /\\d/.test(prompt))", 180)
     wait_for(browser, IDLE, 30)
