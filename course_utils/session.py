@@ -4,6 +4,7 @@ Used from notebook 00.
 """
 import datetime
 import json
+import math
 import os
 import platform
 import random
@@ -11,6 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,7 +57,7 @@ class Session:
 
 
 def start(seed: int = 0) -> Session:
-    """Seed, choose the device (cuda, mps, cpu), set the plot style.
+    """Seed, choose the device (cuda, mps, cpu), use no more threads than cores, set the plot style.
 
     Raises ImportError when torch is older than 2.4, ValueError for a seed that is not
     a whole number from 0 to 2**32 - 1. Used from notebook 00.
@@ -68,6 +70,7 @@ def start(seed: int = 0) -> Session:
         device = torch.device("mps")
     else:
         device = torch.device("cpu")
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     set_style()
     return Session(device, device.type == "cuda", seed, where(), torch.get_num_threads())
 
@@ -88,6 +91,25 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores this process may really use, at least 1.
+
+    A container sees all cores of its host, and torch would start a thread for each, which
+    makes a small share of them very slow. JupyterHub and Binder say the share in CPU_LIMIT,
+    Linux containers in the file `quota` ("200000 100000" means 2 cores).
+    """
+    cores = os.cpu_count() or 1
+    shares = [os.environ.get("CPU_LIMIT", "").split()]
+    if quota.is_file():
+        shares.append(quota.read_text().split())
+    for share in shares:
+        try:
+            cores = min(cores, math.ceil(float(share[0]) / float((*share, 1)[1])))
+        except (IndexError, ValueError):  # not set, or "max": no limit
+            pass
+    return max(1, cores)
 
 
 def set_style() -> None:

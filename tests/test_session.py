@@ -31,6 +31,21 @@ def test_a_session_is_frozen_and_says_where_it_runs():
     assert session.gpu == (session.device.type == "cuda")
 
 
+@pytest.mark.parametrize("limit, quota, expected", [
+    (None, None, 8), (None, "max 100000", 8), (None, "200000 100000", 2), (None, "150000 100000", 2),
+    (None, "50000 100000", 1), ("1.0", "max 100000", 1), ("3", "200000 100000", 2), ("nonsense", None, 8),
+    (None, "6400000 100000", 8), ("0", None, 1),
+])
+def test_a_container_uses_no_more_threads_than_its_share_of_the_cores(limit, quota, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(session_module.os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("CPU_LIMIT", raising=False)
+    if limit is not None:
+        monkeypatch.setenv("CPU_LIMIT", limit)
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(quota + "\n")
+    assert session_module.usable_cores(tmp_path / "cpu.max") == expected
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, None, True, "0"])
 def test_a_wrong_seed_is_refused(seed):
     with pytest.raises(ValueError, match="whole number"):
