@@ -181,6 +181,7 @@ def run_all(browser, server: Lab, path: str) -> tuple[list[str], list[str]]:
     browser.get(f"{server.address()}lab/tree/{path}?token={TOKEN}")
     wait_for(browser, f"{PROMPTS}.length === {codes}", 60)
     wait_for(browser, IDLE, 60)
+    click(browser, "View", "Expand All Code")  # a folded cell shows no number
     click(browser, "Edit", "Clear Outputs of All Cells")
     wait_for(browser, f"{PROMPTS}.every(prompt => prompt === '[ ]:')", 60)
     click(browser, "Run", "Run All Cells")
