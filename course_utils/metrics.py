@@ -12,8 +12,8 @@ def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of each image, in dB for the range [0, 1].
 
     estimate, truth: (N, C, H, W). Returns (N,). 10 log10(1 / MSE), infinite for equal
-    images; nothing is clipped here. Raises ValueError for unequal shapes. Built in
-    notebook 01.
+    images; the estimate is not clipped here. Raises ValueError for unequal shapes and a
+    truth outside [0, 1]. Built in notebook 01.
     """
     check_pair(estimate, truth)
     return -10 * torch.log10((estimate - truth).square().mean(dim=(1, 2, 3)))
@@ -40,9 +40,9 @@ def ssim(estimate: Tensor, truth: Tensor) -> Tensor:
 
 
 def check_pair(estimate: Tensor, truth: Tensor) -> None:
-    """Both are images, and of one shape."""
+    """Both are images of one shape, and the truth lies in [0, 1]."""
     check_images(estimate, "estimate")
-    check_images(truth, "truth")
+    check_images(truth, "truth", clipped=True)
     if estimate.shape != truth.shape:
         raise ValueError(
             f"estimate has shape {tuple(estimate.shape)}, truth {tuple(truth.shape)}; they must be equal."

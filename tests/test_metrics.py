@@ -61,6 +61,8 @@ def test_images_of_the_wrong_kind_are_refused_with_what_to_do(images, error, mes
 def test_unequal_shapes_and_tiny_images_are_refused():
     with pytest.raises(ValueError, match="must be equal"):
         psnr(torch.zeros(1, 1, 8, 8), torch.zeros(2, 1, 8, 8))
+    with pytest.raises(ValueError, match="truth has values from 0 to 255; .*Divide by 255"):
+        psnr(torch.zeros(1, 1, 1, 2), torch.tensor([[[[0.0, 255.0]]]]))
     with pytest.raises(ValueError, match="at least 11x11"):
         ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match="at least 2"):
