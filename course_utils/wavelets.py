@@ -173,7 +173,7 @@ def universal_threshold(sigma: float, n: int) -> float:
 def visu_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 2) -> Tensor:
     """Soft threshold all detail bands at the universal threshold. (N, C, H, W), [0, 1].
 
-    Donoho and Johnstone 1994. Built in notebook 01.
+    Donoho and Johnstone 1994. Notebook 01, section 9, does the same step by step.
     """
     z = wavelet2(check_images(noisy, "noisy"), wavelet, levels)
     for band in subbands(z, levels):

@@ -107,6 +107,17 @@ def test_an_ellipsis_counts_as_not_attempted():
     assert "is a list" in number([2.0]).message
 
 
+def test_the_cards_show_the_stars_and_minutes_of_the_checks():
+    shown = {}
+    for file in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        for cell in nbformat.read(file, as_version=4).cells:
+            card = re.match(r"### Exercise ([\d.]+) · (.*)\n\n(★+)☆* · (\d+) minutes", cell.source)
+            if card:
+                shown[card[1]] = (card[2], len(card[3]), int(card[4]))
+    results = [run(number, source)[0] for (number, _), source in STUBS.items()]
+    assert shown == {r.exercise: (r.title, r.difficulty, r.minutes) for r in results}
+
+
 def test_a_check_does_not_disturb_the_random_numbers_of_the_notebook():
     @exercise("99.2", "Random", 1, 5)
     def draws(answer):
