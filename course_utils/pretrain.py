@@ -2,7 +2,7 @@
 
     python -m course_utils.pretrain gallery
 
-trains again (about 4 minutes on 2 CPU cores), writes data/pretrained/gallery.safetensors,
+trains again (about 3 minutes on 2 CPU cores), writes data/pretrained/gallery.safetensors,
 its entry in data/pretrained/manifest.json (command, seed, data, device, metric, SHA-256)
 and the README's picture. The first half goes on where an interrupted call stopped.
 """
