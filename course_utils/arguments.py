@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["check_images", "generator", "known", "whole_number"]
+__all__ = ["check_floats", "check_images", "generator", "known", "whole_number"]
 
 
 def known(kind: str, name: str, names: Sequence[str]) -> None:
@@ -29,6 +29,12 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(whole_number("seed", seed))
 
 
+def check_floats(values: Tensor, name: str = "image") -> None:
+    """Raise TypeError for whole numbers, which arithmetic on matrices would round to zero."""
+    if not values.is_floating_point():
+        raise TypeError(f"{name} holds {values.dtype}; expected floats: {name}.float() / 255")
+
+
 def check_images(images: Tensor, name: str = "images", clipped: bool = False) -> Tensor:
     """Return `images` if it is a float tensor (N, C, H, W) with C = 1 or 3, all finite.
 
@@ -45,8 +51,7 @@ def check_images(images: Tensor, name: str = "images", clipped: bool = False) ->
             f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3. "
             "Add missing axes with images[None], or move the channels with images.permute(...)."
         )
-    if not images.is_floating_point():
-        raise TypeError(f"{name} holds {images.dtype}; expected floats: images.float() / 255")
+    check_floats(images, name)
     if not torch.isfinite(images).all():
         raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")
     if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):

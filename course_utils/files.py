@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["ROOT", "atomic", "sha256"]
+__all__ = ["ROOT", "atomic", "sha256", "write_text"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +25,12 @@ def atomic(file: str | os.PathLike) -> Iterator[Path]:
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(file: str | os.PathLike, text: str) -> None:
+    """Replace a text file (UTF-8, Unix line ends) in one step."""
+    with atomic(file) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def sha256(file: str | os.PathLike) -> str:

@@ -10,7 +10,7 @@ import json
 import pathlib
 import re
 
-from course_utils.files import ROOT
+from course_utils.files import ROOT, write_text
 from course_utils.setup_cell import setup_cell
 
 __all__ = ["address", "badges", "outdated", "repository", "rewrite"]
@@ -58,7 +58,7 @@ def rewrite(new: str, root: pathlib.Path = ROOT) -> list[str]:
         raise ValueError(f"--repository {new!r}: expected OWNER/NAME, such as jane/sparse-course.")
     changes = updated(new, root)
     for file, text in changes.items():
-        file.write_text(text, encoding="utf-8", newline="\n")
+        write_text(file, text)
     return [file.relative_to(root).as_posix() for file in changes]
 
 

@@ -20,7 +20,7 @@ from course_utils import checkpoints
 from course_utils.autoencoders import SparseAutoencoder, SparseCodeGenerator
 from course_utils.data import ImageSet, load
 from course_utils.display import png
-from course_utils.files import ROOT, sha256
+from course_utils.files import ROOT, sha256, write_text
 from course_utils.metrics import psnr
 from course_utils.session import seed_everything
 from course_utils.training import fit
@@ -141,7 +141,7 @@ def pretrain(name: str, seed: int = 0) -> dict:
     }
     manifest = FOLDER / "manifest.json"
     entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    manifest.write_text(json.dumps(entries | {name: entry}, indent=1) + "\n", encoding="utf-8")
+    write_text(manifest, json.dumps(entries | {name: entry}, indent=1) + "\n")
     draw_gallery()
     return entry
 

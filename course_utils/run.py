@@ -20,7 +20,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from course_utils.files import ROOT, atomic
+from course_utils.files import ROOT, write_text
 
 __all__ = ["COST", "ENVIRONMENT", "clean", "execute", "notebooks", "refresh_header", "refresh_readme"]
 
@@ -120,12 +120,6 @@ def refresh_readme(text: str, name: str, seconds: int, megabytes: int) -> str:
     return row.sub(rf"\g<1> {seconds} | {megabytes} ", text)
 
 
-def write(file: pathlib.Path, text: str) -> None:
-    """Replace a file in one step: an interruption leaves the old one."""
-    with atomic(file) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-
-
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.run", description=__doc__.split("\n")[0])
@@ -146,12 +140,12 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
             continue
         print(f"{seconds:>8} {megabytes:>8}", flush=True)
         refresh_header(notebook, seconds, megabytes)
-        write(file, nbformat.writes(notebook) + "\n")
+        write_text(file, nbformat.writes(notebook) + "\n")
         if readme.is_file():
             old = readme.read_text(encoding="utf-8")
             new = refresh_readme(old, file.name, seconds, megabytes)
             if new != old:
-                write(readme, new)
+                write_text(readme, new)
     for failure in failures:
         print("\n" + failure)
     return 1 if failures else 0

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from course_utils.arguments import whole_number
-from course_utils.files import ROOT
+from course_utils.files import ROOT, write_text
 
 __all__ = ["COLORS", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
 
@@ -188,7 +188,7 @@ def record(name: str, result: dict) -> None:
     numbers = {key: value for key, value in result.items() if key != "figure"}
     if "figure" in result:
         result["figure"].savefig(RECORDED / f"{name}.png", dpi=80)
-    (RECORDED / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    write_text(RECORDED / f"{name}.json", json.dumps(numbers, indent=1) + "\n")
 
 
 def recorded_result(name: str) -> dict | None:

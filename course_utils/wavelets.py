@@ -11,7 +11,7 @@ import pywt
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images
+from course_utils.arguments import check_floats, check_images
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = [
@@ -120,12 +120,6 @@ def matrices(height: int, width: int, wavelet: str, like: Tensor) -> tuple[Tenso
     """One-level matrices for the columns and the rows, in the type and place of `like`."""
     A = wavelet_matrix(height, wavelet, like.dtype).to(like.device)
     return A, A if width == height else wavelet_matrix(width, wavelet, like.dtype).to(like.device)
-
-
-def check_floats(x: Tensor) -> None:
-    """Whole numbers would be rounded to zero without a word."""
-    if not x.is_floating_point():
-        raise TypeError(f"The image holds {x.dtype}; expected floats: image.float() / 255")
 
 
 def check_levels(x: Tensor, levels: int) -> None:

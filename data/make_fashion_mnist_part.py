@@ -7,17 +7,16 @@ The original is looked for and verified by course_utils.sources. The same zlib g
 same bytes: numpy writes the archive without the date of the day.
 """
 
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-DATA = Path(__file__).resolve().parent
-sys.path.insert(0, str(DATA.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from course_utils.sources import digest, find  # noqa: E402
+from course_utils.files import sha256, write_text  # noqa: E402
+from course_utils.sources import DATA, digest, find  # noqa: E402
 
 PER_CLASS = {"train": 2_000, "test": 500}
 
@@ -46,8 +45,8 @@ def write_checksums() -> None:
     listed = subprocess.run(command, cwd=DATA, check=True, capture_output=True, text=True).stdout
     names = sorted({name for name in listed.split("\0") if name and (DATA / name).exists()})
     names = [n for n in names if n != "SHA256SUMS" and not n.endswith((".md", ".py"))]
-    lines = [f"{hashlib.sha256((DATA / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
-    (DATA / "SHA256SUMS").write_text("".join(lines), newline="\n")
+    lines = [f"{sha256(DATA / n)}  {n}\n" for n in names]
+    write_text(DATA / "SHA256SUMS", "".join(lines))
 
 
 if __name__ == "__main__":
