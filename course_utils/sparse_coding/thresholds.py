@@ -1,4 +1,4 @@
-"""Sparse codes: the shrinkage functions that make coefficients zero.
+"""Shrinkage: the functions that make coefficients zero.
 
 Built in notebook 01.
 """

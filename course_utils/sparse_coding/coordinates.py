@@ -1,0 +1,105 @@
+"""The l1 problem one coefficient at a time, on all signals at once. Built in notebook 02."""
+import warnings
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softshrink
+
+from course_utils.arguments import whole_number
+from course_utils.sparse_coding.problem import (
+    check_problem, chunks, decode, gap_and_objective, needs_gradient, weights_on_support,
+)
+
+__all__ = ["active_set", "coordinate_descent"]
+
+_ROUNDS = 500  # of active_set, before it gives up
+
+
+def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Tensor:
+    """Codes (N, K) after `sweeps` through all atoms, each coefficient set to its best value in turn.
+
+    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et
+    al. 2007). Raises TypeError or ValueError for inputs that do not fit. Built in notebook 02.
+    """
+    check_problem(x, D, None, lam)
+    gram = (D.T @ D)[:, :, None].detach()
+    codes = []
+    for part in chunks(x.detach(), D.detach()):
+        c = (part @ D.detach()).T.contiguous()  # signals last: one coefficient is one row
+        z = torch.zeros_like(c)
+        for _ in range(whole_number("sweeps", sweeps)):
+            sweep(z, c, gram, lam)
+        codes.append(z.T)
+    return torch.cat(codes)
+
+
+def sweep(z: Tensor, c: Tensor, gram: Tensor, lam: float) -> None:
+    """Set each coefficient to its best value, in place; c stays the correlation Dᵀ(x - Dz).
+
+    z, c: (m, N); gram: (m, m, N), or (m, m, 1) when all signals have the same atoms.
+    """
+    for j in range(len(z)):
+        new = softshrink(z[j] + c[j], lam)
+        c.addcmul_(gram[j], new - z[j], value=-1)
+        z[j] = new
+
+
+def active_set(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
+    """Codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by coordinate descent on few atoms.
+
+    Each signal has a set of its own: add the atom that correlates most with the
+    residual, sweep through the set, repeat until the duality gap is below `tolerance` times the
+    objective. x: (N, n), D: (n, K) with unit columns. Differentiable in x and D with the
+    non-zero places held fixed. Raises TypeError or ValueError for inputs that do not fit
+    and for lam = 0, warns when a signal does not get there. Source: Lee et al. 2007;
+    Massias et al. 2018. Built in notebook 02.
+    """
+    check_problem(x, D, None, lam)
+    if lam == 0:
+        raise ValueError("lam is 0: that is least squares; use torch.linalg.lstsq, or a small lam.")
+    with torch.no_grad():
+        gram = D.T @ D
+        tolerance = max(tolerance, 20 * torch.finfo(x.dtype).eps)  # rounding of the gap itself
+        z = torch.cat([_active_set(part, D, gram, lam, tolerance) for part in chunks(x, D / 4)])
+    if needs_gradient(x, D):
+        size, atoms = z.abs().topk(int((z != 0).sum(dim=1).max()), dim=1)
+        weights = weights_on_support(x, D, atoms, size > 0, lam * z.gather(1, atoms).sign())
+        z = torch.zeros_like(z).scatter(1, atoms, weights)
+    return z
+
+
+def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float) -> Tensor:
+    """Codes (N, K) of one chunk. The sets are held with signals last: atoms, z (m, N), G (m, m, N)."""
+    codes = x.new_zeros(len(x), D.shape[1])
+    rows = torch.arange(len(x), device=x.device)  # the signals not yet finished
+    m, room = 0, 0  # atoms in a set, and how many the tensors hold
+    atoms, z = rows.new_zeros(0, len(x)), x.new_zeros(0, len(x))
+    for turn in range(_ROUNDS):
+        a, w = atoms[:m].T.contiguous(), z[:m].T.contiguous()
+        r = x - decode(a, w, D)
+        c = r @ D
+        gap, objective = gap_and_objective(x, r, c, w, lam)
+        live = gap > tolerance * objective
+        if m == room or live.sum() < 0.7 * len(live):
+            # Put the finished ones aside; of the others keep the non-zero places and make room.
+            codes[rows[~live]] = codes[rows[~live]].scatter_add(1, a[~live], w[~live])
+            if not live.any():
+                return codes
+            rows, x, c = rows[live], x[live], c[live]
+            m = int((w[live] != 0).sum(dim=1).max()) if m else 0
+            room = m + 16
+            best = w[live].abs().topk(m, dim=1).indices
+            atoms, z, G = rows.new_zeros(room, len(x)), x.new_zeros(room, len(x)), x.new_zeros(room, room, len(x))
+            a = a[live].gather(1, best)
+            atoms[:m], z[:m] = a.T, w[live].gather(1, best).T
+            G[:m, :m] = gram[atoms[:m, None], atoms[None, :m]]
+        size = c.abs().scatter(1, a, 0.0)  # atoms of the set are not added again
+        i = size.argmax(dim=1)
+        atoms[m] = i
+        G[m, :m + 1] = G[:m + 1, m] = gram[atoms[:m + 1], i]
+        m += 1
+        inside = c.gather(1, atoms[:m].T).T.contiguous()
+        for _ in range(4 + turn // 4):
+            sweep(z[:m], inside, G[:m, :m], lam)
+    warnings.warn(f"active_set: {len(rows)} signals did not reach the tolerance {tolerance:.1g}.", stacklevel=3)
+    return codes.index_copy(0, rows, x.new_zeros(len(x), codes.shape[1]).scatter_add(1, atoms[:m].T, z[:m].T))

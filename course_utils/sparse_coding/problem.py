@@ -1,0 +1,140 @@
+"""The problem the solvers share: what they accept, what they minimise, how far they are.
+
+Signals are rows, x (N, n); atoms are columns, D (n, K), of unit length; codes z (N, K).
+"""
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from course_utils.arguments import check_floats
+
+__all__ = [
+    "decode", "duality_gap", "largest_lambda", "lasso_objective", "mutual_coherence", "normalise_atoms",
+]
+
+
+def normalise_atoms(D: Tensor) -> Tensor:
+    """The dictionary (n, K) with columns divided by their length.
+
+    Raises ValueError for a column of zeros, which has no direction.
+    """
+    check_atoms(D, unit=False)
+    return D / torch.linalg.vector_norm(D, dim=0)
+
+
+def mutual_coherence(D: Tensor) -> float:
+    """The largest |cosine| between two different atoms of D (n, K), 0 to 1.
+
+    If a signal is a sum of fewer than (1 + 1/coherence)/2 atoms, lasso with a small
+    weight and OMP find exactly those (Donoho and Elad 2003; Tropp 2004). Built in notebook 02.
+    """
+    check_atoms(D)
+    return (D.T @ D).fill_diagonal_(0).abs().max().item()
+
+
+def lasso_objective(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
+    """½|x - Dz|² + lam |z|₁ of each signal: (N,). Built in notebook 02."""
+    check_problem(x, D, z, lam)
+    return 0.5 * (x - z @ D.T).square().sum(dim=1) + lam * z.abs().sum(dim=1)
+
+
+def duality_gap(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
+    """An upper bound on how far the objective of each signal is above its minimum: (N,).
+
+    The residual r, shrunk until no atom correlates with it by more than lam, is a point
+    of the dual problem, whose value ½|x|² - ½|x - r|² lies below every objective
+    (Kim et al. 2007). Built in notebook 02.
+    """
+    check_problem(x, D, z, lam)
+    r = x - z @ D.T
+    return gap_and_objective(x, r, r @ D, z, lam)[0]
+
+
+def largest_lambda(x: Tensor, D: Tensor) -> Tensor:
+    """From this lam on the code is exactly zero: max |Dᵀx| of each signal, (N,)."""
+    check_problem(x, D)
+    return (x @ D).abs().amax(dim=1)
+
+
+def decode(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
+    """x̂ (N, n), the sum of the atoms (N, k) of D (n, K) with weights (N, k), from `omp_atoms`."""
+    if atoms.shape[1] == 0:
+        return D.new_zeros(len(atoms), len(D))
+    return embedding_bag(atoms, D.T.contiguous(), per_sample_weights=weights, mode="sum")
+
+
+def gap_and_objective(x: Tensor, r: Tensor, c: Tensor, z: Tensor, lam: float) -> tuple[Tensor, Tensor]:
+    """Duality gap and objective (N,) from residuals r, correlations c = rD and codes, dense or compact."""
+    shrink = (lam / c.abs().amax(dim=1).clamp_min(torch.finfo(x.dtype).tiny)).clamp_max(1)
+    objective = 0.5 * r.square().sum(dim=1) + lam * z.abs().sum(dim=1)
+    dual = 0.5 * x.square().sum(dim=1) - 0.5 * (x - shrink[:, None] * r).square().sum(dim=1)
+    return objective - dual, objective
+
+
+def chunks(x: Tensor, D: Tensor) -> list[Tensor]:
+    """Parts of x whose correlations with all atoms fit in a cache (CPU) or a few hundred MB (GPU)."""
+    return list(x.split(max(256, (2**20 if x.device.type == "cpu" else 2**25) // D.shape[1])))
+
+
+def needs_gradient(*tensors: Tensor) -> bool:
+    """Whether autograd is to follow what is computed from these."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def weights_on_support(x: Tensor, D: Tensor, atoms: Tensor, used: Tensor, shift: Tensor | float = 0) -> Tensor:
+    """Weights w (N, k) of the given atoms with D_Aᵀ(x - D_A w) = shift, and zero where not `used`.
+
+    Differentiable in x and D: the gradient of a sparse code whose support stays the same
+    (Mairal, Bach and Ponce 2012).
+    """
+    chosen = D.T[atoms] * used[:, :, None]
+    gram = chosen @ chosen.mT + torch.diag_embed((~used).to(x.dtype))
+    target = (chosen @ x[:, :, None])[:, :, 0] - shift * used
+    return torch.linalg.solve(gram, target[:, :, None])[:, :, 0]
+
+
+def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.0) -> None:
+    """Raise TypeError or ValueError unless x, D, z and lam fit together; the message says how to mend it."""
+    check_atoms(D)
+    check_matrix("x", x, "signals as rows, (N, n)", "one signal: x[None]; patches or images: x.flatten(1)")
+    if not len(x):
+        raise ValueError(f"x has shape {tuple(x.shape)}: there is no signal in it.")
+    if x.shape[1] != D.shape[0]:
+        turned = "; D looks transposed, try D.T" if x.shape[1] == D.shape[1] else ""
+        raise ValueError(f"Signals have {x.shape[1]} numbers, atoms (columns of D) have {D.shape[0]}{turned}.")
+    if z is not None:
+        check_matrix("z", z, "codes as rows, (N, K)", "a start of zeros: z=None")
+        if z.shape != (len(x), D.shape[1]):
+            raise ValueError(f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}: a row for each signal.")
+    for name, other in [("D", D)] + ([] if z is None else [("z", z)]):
+        if other.dtype != x.dtype or other.device != x.device:
+            raise ValueError(
+                f"x is {x.dtype} on {x.device}, {name} is {other.dtype} on {other.device}; use {name}.to(x)."
+            )
+    if not (math.isfinite(lam) and lam >= 0):
+        raise ValueError(f"lam is {lam}; expected a finite number of at least 0.")
+
+
+def check_atoms(D: Tensor, unit: bool = True) -> None:
+    """Raise unless D (n, K) is finite without zero columns and, if asked, of unit columns."""
+    check_matrix("D", D, "atoms as columns, (n, K)", "torch.stack(atoms, dim=1)")
+    lengths = torch.linalg.vector_norm(D.detach(), dim=0)
+    if (lengths == 0).any():
+        raise ValueError(f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: D[:, D.norm(dim=0) > 0].")
+    if unit and ((lengths - 1).abs() > 1e-3).any():
+        raise ValueError(
+            f"Atoms have lengths from {lengths.min():.3g} to {lengths.max():.3g}; expected 1: D = normalise_atoms(D)."
+        )
+
+
+def check_matrix(name: str, values: Tensor, expected: str, mend: str) -> None:
+    """Raise unless `values` is a finite float matrix."""
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{name} is a {type(values).__name__}; expected a torch tensor, {expected}.")
+    check_floats(values, name)
+    if values.ndim != 2:
+        raise ValueError(f"{name} has shape {tuple(values.shape)}; expected {expected} ({mend}).")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")

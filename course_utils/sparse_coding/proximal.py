@@ -1,0 +1,119 @@
+"""The l1 problem by proximal steps, on all signals at once. Built in notebook 02."""
+
+import torch
+from torch import Tensor
+
+from course_utils.arguments import whole_number
+from course_utils.sparse_coding.coordinates import active_set
+from course_utils.sparse_coding.problem import check_problem, chunks, gap_and_objective
+from course_utils.sparse_coding.thresholds import soft_threshold
+
+__all__ = ["basis_pursuit", "fista", "ista", "lasso"]
+
+
+def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = None) -> Tensor:
+    """Codes (N, K) after `steps` of z <- soft(z + Dᵀ(x - Dz)/L, lam/L), L = ‖D‖², from z or zero.
+
+    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ with an
+    error of order 1/steps (Daubechies, Defrise and De Mol 2004). Differentiable. Raises
+    TypeError or ValueError for inputs that do not fit. Built in notebook 02.
+    """
+    check_problem(x, D, z, lam)
+    L = step_bound(D)
+    z = x.new_zeros(len(x), D.shape[1]) if z is None else z
+    for _ in range(whole_number("steps", steps)):
+        z = soft_threshold(z + (x - z @ D.T) @ D / L, lam / L)
+    return z
+
+
+def fista(
+    x: Tensor, D: Tensor, lam: float, steps: int = 1000, tolerance: float = 1e-4,
+    restart: bool = True, mask: Tensor | None = None,
+) -> Tensor:
+    """As `ista`, with momentum: error of order 1/steps² (Beck and Teboulle 2009).
+
+    A signal is finished when its duality gap is below `tolerance` times its objective
+    (0: do all steps). With `restart` its momentum starts anew when it points uphill
+    (O'Donoghue and Candès 2015). `mask` (N, n), 1 where x is known and 0 elsewhere: only
+    known numbers have to be matched. Differentiable. Built in notebook 02.
+    """
+    check_problem(x, D, None, lam)
+    whole_number("steps", steps)
+    if mask is None:
+        mask = x.new_ones(1, 1).expand_as(x)
+    elif mask.shape != x.shape or mask.dtype != x.dtype:
+        raise ValueError(
+            f"mask is {mask.dtype} {tuple(mask.shape)}, x is {x.dtype} {tuple(x.shape)}; "
+            "they must agree: mask.to(x).expand_as(x)."
+        )
+    parts = zip(chunks(x * mask, D), chunks(mask, D))
+    return torch.cat([_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts])
+
+
+def _fista(
+    x: Tensor, mask: Tensor, D: Tensor, lam: float, steps: int, tolerance: float, restart: bool
+) -> Tensor:
+    L, every = step_bound(D), 5
+    rows = torch.arange(len(x), device=x.device)  # the signals not yet finished
+    z = y = codes = x.new_zeros(len(x), D.shape[1])
+    t = x.new_ones(len(x), 1)
+    for step in range(steps):
+        if tolerance and step % every == 0:
+            with torch.no_grad():
+                r = x - mask * (z @ D.T)
+                gap, objective = gap_and_objective(x, r, r @ D, z, lam)
+                live = gap > tolerance * objective
+            if live.sum() < 0.8 * len(live):
+                codes = codes.index_copy(0, rows[~live], z[~live])
+                rows, x, mask, y, z, t = (values[live] for values in (rows, x, mask, y, z, t))
+            if not len(rows):
+                break
+        new = soft_threshold(torch.addmm(y, x - mask * (y @ D.T), D, alpha=1 / L), lam / L)
+        if restart:
+            t = torch.where(((y - new) * (new - z)).sum(dim=1, keepdim=True) > 0, 1.0, t)
+        next_t = (1 + (1 + 4 * t.square()).sqrt()) / 2
+        y = torch.addcmul(new, new - z, (t - 1) / next_t)
+        z, t = new, next_t
+    return codes.index_copy(0, rows, z)
+
+
+def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
+    """The codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits the dictionary.
+
+    `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step
+    of 1/‖D‖² is short when many atoms resemble each other. x: (N, n), D: (n, K) with unit
+    columns; `tolerance` as in both. Raises TypeError or ValueError for inputs that do not
+    fit. Built in notebook 02.
+    """
+    check_problem(x, D, None, lam)
+    if step_bound(D) < 4 * D.shape[1] / D.shape[0]:
+        return fista(x, D, lam, 2000, tolerance)
+    return active_set(x, D, lam, tolerance)
+
+
+def basis_pursuit(x: Tensor, D: Tensor, steps: int = 500) -> Tensor:
+    """Codes (N, K) of smallest |z|₁ with Dz = x exactly, by Douglas-Rachford steps.
+
+    x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage
+    and the projection on the solutions of Dz = x (Combettes and Pesquet 2007); what is
+    returned solves Dz = x. Raises ValueError when the rows of D are dependent. Built in
+    notebook 02.
+    """
+    check_problem(x, D)
+    if torch.linalg.matrix_rank(D) < len(D):
+        raise ValueError(f"The {len(D)} rows of D are not independent: Dz = x need not have a solution.")
+    back = torch.linalg.pinv(D).T  # (n, K)
+    least = x @ back
+    size = least.abs().amax(dim=1, keepdim=True)
+    u = z = least
+    for _ in range(whole_number("steps", steps)):
+        shrunk = soft_threshold(u, 0.1 * size)
+        mirrored = 2 * shrunk - u
+        z = mirrored + (x - mirrored @ D.T) @ back
+        u = u + z - shrunk
+    return z
+
+
+def step_bound(D: Tensor) -> Tensor:
+    """L = ‖D‖², the largest eigenvalue of DᵀD: the gradient changes at most L times as fast as z."""
+    return torch.linalg.matrix_norm(D, 2).square()
