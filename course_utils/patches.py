@@ -1,0 +1,58 @@
+"""Overlapping patches: an image as rows of small squares, and back by averaging.
+
+Built in notebook 02, used by dictionary learning from notebook 03 on.
+"""
+import torch
+from torch import Tensor
+from torch.nn.functional import fold, unfold
+
+from course_utils.arguments import check_floats, whole_number
+
+__all__ = ["average_patches", "extract_patches"]
+
+
+def extract_patches(images: Tensor, size: int = 8, stride: int = 1) -> Tensor:
+    """All patches of floats (N, C, H, W) whose corners are `stride` apart, as rows (number, C·size²).
+
+    In order of image, row, column; within a row the channels follow each other. Raises
+    ValueError when the last patch does not end at the border. Built in notebook 02.
+    """
+    check_floats(images, "images")
+    if images.ndim != 4:
+        raise ValueError(f"images has shape {tuple(images.shape)}; expected (N, C, H, W): images[None] adds an axis.")
+    check_tiling(tuple(images.shape[2:]), size, stride)
+    return unfold(images, size, stride=stride).transpose(1, 2).flatten(0, 1)
+
+
+def average_patches(
+    patches: Tensor, shape: tuple[int, int, int, int], size: int = 8, stride: int = 1
+) -> Tensor:
+    """Images (N, C, H, W) of which each pixel is the mean of the patches that cover it.
+
+    `patches` (number, C·size²) as from `extract_patches` of images of that shape. Raises
+    ValueError for a wrong number of patches. Built in notebook 02.
+    """
+    check_floats(patches, "patches")
+    n, channels, height, width = shape
+    check_tiling((height, width), size, stride)
+    number = n * ((height - size) // stride + 1) * ((width - size) // stride + 1)
+    if patches.shape != (number, channels * size**2):
+        raise ValueError(
+            f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have {(number, channels * size**2)}."
+        )
+
+    def overlay(rows: Tensor) -> Tensor:
+        return fold(rows.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride)
+
+    return overlay(patches) / overlay(torch.ones_like(patches))
+
+
+def check_tiling(sides: tuple[int, int], size: int, stride: int) -> None:
+    """Raise ValueError unless patches of this size and stride reach all borders."""
+    whole_number("size", size, at_least=1, at_most=min(sides))
+    whole_number("stride", stride, at_least=1, at_most=size)
+    if any((side - size) % stride for side in sides):
+        raise ValueError(
+            f"Patches of {size} with stride {stride} do not end at the border of {sides[0]}x{sides[1]}: crop the "
+            "image, or take a stride that divides side - size."
+        )
