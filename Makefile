@@ -1,6 +1,7 @@
 # make lab     read and run the course in JupyterLab
 # make test    prove that everything in the repository runs
 # make run     execute all notebooks, refresh their outputs and their seconds and memory
+# make bench   measure our solvers against others' (installs them; about 4 minutes)
 # make colab   prove the set-up cell in a fresh environment (downloads packages)
 # make clean   remove the installed environment (.venv) and caches
 #
@@ -12,12 +13,13 @@
 PYTHON ?= python3
 PY     := .venv/bin/python
 STAMP  := .venv/course-installed
+PEERS  := .venv/peers-installed
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
 WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
 
-.PHONY: lab test run colab clean install again
+.PHONY: lab test run bench colab clean install again
 
 lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
@@ -28,6 +30,9 @@ test: install
 
 run: install
 	@$(PY) -m course_utils.run $(ARGS)
+
+bench: install $(PEERS)
+	@$(PY) -m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py $(ARGS)
 
 colab: install
 	@$(PY) -m pytest -m colab tests/test_colab.py $(ARGS)
@@ -49,6 +54,13 @@ endif
 	@$(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements >/dev/null 2>&1
 	@touch $@
 
+# The extra `bench` of pyproject.toml. Not every machine has a wheel of SPAMS: then it is left out.
+$(PEERS): $(STAMP)
+	@$(INSTALL) pytest-benchmark
+	@for peer in spams-bin dictlearn; do $(INSTALL) --only-binary $$peer $$peer || \
+		echo "$$peer cannot be installed here: the benchmark goes without it."; done
+	@touch $@
+
 clean:
-	rm -rf .venv .pytest_cache build *.egg-info
+	rm -rf .venv .pytest_cache .benchmarks build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

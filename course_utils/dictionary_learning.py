@@ -151,9 +151,14 @@ def online_learning(
 
 def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
     """One pass over the atoms of D (n, K), each moved to its best place for the sums zz (K, K), xz (n, K)."""
-    by_row, wanted, uses = D.T.contiguous(), xz.T.contiguous(), zz.diagonal()
-    for j in (uses > 1e-4 * uses.mean()).nonzero()[:, 0].tolist():
-        new = by_row[j] + (wanted[j] - zz[j] @ by_row) / uses[j]
+    uses = zz.diagonal()
+    used = (uses > 1e-4 * uses.mean()).nonzero()[:, 0]
+    by_row = D.T.contiguous()
+    wanted = xz.T[used] / uses[used, None]
+    others = zz[used] / uses[used, None]
+    others[torch.arange(len(used)), used] = 0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
+    for j, target, overlap in zip(used.tolist(), wanted, others):
+        new = torch.addmv(target, by_row.T, overlap, alpha=-1)
         by_row[j] = new / torch.linalg.vector_norm(new).clamp_min(torch.finfo(D.dtype).tiny)
     return by_row.T.contiguous()
 
@@ -192,10 +197,11 @@ def second_moments(x: Tensor, atoms: Tensor, weights: Tensor, count: int) -> tup
 def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 60, seed: int = 0) -> Tensor:
     """Images (N, C, H, W) without Gaussian noise of standard deviation sigma, same units as the pixels.
 
-    Each 8x8 patch, its mean taken off, is coded by OMP to the error that the noise
-    alone would leave; where patches overlap they are averaged. D (64 C, K) codes the patches; without it one is learned in `steps` on the noisy image itself,
-    starting from overcomplete cosines (Elad and Aharon 2006; colour: Mairal, Elad and
-    Sapiro 2008). Raises ValueError for sigma <= 0 and inputs that do not fit. Built in notebook 03.
+    Each 8x8 patch, its mean taken off, is coded by OMP to the error that the noise alone
+    would leave; where patches overlap they are averaged. D (64 C, K) codes the patches;
+    without it one is learned in `steps` on the noisy image itself, starting from overcomplete
+    cosines (Elad and Aharon 2006; colour: Mairal, Elad and Sapiro 2008). Raises ValueError
+    for sigma <= 0 and inputs that do not fit. Built in notebook 03.
     """
     check_images(noisy, "noisy")
     if not sigma > 0:
@@ -203,14 +209,14 @@ def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 6
     channels = noisy.shape[1]
     x = extract_patches(noisy).unflatten(1, (channels, -1))
     means = x.mean(dim=2, keepdim=True)
-    x = (x - means).flatten(1)
+    x = x.sub_(means).flatten(1)
     error = GAIN * sigma * math.sqrt(x.shape[1])
     if D is None:
         start = cosine_atoms(channels).to(x)
         D = online_learning(x, start, steps, batch=2000, seed=seed, error=error)
     atoms, weights = omp_atoms(x, D, error=error)
-    clean = (decode(atoms, weights, D).unflatten(1, (channels, -1)) + means).flatten(1)
-    return average_patches(clean, noisy.shape)
+    x = decode(atoms, weights, D).unflatten(1, (channels, -1)).add_(means)
+    return average_patches(x.flatten(1), noisy.shape)
 
 
 def cosine_atoms(channels: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 Built in notebook 02, used by dictionary learning from notebook 03 on.
 """
-import torch
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
@@ -41,10 +40,9 @@ def average_patches(
             f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have {(number, channels * size**2)}."
         )
 
-    def overlay(rows: Tensor) -> Tensor:
-        return fold(rows.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride)
-
-    return overlay(patches) / overlay(torch.ones_like(patches))
+    total = fold(patches.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride)
+    cover = fold(patches.new_ones(1, size**2, number // n), (height, width), size, stride=stride)
+    return total / cover
 
 
 def check_tiling(sides: tuple[int, int], size: int, stride: int) -> None:

@@ -68,10 +68,12 @@ def test_conda_uses_conda_forge_alone_and_no_pip():
 def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
     known |= set(sys.stdlib_module_names) | {"course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
-    for file in [*ROOT.glob("course_utils/**/*.py"), *ROOT.glob("tests/*.py")]:
+    files = [file for folder in ("course_utils/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 first = name.split(".")[0]
-                assert first in known or (file.parent / f"{first}.py").is_file(), f"{file.name} imports {name}"
+                beside = any((folder / f"{first}.py").is_file() for folder in (file.parent, ROOT / "benchmarks"))
+                assert first in known or beside, f"{file.name} imports {name}"

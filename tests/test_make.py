@@ -1,6 +1,7 @@
 """The Makefile installs once, when it should, and says why it cannot."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,12 @@ case "$*" in
     *"import sys, pip"*) echo yes ;;
     "-c "*) exit TOO_OLD ;;
     "-m venv"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    *" spams-bin") if [ -f no-wheel ]; then exit 1; fi ;;
     "-m pip"*) if [ -f no-network ]; then echo "no network" >&2; exit 1; fi ;;
 esac
 """
+
+BENCH = "-m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py"
 
 
 @pytest.fixture
@@ -114,11 +118,23 @@ def test_torch_for_the_cpu_comes_first_and_from_its_own_index(folder):
     assert second.endswith("-e .")
 
 
+@pytest.mark.parametrize("wheel", [True, False])
+def test_the_benchmark_installs_its_extra_once_and_goes_without_spams_where_it_must(folder, wheel):
+    if not wheel:
+        (folder / "no-wheel").touch()
+    result, calls = make(folder, "bench")
+    extra = re.search(r"^bench = (\[.*\])", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert [line.split()[-1] for line in installs(calls)[1:]] == re.findall(r'"([\w-]+)', extra)
+    assert result.returncode == 0 and ("goes without it" in result.stdout) == (not wheel)
+    assert "-m pytest" in calls[-1]
+    assert len(installs(make(folder, "bench")[1])) == 0
+
+
 def test_arguments_go_on_to_the_program(folder):
     _, calls = make(folder, "lab", "ARGS=--no-browser --port 8890")
     assert calls[-1].startswith("-m jupyterlab") and calls[-1].endswith("--no-browser --port 8890")
     assert "notebooks/00_start_here.ipynb" in calls[-1]
     assert ("--allow-root" in calls[-1]) == (os.geteuid() == 0)
-    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_utils.run")]:
+    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_utils.run"), ("bench", BENCH)]:
         _, calls = make(folder, target, "ARGS=-x")
         assert calls[-1] == f"{program} -x"

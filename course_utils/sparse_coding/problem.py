@@ -75,7 +75,7 @@ def gap_and_objective(x: Tensor, r: Tensor, c: Tensor, z: Tensor, lam: float) ->
 
 def chunks(x: Tensor, D: Tensor) -> list[Tensor]:
     """Parts of x whose correlations with all atoms fit in a cache (CPU) or a few hundred MB (GPU)."""
-    return list(x.split(max(256, (2**20 if x.device.type == "cpu" else 2**25) // D.shape[1])))
+    return list(x.split(max(256, (2**26 if x.device.type == "cpu" else 2**31) // D.numel())))
 
 
 def needs_gradient(*tensors: Tensor) -> bool:
@@ -83,16 +83,20 @@ def needs_gradient(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
-def weights_on_support(x: Tensor, D: Tensor, atoms: Tensor, used: Tensor, shift: Tensor | float = 0) -> Tensor:
-    """Weights w (N, k) of the given atoms with D_Aᵀ(x - D_A w) = shift, and zero where not `used`.
+def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
+    """The same weights (N, k) of the given atoms, now differentiable in x and D.
 
-    Differentiable in x and D: the gradient of a sparse code whose support stays the same
-    (Mairal, Bach and Ponce 2012).
+    The places that are not zero stay, and so does how much their atoms correlate with
+    the residual: the gradient of a sparse code (Mairal, Bach and Ponce 2012).
     """
+    weights = weights.detach()
+    used = weights != 0
     chosen = D.T[atoms] * used[:, :, None]
-    gram = chosen @ chosen.mT + torch.diag_embed((~used).to(x.dtype))
-    target = (chosen @ x[:, :, None])[:, :, 0] - shift * used
-    return torch.linalg.solve(gram, target[:, :, None])[:, :, 0]
+    correlation = chosen @ (x[:, :, None] - chosen.mT @ weights[:, :, None])
+    with torch.no_grad():  # a little more on the diagonal: equal atoms share their gradient
+        gram = chosen @ chosen.mT + torch.diag_embed((~used).to(x.dtype) + 100 * torch.finfo(x.dtype).eps)
+    change = torch.linalg.solve(gram, correlation - correlation.detach())
+    return weights + change[:, :, 0]
 
 
 def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.0) -> None:
@@ -117,6 +121,18 @@ def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.
         raise ValueError(f"lam is {lam}; expected a finite number of at least 0.")
 
 
+def check_positive(lam: float) -> None:
+    """Raise ValueError for lam = 0, where there is no sparse code to find."""
+    if lam == 0:
+        raise ValueError("lam is 0: that is least squares; use torch.linalg.lstsq, or a small lam.")
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Raise ValueError unless the tolerance is a number of at least 0: with NaN every code would pass as finished."""
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}; expected a number of at least 0, as 1e-4.")
+
+
 def check_atoms(D: Tensor, unit: bool = True) -> None:
     """Raise unless D (n, K) is finite without zero columns and, if asked, of unit columns."""
     check_matrix("D", D, "atoms as columns, (n, K)", "torch.stack(atoms, dim=1)")
@@ -134,6 +150,8 @@ def check_matrix(name: str, values: Tensor, expected: str, mend: str) -> None:
     if not isinstance(values, Tensor):
         raise TypeError(f"{name} is a {type(values).__name__}; expected a torch tensor, {expected}.")
     check_floats(values, name)
+    if values.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} holds {values.dtype}; expected float32 or float64: {name}.float()")
     if values.ndim != 2:
         raise ValueError(f"{name} has shape {tuple(values.shape)}; expected {expected} ({mend}).")
     if not torch.isfinite(values).all():

@@ -5,7 +5,9 @@ from torch import Tensor
 
 from course_utils.arguments import whole_number
 from course_utils.sparse_coding.coordinates import active_set
-from course_utils.sparse_coding.problem import check_problem, chunks, gap_and_objective
+from course_utils.sparse_coding.problem import (
+    check_matrix, check_positive, check_problem, check_tolerance, chunks, gap_and_objective,
+)
 from course_utils.sparse_coding.thresholds import soft_threshold
 
 __all__ = ["basis_pursuit", "fista", "ista", "lasso"]
@@ -38,14 +40,19 @@ def fista(
     known numbers have to be matched. Differentiable. Built in notebook 02.
     """
     check_problem(x, D, None, lam)
+    check_tolerance(tolerance)
     whole_number("steps", steps)
     if mask is None:
         mask = x.new_ones(1, 1).expand_as(x)
-    elif mask.shape != x.shape or mask.dtype != x.dtype:
-        raise ValueError(
-            f"mask is {mask.dtype} {tuple(mask.shape)}, x is {x.dtype} {tuple(x.shape)}; "
-            "they must agree: mask.to(x).expand_as(x)."
-        )
+    else:
+        check_matrix("mask", mask, "ones where x is known, (N, n)", "mask.flatten(1)")
+        if mask.shape != x.shape or mask.dtype != x.dtype or mask.device != x.device:
+            raise ValueError(
+                f"mask is {mask.dtype} {tuple(mask.shape)} on {mask.device}, x is {x.dtype} {tuple(x.shape)} "
+                f"on {x.device}; they must agree: mask.to(x).expand_as(x)."
+            )
+        if ((mask != 0) & (mask != 1)).any():
+            raise ValueError(f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; expected only 0 and 1.")
     parts = zip(chunks(x * mask, D), chunks(mask, D))
     return torch.cat([_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts])
 
@@ -54,6 +61,7 @@ def _fista(
     x: Tensor, mask: Tensor, D: Tensor, lam: float, steps: int, tolerance: float, restart: bool
 ) -> Tensor:
     L, every = step_bound(D), 5
+    step_atoms = D / L
     rows = torch.arange(len(x), device=x.device)  # the signals not yet finished
     z = y = codes = x.new_zeros(len(x), D.shape[1])
     t = x.new_ones(len(x), 1)
@@ -68,7 +76,7 @@ def _fista(
                 rows, x, mask, y, z, t = (values[live] for values in (rows, x, mask, y, z, t))
             if not len(rows):
                 break
-        new = soft_threshold(torch.addmm(y, x - mask * (y @ D.T), D, alpha=1 / L), lam / L)
+        new = soft_threshold(torch.addmm(y, x - mask * (y @ D.T), step_atoms), lam / L)
         if restart:
             t = torch.where(((y - new) * (new - z)).sum(dim=1, keepdim=True) > 0, 1.0, t)
         next_t = (1 + (1 + 4 * t.square()).sqrt()) / 2
@@ -81,13 +89,22 @@ def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
     """The codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits the dictionary.
 
     `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step
-    of 1/‖D‖² is short when many atoms resemble each other. x: (N, n), D: (n, K) with unit
-    columns; `tolerance` as in both. Raises TypeError or ValueError for inputs that do not
-    fit. Built in notebook 02.
+    of 1/‖D‖² is short when many atoms resemble each other; signals that `fista` does not
+    finish go to `active_set` as well. x: (N, n), D: (n, K) with unit columns; `tolerance`
+    as in both. Raises TypeError or ValueError for inputs that do not fit and for lam = 0.
+    Built in notebook 02.
     """
     check_problem(x, D, None, lam)
+    check_positive(lam)
     if step_bound(D) < 4 * D.shape[1] / D.shape[0]:
-        return fista(x, D, lam, 2000, tolerance)
+        z = fista(x, D, lam, 2000, tolerance)
+        with torch.no_grad():
+            r = x - z @ D.T
+            gap, objective = gap_and_objective(x, r, r @ D, z, lam)
+            left = (gap > tolerance * objective).nonzero()[:, 0]
+        if not len(left):
+            return z
+        return z.index_copy(0, left, active_set(x[left], D, lam, tolerance))
     return active_set(x, D, lam, tolerance)
 
 

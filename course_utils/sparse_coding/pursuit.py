@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from course_utils.arguments import whole_number
-from course_utils.sparse_coding.problem import check_problem, chunks, needs_gradient, weights_on_support
+from course_utils.sparse_coding.problem import check_problem, chunks, needs_gradient, with_gradient
 
 __all__ = ["omp", "omp_atoms"]
 
@@ -12,8 +12,8 @@ def omp(x: Tensor, D: Tensor, k: int | None = None, error: float | None = None) 
     """Codes (N, K) by orthogonal matching pursuit: take the atom that correlates most, refit, repeat.
 
     x: (N, n), D: (n, K) with unit columns. A signal is finished after k atoms, or once
-    |x - Dz| <= error, whichever comes first; give one or both. Atoms that add nothing (a
-    flat signal, an atom repeated in D) are not taken. Differentiable in x and D with the
+    |x - Dz| <= error, whichever comes first; give one or both. Nothing is taken that would
+    only code rounding (a flat signal, an atom repeated in D). Differentiable in x and D with the
     chosen atoms held fixed. Raises TypeError or ValueError for inputs that do not fit. Source: Pati et al.
     1993. Built in notebook 02.
     """
@@ -43,7 +43,7 @@ def omp_atoms(
         for parts in zip(*found)
     )
     if needs_gradient(x, D):
-        weights = weights_on_support(x, D, atoms, weights != 0)
+        weights = with_gradient(x, D, atoms, weights)
     return atoms, weights
 
 
@@ -51,44 +51,49 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
     """Atoms and weights (N, steps taken) of one chunk.
 
     The chosen atoms are made orthonormal one by one (Gram-Schmidt): basis[j] is the new
-    part of the j-th, and row j of R (the Cholesky factor of their Gram matrix) tells how to build
-    the atom from basis[0..j].
+    part of the j-th, and R[j], a column of the Cholesky factor of their Gram matrix, tells how
+    to build the atom from basis[0..j].
     """
     by_row = D.T.contiguous()
     resolution = torch.finfo(x.dtype).eps ** 0.5  # below this, what is new in an atom is rounding
     atoms = torch.zeros(len(x), k, dtype=torch.long, device=x.device)
     weights = x.new_zeros(len(x), k)
     rows, r = torch.arange(len(x), device=x.device), x  # signals not yet finished, their residuals
-    enough = (torch.linalg.vector_norm(x, dim=1) * resolution).clamp_min(error)
-    basis, chosen, R, along = [], [], x.new_zeros(len(x), k, k), x.new_zeros(len(x), k)
+    enough = (torch.linalg.vector_norm(x, dim=1) * 32 * torch.finfo(x.dtype).eps).clamp_min(error)
+    basis, chosen, R, along = [], [], [], []  # a tensor for each step
 
-    def store(j: int, done: Tensor) -> None:
-        w = torch.linalg.solve_triangular(R[done, :j, :j].mT, along[done, :j, None], upper=True)
-        weights[rows[done], :j] = w[:, :, 0]
-        atoms[rows[done], :j] = torch.stack(chosen, dim=1)[done]
+    def store(done: Tensor) -> None:
+        steps = len(chosen)
+        upper = x.new_zeros(int(done.sum()), steps, steps)
+        for j, column in enumerate(R):
+            upper[:, : j + 1, j] = column[done]
+        target = torch.stack(along, dim=1)[done]
+        weights[rows[done], :steps] = torch.linalg.solve_triangular(upper, target[:, :, None], upper=True)[:, :, 0]
+        atoms[rows[done], :steps] = torch.stack(chosen, dim=1)[done]
 
     for j in range(k):
         live = torch.linalg.vector_norm(r, dim=1) > enough
         if live.sum() < 0.7 * len(live):  # put the finished ones aside
             if j:
-                store(j, ~live)
-            rows, r, enough, R, along = (values[live] for values in (rows, r, enough, R, along))
-            basis, chosen = [q[live] for q in basis], [i[live] for i in chosen]
+                store(~live)
+            rows, r, enough = rows[live], r[live], enough[live]
+            basis, chosen, R, along = ([step[live] for step in steps] for steps in (basis, chosen, R, along))
             live = live[live]
         if not len(rows):
-            return atoms[:, :j], weights[:, :j]
+            return atoms[:, :j].clone(), weights[:, :j].clone()  # not a view, which would keep all k columns
         i = (r @ D).abs_().argmax(dim=1)
-        q = by_row.index_select(0, i)
+        q, column = by_row.index_select(0, i), x.new_empty(len(rows), j + 1)
         for earlier, old in enumerate(basis):
-            R[:, j, earlier] = torch.linalg.vecdot(old, q)
-            q = torch.addcmul(q, old, R[:, j, earlier, None], value=-1)
+            column[:, earlier] = torch.linalg.vecdot(old, q)
+            q = torch.addcmul(q, old, column[:, earlier, None], value=-1)
         new = torch.linalg.vector_norm(q, dim=1)
         takes = live & (new > resolution)
-        R[:, j, j] = torch.where(takes, new, 1.0)
+        column[:, j] = torch.where(takes, new, 1.0)
         q = q * (takes / new.clamp_min(resolution))[:, None]  # zero: this signal takes nothing
-        along[:, j] = torch.linalg.vecdot(q, r)
-        r = torch.addcmul(r, q, along[:, j, None], value=-1)
+        along.append(torch.linalg.vecdot(q, r))
+        r = torch.addcmul(r, q, along[j][:, None], value=-1)
         basis.append(q)
         chosen.append(i)
-    store(k, torch.ones_like(live))
+        R.append(column)
+    store(torch.ones_like(live))
     return atoms, weights
