@@ -153,7 +153,7 @@ def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
     """One pass over the atoms of D (n, K), each moved to its best place for the sums zz (K, K), xz (n, K)."""
     uses = zz.diagonal()
     used = (uses > 1e-4 * uses.mean()).nonzero()[:, 0]
-    by_row = D.T.contiguous()
+    by_row = D.T.clone(memory_format=torch.contiguous_format)
     wanted = xz.T[used] / uses[used, None]
     others = zz[used] / uses[used, None]
     others[torch.arange(len(used)), used] = 0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels

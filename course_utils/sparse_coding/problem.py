@@ -15,6 +15,9 @@ __all__ = [
 ]
 
 
+ATOMS = "atoms as columns, (n, K)", "torch.stack(atoms, dim=1)"  # for check_matrix
+
+
 def normalise_atoms(D: Tensor) -> Tensor:
     """The dictionary (n, K) with columns divided by their length.
 
@@ -101,13 +104,14 @@ def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tenso
 
 def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.0) -> None:
     """Raise TypeError or ValueError unless x, D, z and lam fit together; the message says how to mend it."""
-    check_atoms(D)
+    check_matrix("D", D, *ATOMS)
     check_matrix("x", x, "signals as rows, (N, n)", "one signal: x[None]; patches or images: x.flatten(1)")
     if not len(x):
         raise ValueError(f"x has shape {tuple(x.shape)}: there is no signal in it.")
     if x.shape[1] != D.shape[0]:
         turned = "; D looks transposed, try D.T" if x.shape[1] == D.shape[1] else ""
         raise ValueError(f"Signals have {x.shape[1]} numbers, atoms (columns of D) have {D.shape[0]}{turned}.")
+    check_atoms(D)
     if z is not None:
         check_matrix("z", z, "codes as rows, (N, K)", "a start of zeros: z=None")
         if z.shape != (len(x), D.shape[1]):
@@ -135,7 +139,7 @@ def check_tolerance(tolerance: float) -> None:
 
 def check_atoms(D: Tensor, unit: bool = True) -> None:
     """Raise unless D (n, K) is finite without zero columns and, if asked, of unit columns."""
-    check_matrix("D", D, "atoms as columns, (n, K)", "torch.stack(atoms, dim=1)")
+    check_matrix("D", D, *ATOMS)
     lengths = torch.linalg.vector_norm(D.detach(), dim=0)
     if (lengths == 0).any():
         raise ValueError(f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: D[:, D.norm(dim=0) > 0].")
