@@ -215,8 +215,12 @@ def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 6
         start = cosine_atoms(channels).to(x)
         D = online_learning(x, start, steps, batch=2000, seed=seed, error=error)
     atoms, weights = omp_atoms(x, D, error=error)
-    x = decode(atoms, weights, D).unflatten(1, (channels, -1)).add_(means)
-    return average_patches(x.flatten(1), noisy.shape)
+    shape = (len(noisy), 1, *noisy.shape[2:])
+    del x  # large; the rest is done channel by channel for the same reason
+    return torch.cat([
+        average_patches(decode(atoms, weights, part) + mean, shape)
+        for part, mean in zip(D.split(64), means.unbind(1))
+    ], dim=1)
 
 
 def cosine_atoms(channels: int) -> Tensor:

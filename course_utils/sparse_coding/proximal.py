@@ -108,7 +108,7 @@ def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
     return active_set(x, D, lam, tolerance)
 
 
-def basis_pursuit(x: Tensor, D: Tensor, steps: int = 500) -> Tensor:
+def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     """Codes (N, K) of smallest |z|₁ with Dz = x exactly, by Douglas-Rachford steps.
 
     x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage
@@ -124,7 +124,7 @@ def basis_pursuit(x: Tensor, D: Tensor, steps: int = 500) -> Tensor:
     size = least.abs().amax(dim=1, keepdim=True)
     u = z = least
     for _ in range(whole_number("steps", steps)):
-        shrunk = soft_threshold(u, 0.1 * size)
+        shrunk = soft_threshold(u, 0.3 * size)
         mirrored = 2 * shrunk - u
         z = mirrored + (x - mirrored @ D.T) @ back
         u = u + z - shrunk
