@@ -89,7 +89,7 @@ WRONG = {
         (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0)), "threshold belongs to the step"),
         (lambda x, D, lam, s: proximal(x, D, s, lambda v: hard_threshold(v, lam / L(D)).clamp_min(0)), "hard threshold"),
         (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v + lam / L(D)).clamp_min(0)), "wrong sign"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0), step=1.0), "differs"),
+        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0), step=1.0), "L is forgotten"),
         (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam / L(D) ** 0.5).clamp_min(0), step=1 / L(D) ** 0.5), "divided by ‖D‖"),
         (lambda x, D, lam, s: proximal(
             x, D, s, lambda v: (v - lam / D.norm() ** 2).clamp_min(0), step=1 / D.norm() ** 2), "spectral norm"),

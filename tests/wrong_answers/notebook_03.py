@@ -11,6 +11,13 @@ def refill(x, D, z, pick, scale=True):
     return D
 
 
+def replace_where(x, D, z, unused):
+    worst = errors(x, D, z).argsort(descending=True)[: int(unused.sum())]
+    D = D.clone()
+    D[:, unused] = (x[worst] / x[worst].norm(dim=1, keepdim=True)).T
+    return D
+
+
 def errors(x, D, z):
     return (x - z @ D.T).norm(dim=1)
 
@@ -55,6 +62,8 @@ WRONG = {
         (lambda D, T, t: (D.T @ T).abs().amax(dim=0).mean(), "mean cosine"),
         (lambda D, T, t: (D.T @ T).abs().amax(dim=0) > t, "one number"),
         (lambda D, T, t: ((D.T @ T).abs() > t).float().mean(), "differs from the reference"),
+        (lambda D, T, t: ((D.T @ T).abs().amax(dim=0) > 0.99).float().mean(), "is an argument"),
+        (lambda D, T, t: ((D.T @ T).abs().amax(dim=0) > t).float().sum() / D.shape[1], "number of learned atoms"),
     ],
     "refill_unused": [
         (lambda x, D, z: refill(x, D, z, errors(x, D, z).argsort(descending=True), scale=False), "length 1"),
@@ -63,6 +72,8 @@ WRONG = {
         (lambda x, D, z: refill(x, D, z, errors(x, D, z).argmax().expand(9)), "the same signal"),
         (lambda x, D, z: refill(x - z @ D.T, D, z, errors(x, D, z).argsort(descending=True)), "what is left"),
         (lambda x, D, z: D, "still there"),
+        (lambda x, D, z: replace_where(x, D, z, z.sum(dim=0) == 0), "cancel"),
+        (lambda x, D, z: replace_where(x, D, z, ~(z > 0).any(dim=0)), "negative weights are uses"),
         (lambda x, D, z: D[:, (z != 0).any(dim=0)], "has shape"),
     ],
     "best_rank_one": [
@@ -70,6 +81,7 @@ WRONG = {
         (lambda x, D, z, j: rank_one(x - z @ D.T, z[:, j] != 0), "put the atom back"),
         (lambda x, D, z, j: rank_one(without(x, D, z, j), z[:, j] != 0, scale=False), "singular value"),
         (power, "power step"),
+        (lambda x, D, z, j: rank_one(x, z[:, j] != 0), "signals themselves"),
         (lambda x, D, z, j: (D[:, j], z[:, j]), "as they were"),
         (lambda x, D, z, j: rank_one(without(x, D, z, j), z[:, j] != 0)[0], "return two things"),
         (lambda x, D, z, j: tuple(reversed(rank_one(without(x, D, z, j), z[:, j] != 0))), "should be a tensor of shape"),
@@ -82,6 +94,8 @@ WRONG = {
         (lambda y, p, mu: (mu * y + total(p, y)) / (mu + 64), "in the corners"),
         (lambda y, p, mu: (y + mu * total(p, y)) / (1 + mu * votes(p, y)), "gave it to the patches"),
         (lambda y, p, mu: mu * y + total(p, y), "not a mean"),
+        (lambda y, p, mu: total(p, y) / (mu + votes(p, y)), "above the line"),
+        (lambda y, p, mu: ((mu * y + total(p, y)) / (mu + votes(p, y))).clamp(0, 1), "clipped"),
     ],
     "orthonormal_update": [
         (lambda x, z: (procrustes(x, z)[0] @ procrustes(x, z)[1]).T, "transposed"),
