@@ -136,7 +136,7 @@ def slider_widget(frames: Sequence[bytes], captions: Sequence[str], description:
     """A slider over PNG frames; the frame changes in the kernel, without redrawing a figure."""
     choice = widgets.SelectionSlider(
         options=[(caption, i) for i, caption in enumerate(captions)], value=start, description=description,
-        layout={"width": "480px"}, style={"description_width": "initial"},
+        layout={"width": "560px"}, style={"description_width": "initial"},
     )
     picture = widgets.Image(value=frames[start], format="png")
     choice.observe(lambda change: setattr(picture, "value", frames[change["new"]]), names="value")
