@@ -5,23 +5,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import orthogonal_mp
+from test_sparse_coding import one_thread, random  # noqa: F401 (a fixture for every test here)
 
 from course_utils.sparse_coding import decode, lasso, mutual_coherence, normalise_atoms, omp, omp_atoms
 
 TYPES = [torch.float32, torch.float64]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors: threads that wait for each other on a busy machine take longer than the arithmetic."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def random(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
 def planted(N, n, K, atoms, dtype=torch.float64, seed=0):
