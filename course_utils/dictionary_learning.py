@@ -19,7 +19,6 @@ __all__ = [
     "online_update", "overcomplete_dct", "replace_unused", "sparse_code",
 ]
 
-
 GAIN = 1.1  # the residual allowed, as a multiple of what the noise alone leaves on average
 
 
@@ -224,7 +223,7 @@ def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 6
 
 
 def cosine_atoms(channels: int) -> Tensor:
-    """Overcomplete cosines without the constant, for grey (64, 255) or for three channels (192, 363)."""
+    """Overcomplete cosines without the constant, for grey (64, 255) or for three channels (192, 360)."""
     if channels == 1:
         return overcomplete_dct(8, 16)[:, 1:]
     colours = normalise_atoms(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))

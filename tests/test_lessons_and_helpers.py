@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import pywt
 import torch
-
 from torch.nn.functional import fold, normalize, unfold
 
 from course_utils import dictionary_learning, metrics, patches, sparse_coding, wavelets

@@ -56,20 +56,13 @@ def refill_unused(answer: object) -> None:
         z[:, unused] = 0
         left = (x - z @ D.T).norm(dim=1)
 
-        def with_atoms(order: torch.Tensor, scale: bool = True) -> torch.Tensor:
+        def with_atoms(order: torch.Tensor, scale: bool = True, places: list[int] = unused) -> torch.Tensor:
             new = D.clone()
-            for j, i in zip(unused, order.tolist()):
+            for j, i in zip(places, order.tolist()):
                 new[:, j] = x[i] / x[i].norm() if scale else x[i]
             return new
 
         order = left.argsort(descending=True)
-
-        def replaced(atoms: list[int]) -> torch.Tensor:
-            new = D.clone()
-            for j, i in zip(atoms, order.tolist()):
-                new[:, j] = x[i] / x[i].norm()
-            return new
-
         residual = D.clone()
         for j, i in zip(unused, order.tolist()):
             residual[:, j] = (x[i] - D @ z[i]) / left[i]
@@ -83,8 +76,9 @@ def refill_unused(answer: object) -> None:
                 with_atoms(order[:1].expand(len(order))),
             "the unused atoms are still there.": D,
             "unused means that all weights are zero: weights that are negative, or cancel, are uses too.":
-                replaced((z.sum(dim=0) == 0).nonzero()[:, 0].tolist()),
-            "negative weights are uses too: compare with != 0.": replaced((z > 0).any(dim=0).logical_not().nonzero()[:, 0].tolist()),
+                with_atoms(order, places=(z.sum(dim=0) == 0).nonzero()[:, 0].tolist()),
+            "negative weights are uses too: compare with != 0.":
+                with_atoms(order, places=(z <= 0).all(dim=0).nonzero()[:, 0].tolist()),
         }, what=f"D for {len(unused)} unused atoms of {count}")
 
 

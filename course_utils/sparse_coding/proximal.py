@@ -1,5 +1,4 @@
 """The l1 problem by proximal steps, on all signals at once. Built in notebook 02."""
-
 import torch
 from torch import Tensor
 
