@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["ROOT", "atomic", "sha256", "write_text"]
+__all__ = ["PRETRAINED", "ROOT", "atomic", "sha256", "write_text"]
 
 ROOT = Path(__file__).resolve().parent.parent
+PRETRAINED = ROOT / "data" / "pretrained"
 
 
 @contextlib.contextmanager

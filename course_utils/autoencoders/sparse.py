@@ -1,0 +1,90 @@
+"""Sparse autoencoders: any encoder and decoder around a sparse code, and what keeps its units alive.
+
+Built in notebook 05.
+"""
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.arguments import whole_number
+from course_utils.autoencoders.sparsity import TopK, not_negative
+
+__all__ = ["Atoms", "SparseAutoencoder", "share_alive", "sparse_loss"]
+
+PATIENCE = 30  # training batches without use after which a unit counts as dead
+
+
+class Atoms(nn.Module):
+    """Linear decoder: code (N, units) -> code @ D.T + bias (N, n), atoms of length 1.
+
+    `weight` (n, units) may have columns of any length: `D` is what becomes of them when
+    each is divided by its norm. The gradient along an atom vanishes by itself, and a
+    price on the code cannot be dodged by longer atoms (notebook 03).
+    """
+
+    def __init__(self, units: int, n: int) -> None:
+        super().__init__()
+        shape = whole_number("n", n, at_least=1), whole_number("units", units, at_least=1)
+        self.weight, self.bias = nn.Parameter(F.normalize(torch.randn(shape), dim=0)), nn.Parameter(torch.zeros(n))
+
+    @property
+    def D(self) -> Tensor:
+        """The dictionary (n, units), each column of length 1."""
+        return F.normalize(self.weight, dim=0)
+
+    def forward(self, code: Tensor) -> Tensor:
+        return F.linear(code, self.D, self.bias)
+
+
+class SparseAutoencoder(nn.Module):
+    """x -> encoder -> sparsity -> code -> decoder -> x_hat.
+
+    `encoder` gives (N, units) numbers of any sign, `sparsity` (TopK, BatchTopK, L1 or KL)
+    makes the code of them, `decoder` takes it. `silent` (units,) counts for each unit the
+    training batches since it was last used.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, sparsity: nn.Module, units: int) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
+        self.register_buffer("silent", torch.zeros(whole_number("units", units, at_least=1)))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoder gives, the sparse code made of it, both (N, units), and the price of the code."""
+        a = self.encoder(x)
+        code = self.sparsity(a)
+        return a, code, self.sparsity.penalty(code)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The sparse code (N, units)."""
+        return self.parts(x)[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encode(x))
+
+
+def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dict[str, Tensor]:
+    """The terms to minimise, by name; "loss" is their sum, for `course_utils.training.fit`.
+
+    "error" is the mean squared error of x_hat, "penalty" the price of the code. With
+    revive > 0, "revival" lets the units that were silent for 30 batches mend what the
+    others left: the 32 largest of them are added to the code, which is held fixed (the
+    auxiliary loss of Gao et al. 2024, here for any decoder). Raises ValueError for revive < 0.
+    """
+    a, code, penalty = model.parts(x)
+    terms = {"error": F.mse_loss(model.decoder(code), x), "penalty": penalty}
+    if model.training:
+        model.silent.add_(1)[(code != 0).any(dim=0)] = 0
+    if not_negative("revive", revive):
+        dead = (model.silent > PATIENCE).nonzero()[:, 0]
+        terms["revival"] = x.new_zeros(())
+        if len(dead):
+            helpers = torch.zeros_like(code)
+            helpers[:, dead] = TopK(min(32, len(dead)))(a[:, dead])
+            terms["revival"] = revive * F.mse_loss(model.decoder(code.detach() + helpers), x)
+    return {"loss": sum(terms.values())} | terms
+
+
+def share_alive(code: Tensor) -> float:
+    """Share of the units of code (N, units) that are used, not zero, by at least one of the N signals."""
+    return (code != 0).any(dim=0).float().mean().item()

@@ -1,0 +1,139 @@
+"""Four ways to make a code sparse, with one interface: code = sparsity(a), sparsity.penalty(code).
+
+`a` (N, units) or (N, maps, H, W) is what an encoder gives before any non-linearity. TopK
+and BatchTopK choose the units and need no penalty; L1 and KL add a penalty to the loss.
+Built in notebook 05.
+"""
+import math
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.arguments import whole_number
+
+__all__ = ["KL", "L1", "BatchTopK", "Dense", "TopK", "kl_sparsity"]
+
+
+class Dense(nn.Module):
+    """No sparsity: the code is what the encoder gives, and costs nothing."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a
+
+    def penalty(self, code: Tensor) -> Tensor:
+        return code.new_zeros(())
+
+
+class TopK(Dense):
+    """Per signal, the k largest numbers that are positive; all others become zero.
+
+    Makhzani and Frey (2013), in the form of Gao et al. (2024). Raises ValueError for
+    k < 1, and for a code with fewer than k numbers.
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.k = whole_number("k", k, at_least=1)
+
+    def forward(self, a: Tensor) -> Tensor:
+        flat = a.flatten(1)
+        check_k(self.k, flat.shape[1])
+        values, places = flat.topk(self.k, dim=1, sorted=False)
+        return torch.zeros_like(flat).scatter(1, places, values.relu()).view_as(a)
+
+
+class BatchTopK(Dense):
+    """The N * k largest positive numbers of a batch of N codes: k per signal *on average*.
+
+    A signal that needs more gets more (Bussmann, Leask, Nanda 2024). In evaluation mode,
+    where a code must not depend on its neighbours, the numbers above `threshold`, a
+    running mean of the smallest number kept in training. Errors as TopK.
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.k = whole_number("k", k, at_least=1)
+        self.register_buffer("threshold", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros(()))
+
+    def forward(self, a: Tensor) -> Tensor:
+        check_k(self.k, a[0].numel())
+        a = a.relu()
+        if not self.training:
+            return torch.where(a > self.threshold, a, 0.0)
+        values, places = a.flatten().topk(self.k * len(a), sorted=False)
+        with torch.no_grad():
+            self.batches += 1
+            smallest = values.min().to(self.threshold)
+            self.threshold.lerp_(smallest, max(1 / self.batches.item(), 0.01))
+        return torch.zeros_like(a).flatten().scatter(0, places, values).view_as(a)
+
+
+class L1(Dense):
+    """Positive numbers with the price `lam` for each unit of their sum.
+
+    The penalty is lam * mean over signals of sum |code|. Raises ValueError for lam < 0.
+    """
+
+    def __init__(self, lam: float) -> None:
+        super().__init__()
+        self.lam = not_negative("lam", lam)
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a.relu()
+
+    def penalty(self, code: Tensor) -> Tensor:
+        return self.lam * code.abs().flatten(1).sum(dim=1).mean()
+
+
+class KL(Dense):
+    """Activities in (0, 1) whose mean over the batch shall be rho, at the price beta.
+
+    The penalty is beta * sum over units of KL(rho || mean activity) (Ng 2011). Raises
+    ValueError for rho outside (0, 1) and beta < 0.
+    """
+
+    def __init__(self, rho: float, beta: float) -> None:
+        super().__init__()
+        self.rho, self.beta = share("rho", rho), not_negative("beta", beta)
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a.sigmoid()
+
+    def penalty(self, code: Tensor) -> Tensor:
+        return self.beta * kl_sparsity(code, self.rho)
+
+
+def kl_sparsity(code: Tensor, rho: float) -> Tensor:
+    """Sum over units of KL(rho || mean activity), code (N, ...) with values in [0, 1].
+
+    rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)), m the mean over the batch, kept
+    1e-6 away from 0 and 1. Raises ValueError for rho outside (0, 1), and for activities
+    outside [0, 1].
+    """
+    share("rho", rho)
+    if code.numel() and (code.min() < 0 or code.max() > 1):
+        raise ValueError(f"code has values from {code.min():.3g} to {code.max():.3g}; KL compares activities "
+                         "from 0 to 1: use code.sigmoid().")
+    mean = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
+    return (rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()).sum()
+
+
+def check_k(k: int, units: int) -> None:
+    """Raise ValueError where fewer than k units can be kept."""
+    if k > units:
+        raise ValueError(f"k is {k}, but the code has {units} numbers; choose a k of at most {units}.")
+
+
+def not_negative(name: str, value: float) -> float:
+    """The value as a float; ValueError unless it is finite and at least 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0.")
+    return float(value)
+
+
+def share(name: str, value: float) -> float:
+    """The value as a float; ValueError unless it lies strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05.")
+    return float(value)

@@ -1,0 +1,30 @@
+"""How each file of data/pretrained is made: one module per recipe, used by `course_utils.pretrain`."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from course_utils.recipes import gallery
+
+__all__ = ["RECIPES", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """model() gives the untrained model, train(checkpoint, device) the trained one and its metrics.
+
+    `data` says in words what it is trained on. Training keeps its state in the file
+    `checkpoint` and goes on from there. draw(model), if given, makes a picture of it.
+    """
+
+    model: Callable[[], nn.Module]
+    train: Callable[[Path, torch.device], tuple[nn.Module, dict]]
+    data: str
+    draw: Callable[[nn.Module], None] | None = None
+
+
+RECIPES = {
+    "gallery": Recipe(gallery.model, gallery.train, "fashion_mnist (data/fashion_mnist_part.npz, train)", gallery.draw),
+}
