@@ -9,7 +9,8 @@ from course_utils.checkpoints import CheckpointError, save_weights
 from course_utils.data import load
 from course_utils.files import PRETRAINED, sha256
 from course_utils.pretrain import pretrained
-from course_utils.recipes import RECIPES
+from course_utils.recipes import RECIPES, Recipe
+from course_utils.training import fit
 
 MANIFEST = json.loads((PRETRAINED / "manifest.json").read_text(encoding="utf-8"))
 
@@ -40,10 +41,56 @@ def test_the_gallery_draws_different_pictures_from_sparse_codes():
     assert torch.equal(codes, model.codes(200, torch.Generator().manual_seed(0)))
 
 
-def test_missing_or_foreign_weights_name_the_command_that_mends_them(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_model_is_loaded_by_name_in_evaluation_mode(name):
+    model = pretrained(name)
+    assert not model.training and all(value.isfinite().all() for value in model.state_dict().values())
+
+
+def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_that_mend_them(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "PRETRAINED", tmp_path)
-    with pytest.raises(CheckpointError, match="not there. Run: git checkout"):
+    mend = r"git checkout -- data/pretrained \(or train it again: python -m course_utils.pretrain gallery\)"
+    file = tmp_path / "gallery.safetensors"
+    with pytest.raises(CheckpointError, match=rf"gallery.safetensors is not there. Run: {mend}"):
         pretrained("gallery")
-    save_weights({"other": torch.zeros(3)}, tmp_path / "gallery.safetensors")
-    with pytest.raises(CheckpointError, match="another model. Run: git checkout"):
+    file.write_bytes((PRETRAINED / "gallery.safetensors").read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=rf"gallery.safetensors is damaged .*Run: {mend}"):
         pretrained("gallery")
+    save_weights({"other": torch.zeros(3)}, file)
+    with pytest.raises(CheckpointError, match=rf"gallery.safetensors belongs to another model than 'gallery'. Run: {mend}"):
+        pretrained("gallery")
+
+
+def test_an_unknown_model_is_refused_with_the_list_of_the_known_ones():
+    with pytest.raises(ValueError, match="The model 'galery' is unknown; choose one of gallery"):
+        pretrained("galery")
+
+
+def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch):
+    """The whole path of the command with a small model: interrupted in the second epoch, called again."""
+    images, epochs = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(0)), []
+
+    def train(checkpoint, device):
+        model = torch.nn.Linear(4, 4)
+
+        def batches(epoch):
+            epochs.append(epoch)
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+            return images.split(4)
+
+        history = fit(model, batches, lambda m, x: (m(x) - x).square().mean(), torch.optim.SGD(model.parameters(), 0.1), 3,
+                      checkpoint=checkpoint, progress=False)
+        return model, {"loss": history[-1]["loss"]}
+
+    monkeypatch.setattr(pretrain, "PRETRAINED", tmp_path)
+    monkeypatch.setitem(RECIPES, "small", Recipe(lambda: torch.nn.Linear(4, 4), train, "eight random images"))
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.pretrain("small")
+    assert not (tmp_path / "small.safetensors").exists()
+    entry = pretrain.pretrain("small", seed=0)
+    assert epochs == [0, 1, 1, 2]  # the first epoch was not trained again
+    assert [f.name for f in sorted(tmp_path.iterdir())] == ["manifest.json", "small.safetensors"]
+    assert json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8")) == {"small": entry}
+    assert entry["sha256"] == sha256(tmp_path / "small.safetensors") and entry["command"].endswith("pretrain small")
+    assert pretrained("small").weight.dtype == torch.float32
