@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.arguments import whole_number
-from course_utils.autoencoders.sparsity import TopK, not_negative
+from course_utils.autoencoders.sparsity import not_negative
 
 __all__ = ["Atoms", "SparseAutoencoder", "share_alive", "sparse_loss"]
 
@@ -68,7 +68,7 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
 
     "error" is the mean squared error of x_hat, "penalty" the price of the code. With
     revive > 0, "revival" lets the units that were silent for 30 batches mend what the
-    others left: the 32 largest of them are added to the code, which is held fixed (the
+    others left: the 32 largest of them, of any sign, are added to the code, which is held fixed (the
     auxiliary loss of Gao et al. 2024, here for any decoder). Raises ValueError for revive < 0.
     """
     a, code, penalty = model.parts(x)
@@ -80,7 +80,8 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
         terms["revival"] = x.new_zeros(())
         if len(dead):
             helpers = torch.zeros_like(code)
-            helpers[:, dead] = TopK(min(32, len(dead)))(a[:, dead])
+            values, places = a[:, dead].topk(min(32, len(dead)), dim=1)
+            helpers.scatter_(1, dead[places], values)  # without the ReLU, which would stop the gradient
             terms["revival"] = revive * F.mse_loss(model.decoder(code.detach() + helpers), x)
     return {"loss": sum(terms.values())} | terms
 
