@@ -220,6 +220,8 @@ def test_revival_reaches_only_dead_units_and_brings_them_back():
 
     model.silent.fill_(0)
     model.silent[2] = 100
+    with torch.no_grad():
+        model.encoder.bias[2] = -100
     model.zero_grad()
     sparse_loss(model, x, 1.0)["revival"].backward()
     moved = model.encoder.weight.grad.abs().sum(dim=1) > 0
