@@ -4,12 +4,14 @@ Built in notebooks 04 (linear, convolutional), 05 (sparse, four stages) and 06 (
 sparse coding). All are torch modules; images are (N, C, H, W).
 """
 from course_utils.autoencoders.convolutional import ConvDecoder, ConvEncoder, LinearAutoencoder
+from course_utils.autoencoders.lista import Lista
 from course_utils.autoencoders.sparse import Atoms, SparseAutoencoder, share_alive, sparse_loss
 from course_utils.autoencoders.sparsity import KL, L1, BatchTopK, Dense, TopK, kl_sparsity
 from course_utils.autoencoders.stages import FourStageAutoencoder, Shrinkage, Stages
+from course_utils.autoencoders.unrolled import SparseSuperResolution, UnrolledSparseCoder
 
 __all__ = [
     "KL", "L1", "Atoms", "BatchTopK", "ConvDecoder", "ConvEncoder", "Dense", "FourStageAutoencoder",
-    "LinearAutoencoder", "Shrinkage", "SparseAutoencoder", "Stages", "TopK", "kl_sparsity",
-    "share_alive", "sparse_loss",
+    "LinearAutoencoder", "Lista", "Shrinkage", "SparseAutoencoder", "SparseSuperResolution", "Stages", "TopK",
+    "UnrolledSparseCoder", "kl_sparsity", "share_alive", "sparse_loss",
 ]

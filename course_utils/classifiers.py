@@ -1,0 +1,43 @@
+"""A small classifier of Fashion-MNIST: its features are a ruler for images.
+
+Its weights are shipped: `course_utils.pretrain.pretrained("classifier")`. Notebook 06
+makes a loss of its feature maps, notebooks 09 to 12 a distance between sets of images.
+"""
+from torch import Tensor, nn
+
+from course_utils.autoencoders.convolutional import check_input
+
+__all__ = ["FashionClassifier"]
+
+FEATURES = 64
+
+
+class FashionClassifier(nn.Module):
+    """Images (N, 1, 28, 28) in [0, 1] to scores (N, 10), the logits of the classes.
+
+    Two convolutional stages, a layer of 64 features, a linear layer. Images of another
+    shape raise ValueError.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList([
+            nn.Sequential(nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()),  # 28x28 -> 14x14
+            nn.Sequential(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)),  # 14x14 -> 7x7
+        ])
+        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, FEATURES), nn.ReLU())
+        self.scores = nn.Linear(FEATURES, 10)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each convolutional stage gives: (N, 32, 14, 14) and (N, 64, 7, 7), at least 0."""
+        found = [check_input(x, 1, 28, 28)]
+        for layer in self.stages:
+            found.append(layer(found[-1]))
+        return found[1:]
+
+    def features(self, x: Tensor) -> Tensor:
+        """The 64 numbers, at least 0, that the scores are a linear function of: (N, 64)."""
+        return self.last(self.maps(x)[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scores(self.features(x))

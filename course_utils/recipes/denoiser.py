@@ -1,0 +1,104 @@
+"""The denoiser of notebook 07: unrolled sparse coding, trained on CIFAR-10 with noise of all strengths."""
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import lr_scheduler
+
+from course_utils.arguments import generator
+from course_utils.autoencoders import UnrolledSparseCoder
+from course_utils.data import load
+from course_utils.metrics import psnr
+from course_utils.training import fit
+
+__all__ = ["greys", "model", "noisy_batches", "optimiser", "train"]
+
+BATCH, STEPS = 16, 250  # steps of an epoch: few, for the state is saved after each
+EPOCHS, REFINE = 36, 32
+
+
+def model() -> UnrolledSparseCoder:
+    """The denoiser before training."""
+    return UnrolledSparseCoder(atoms=256, size=12, stride=4, steps=3)
+
+
+def greys(split: str) -> Tensor:
+    """CIFAR-10 as luma, (N, 1, 32, 32) in [0, 1]."""
+    red, green, blue = (load("cifar10", split).pixels.float() / 255).unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
+
+
+def noisy_batches(images: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """(clean, noisy, sigma) with sigma from 5 to 60 of 255, one per image."""
+    draw = generator(epoch)
+    for _ in range(STEPS):
+        clean = images[torch.randint(len(images), (BATCH,), generator=draw)]
+        sigma = (5 + 55 * torch.rand(BATCH, generator=draw)) / 255
+        yield clean, clean + sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw), sigma
+
+
+def with_enlarged(images: Tensor, number: int) -> Tensor:
+    """The images and `number` crops of the same size from images at twice the size: smoother, like sky and walls."""
+    large, side = F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1), images.shape[-1]
+    corners = torch.randint(side + 1, (number, 2), generator=generator(0)).tolist()
+    crops = [image[:, top : top + side, left : left + side] for image, (top, left) in zip(large, corners)]
+    return torch.cat([images, torch.stack(crops)])
+
+
+def weighted(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Squared error over sigma: strong noise, whose errors are larger, shall not outweigh the rest."""
+    clean, noisy, sigma = batch
+    return ((model(noisy, sigma) - clean).square().mean(dim=(1, 2, 3)) / sigma).mean()
+
+
+def decibels(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Minus the mean PSNR: a smooth image, whose errors are small, counts as much as a rough one."""
+    clean, noisy, sigma = batch
+    return 10 * (model(noisy, sigma) - clean).square().mean(dim=(1, 2, 3)).add(1e-5).log10().mean()
+
+
+def optimiser(model: nn.Module, steps: int, rate: float = 1e-3) -> tuple[torch.optim.Adam, lr_scheduler.OneCycleLR]:
+    """Adam and a schedule that rises to `rate` and falls to zero; 2e-3 diverges."""
+    adam = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99))
+    return adam, lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
+
+
+def train(checkpoint: Path, device: torch.device) -> tuple[UnrolledSparseCoder, dict]:
+    """Two rounds, the second for the PSNR and with smoother images; measure on test images of CIFAR-10."""
+    images, coder = greys("train"), model().to(device)
+    first = checkpoint.with_suffix(".first.state")
+    learn(coder, images, weighted, EPOCHS, 1e-3, first)
+    refine(coder, images, checkpoint)
+    first.unlink(missing_ok=True)
+    return coder, measure(coder)
+
+
+def learn(coder: UnrolledSparseCoder, images: Tensor, loss: Callable, epochs: int, rate: float, checkpoint: Path,
+          first_epoch: int = 0) -> None:
+    """One round of training, from `rate` to zero."""
+    device = coder.atoms.device
+    adam, schedule = optimiser(coder, epochs * STEPS, rate)
+    fit(coder, lambda epoch: ([part.to(device) for part in batch]
+                              for batch in noisy_batches(images, first_epoch + epoch)),
+        loss, adam, epochs, schedule=schedule, checkpoint=checkpoint)
+
+
+def refine(coder: UnrolledSparseCoder, images: Tensor, checkpoint: Path) -> None:
+    """The second round; leaves the model on the CPU, in evaluation mode, its atoms of norm 1."""
+    learn(coder, with_enlarged(images, 15_000), decibels, REFINE, 5e-4, checkpoint, first_epoch=EPOCHS)
+    coder.cpu().eval().unit_atoms_()
+
+
+@torch.no_grad()
+def measure(coder: UnrolledSparseCoder) -> dict:
+    """PSNR of 1000 test images of CIFAR-10 at three strengths, and the share of the code in use."""
+    clean, metrics = greys("test")[:1000], {}
+    for level in (15, 25, 50):
+        noisy = clean + level / 255 * torch.randn(clean.shape, generator=generator(level))
+        z, mean = coder.encode(noisy, level / 255)
+        quality = psnr(coder.decode(z, mean, clean.shape[2:]).clamp(0, 1), clean).mean().item()
+        metrics |= {f"test PSNR at sigma {level}/255, dB": round(quality, 2),
+                    f"share of non-zeros at sigma {level}/255": round((z != 0).float().mean().item(), 3)}
+    return metrics
