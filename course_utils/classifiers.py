@@ -15,7 +15,7 @@ FEATURES = 64
 class FashionClassifier(nn.Module):
     """Images (N, 1, 28, 28) in [0, 1] to scores (N, 10), the logits of the classes.
 
-    Two convolutional stages, a layer of 64 features, a linear layer. Images of another
+    Two convolutional stages, a layer of 64 features, ReLU, a linear layer. Images of another
     shape raise ValueError.
     """
 
@@ -23,9 +23,9 @@ class FashionClassifier(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList([
             nn.Sequential(nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()),  # 28x28 -> 14x14
-            nn.Sequential(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)),  # 14x14 -> 7x7
+            nn.Sequential(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)),  # -> 7x7
         ])
-        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, FEATURES), nn.ReLU())
+        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, FEATURES))
         self.scores = nn.Linear(FEATURES, 10)
 
     def maps(self, x: Tensor) -> list[Tensor]:
@@ -36,8 +36,8 @@ class FashionClassifier(nn.Module):
         return found[1:]
 
     def features(self, x: Tensor) -> Tensor:
-        """The 64 numbers, at least 0, that the scores are a linear function of: (N, 64)."""
+        """The 64 numbers before the last ReLU, of either sign: (N, 64)."""
         return self.last(self.maps(x)[-1])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.scores(self.features(x))
+        return self.scores(self.features(x).relu())

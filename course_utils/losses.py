@@ -1,8 +1,9 @@
-"""How far is one image, or code, from another? Losses, all means, so that the size of a batch or image changes no weight.
+"""How far is one image, or code, from another? Losses that are differentiable.
 
-Built in notebook 06. They are differentiable, need two tensors of one shape without NaN, and raise
-ValueError otherwise. For measuring, per image: `course_utils.metrics`. The KL divergence of
-activities is `course_utils.autoencoders.kl_sparsity`.
+All are means, so that the size of a batch or image changes no weight. They need two float tensors
+of one shape without NaN, and raise ValueError (TypeError for whole numbers) otherwise. For measuring,
+per image: `course_utils.metrics`. The KL divergence of activities is
+`course_utils.autoencoders.kl_sparsity`. Built in notebook 06.
 """
 import copy
 
@@ -14,7 +15,8 @@ from course_utils.arguments import check_floats
 from course_utils.autoencoders.sparsity import not_negative
 
 __all__ = [
-    "FeatureLoss", "binary_cross_entropy", "decoding_loss", "encoding_decoding_loss", "encoding_loss", "l1", "mse", "ssim_loss",
+    "FeatureLoss", "binary_cross_entropy", "decoding_loss", "encoding_decoding_loss", "encoding_loss", "l1", "mse",
+    "ssim_loss",
 ]
 
 
@@ -53,7 +55,8 @@ def ssim_loss(x_hat: Tensor, x: Tensor) -> Tensor:
     """
     check_pair("x_hat", x_hat, "x", x)
     if x.ndim != 4 or min(x.shape[2:]) < 11:
-        raise ValueError(f"x has shape {tuple(x.shape)}; expected images (N, C, H, W) of at least 11 x 11, the window's size.")
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected images (N, C, H, W) of at least 11 x 11, "
+                         "the size of the window.")
     taps = torch.exp(-torch.arange(-5, 6, dtype=x.dtype, device=x.device).square() / (2 * 1.5**2))
     taps = taps / taps.sum()
     window = torch.outer(taps, taps)[None, None]
@@ -106,8 +109,9 @@ def encoding_loss(x: Tensor, s: Tensor) -> Tensor:
     check_floats(x, "x"), check_floats(s, "s")
     if x.shape != s.shape:
         raise ValueError(
-            f"x has shape {tuple(x.shape)}, s has {tuple(s.shape)}: the difference x - s has no meaning. Make s a sparse "
-            "image (as many channels, no stride), or compare s with a code: the optimal one, from sparse_coding.lasso."
+            f"x has shape {tuple(x.shape)}, s has {tuple(s.shape)}: the difference x - s has no meaning. "
+            "Make s a sparse image (as many channels, no stride), or compare s with a code: the optimal one, "
+            "from sparse_coding.lasso."
         )
     return mse(s, x)
 
@@ -133,7 +137,9 @@ def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> Non
     """Two float tensors of one shape, all finite: torch would broadcast unequal shapes without a word."""
     check_floats(values, name), check_floats(other, other_name)
     if values.shape != other.shape:
-        raise ValueError(f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; they must be equal.")
+        raise ValueError(f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "
+                         "they must be equal.")
     for label, tensor in ((name, values), (other_name, other)):
         if not torch.isfinite(tensor).all():
-            raise ValueError(f"{label} holds NaN or infinite values: look for a division by zero or too large a step before.")
+            raise ValueError(f"{label} holds NaN or infinite values: look for a division by zero, "
+                             "or too large a learning rate, before.")

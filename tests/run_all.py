@@ -1,7 +1,7 @@
 """Prove that everything in the repository runs (`make test`; Windows: python tests/run_all.py).
 
 Two runs of pytest: units, contracts and all notebooks with 2 threads, then the notebooks
-once more with 1 thread, against the same stored outputs. The network is cut off where
+once more with 1 thread each, two at a time, against the same stored outputs. The network is cut off where
 the system allows it (Linux), and made hard to reach elsewhere. Arguments go on to pytest.
 """
 import os
@@ -18,7 +18,7 @@ from course_utils.run import ENVIRONMENT  # noqa: E402
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 RUNS = [
     ("units, contracts and notebooks, 2 threads", ["tests", "notebooks", *NBVAL], "2"),
-    ("notebooks, 1 thread", ["notebooks", *NBVAL], "1"),
+    ("notebooks, 1 thread, two at a time", ["notebooks", *NBVAL, "-n", "2", "--dist", "loadscope"], "1"),
 ]
 CUT_OFF = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 NO_PROXY = "localhost,127.0.0.1,::1"

@@ -7,26 +7,28 @@ import numpy as np
 import pytest
 import pywt
 import torch
+from torch import nn
+from torch.nn import functional as F
 from torch.nn.functional import fold, normalize, unfold
 
-from course_utils import dictionary_learning, metrics, patches, sparse_coding, wavelets
+from course_utils import autoencoders, compression, dictionary_learning, losses, metrics, patches, sparse_coding, wavelets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def functions_of(name):
-    """The functions that a notebook defines, by name, without running anything else of it."""
+    """The functions and classes that a notebook defines, by name, without running anything else of it."""
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     program = ast.parse("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
     space = {
         "torch": torch, "np": np, "pywt": pywt, "subbands": wavelets.subbands, "fold": fold, "unfold": unfold,
         "normalize": normalize, "soft_threshold": sparse_coding.soft_threshold, "extract_patches": patches.extract_patches,
         "average_patches": patches.average_patches, "omp_atoms": sparse_coding.omp_atoms, "decode": sparse_coding.decode,
-        "online_learning": dictionary_learning.online_learning,
+        "online_learning": dictionary_learning.online_learning, "nn": nn, "F": F,
     }
     given = set(space)
     for node in program.body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             exec(compile(ast.Module([node], []), name, "exec"), space)
             given.discard(node.name)
     return {key: value for key, value in space.items() if key not in given}
@@ -50,7 +52,31 @@ MORE_CODES = sparse_coding.omp(MORE, D, 3)
 NOISY = (X + 0.1 * Z.repeat(1, 1, 4, 4)).clamp(0, 1)
 COSINES = dictionary_learning.cosine_atoms(1)
 
-# notebook -> name there -> (how to call the function of the lesson, what the helper gives)
+def seeded(function, *arguments):
+    """The result of a function that draws random weights, always the same ones."""
+    torch.manual_seed(0)
+    return function(*arguments)
+
+
+def made(module, *settings, x=SIGNALS.float()):
+    """What a module with these settings makes of x, its weights drawn with a seed."""
+    return seeded(module, *settings)(x)
+
+
+def sparse_terms(sparse_autoencoder, atoms, topk, loss):
+    """The three terms of a sparse autoencoder of which most units are dead."""
+    model = seeded(lambda: sparse_autoencoder(nn.Linear(12, 40), atoms(40, 12), topk(3), 40))
+    model.silent += 40
+    return torch.stack([value.detach() for value in loss(model, SIGNALS.float(), 0.5).values()])
+
+
+A = draw(30, 40, seed=5).float()
+IMAGE_FILTERS = draw(4, 1, 4, 4, seed=7).float()
+LIBRARY = autoencoders.SparseAutoencoder, autoencoders.Atoms, autoencoders.TopK, autoencoders.sparse_loss
+MAPS = draw(6, 4, 5, 5, seed=6).float()
+ACTIVITY = A.sigmoid()
+
+# notebook -> (how to call the function of the lesson, what the helper gives)
 PAIRS = {
     "01_sparse_representation.ipynb": {
         "dct_matrix": (lambda f: f(16).float(), wavelets.dct_matrix(16)),
@@ -86,11 +112,35 @@ PAIRS = {
         "denoise_patches": (lambda f: f(NOISY[:1], COSINES, 0.1), dictionary_learning.denoise(NOISY[:1], 0.1, COSINES)),
         "learn_on": (lambda f: patches_denoised(f(NOISY[:1], 0.1, COSINES)), dictionary_learning.denoise(NOISY[:1], 0.1)),
     },
+    "04_autoencoders.ipynb": {
+        "LinearAutoencoder": (lambda f: made(f, 12, 3), made(autoencoders.LinearAutoencoder, 12, 3)),
+        "ConvEncoder": (lambda f: made(f, 5, 4, 1, 32, x=X), made(autoencoders.ConvEncoder, 5, 4, 1, 32, x=X)),
+        "ConvDecoder": (lambda f: made(f, 12, 4, 3, 32), made(autoencoders.ConvDecoder, 12, 4, 3, 32)),
+        "conv2d": (lambda f: f(X, IMAGE_FILTERS, torch.ones(4), 2, 1), F.conv2d(X, IMAGE_FILTERS, torch.ones(4), 2, 1)),
+    },
+    "05_sparse_autoencoder.ipynb": {
+        "Atoms": (lambda f: made(f, 12, 7), made(autoencoders.Atoms, 12, 7)),
+        "SparseAutoencoder": (lambda f: sparse_terms(f, autoencoders.Atoms, autoencoders.TopK, autoencoders.sparse_loss),
+                              sparse_terms(*LIBRARY)),
+        "sparse_loss": (lambda f: sparse_terms(*LIBRARY[:3], f), sparse_terms(*LIBRARY)),
+        "kl_sparsity": (lambda f: f(ACTIVITY, 0.1), autoencoders.kl_sparsity(ACTIVITY, 0.1)),
+        "TopK": (lambda f: f(5)(A), autoencoders.TopK(5)(A)),
+        "BatchTopK": (lambda f: f(5)(A), autoencoders.BatchTopK(5)(A)),
+        "Shrinkage": (lambda f: f(4, 1.0, 0.3)(MAPS), autoencoders.Shrinkage(4, 1.0, 0.3)(MAPS)),
+        "share_alive": (lambda f: torch.tensor(f(A.relu()[:2])), torch.tensor(autoencoders.share_alive(A.relu()[:2]))),
+    },
+    "06_loss_functions.ipynb": {
+        "ssim_loss": (lambda f: f(NOISY, X), losses.ssim_loss(NOISY, X)),
+        "Lista": (lambda f: f(D.float(), 0.2, 3)(SIGNALS.float()), autoencoders.Lista(D.float(), 0.2, 3)(SIGNALS.float())),
+    },
+    "07_image_restoration.ipynb": {
+        "quantise": (lambda f: f(A, 0.2), compression.quantise(A, 0.2)),
+    },
 }
 LESSONS = {name: functions_of(name) for name in PAIRS}
 LESSON = LESSONS["01_sparse_representation.ipynb"]
 # Other than their namesakes among the helpers: they return, or take, something else.
-OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise"}}
+OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder"}}
 
 
 def patches_denoised(D):
@@ -105,7 +155,7 @@ def test_the_lesson_and_the_helper_compute_the_same(notebook, name):
 
 @pytest.mark.parametrize("notebook", PAIRS)
 def test_every_helper_built_in_a_notebook_is_held_against_it(notebook):
-    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches)
+    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches, autoencoders, losses, compression)
     built = {name for module in modules for name in module.__all__ if name in LESSONS[notebook]}
     assert built - OTHER.get(notebook, set()) <= set(PAIRS[notebook])
 

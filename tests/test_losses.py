@@ -1,4 +1,5 @@
 """Losses: what they are at equal images, their values by hand or by another library, gradients, errors."""
+import copy
 import math
 
 import pytest
@@ -8,9 +9,11 @@ from torch import nn
 
 from course_utils import losses
 from course_utils.classifiers import FashionClassifier
+from course_utils.data import load
 from course_utils.losses import (
     FeatureLoss, binary_cross_entropy, decoding_loss, encoding_decoding_loss, encoding_loss, l1, mse, ssim_loss,
 )
+from course_utils.pretrain import pretrained
 
 
 @pytest.fixture(autouse=True)
@@ -64,13 +67,15 @@ def test_cross_entropy_is_smallest_at_the_image_itself_where_it_is_the_entropy()
 def test_ssim_agrees_with_scikit_image(channels, size):
     x = images(3, channels, size)
     y = (x + 0.2 * torch.randn_like(x)).clamp(0, 1)
-    theirs = [structural_similarity(a.numpy(), b.numpy(), data_range=1.0, channel_axis=0, gaussian_weights=True, sigma=1.5,
-                                    use_sample_covariance=False) for a, b in zip(x, y)]
+    settings = {"data_range": 1.0, "channel_axis": 0, "gaussian_weights": True, "sigma": 1.5,
+                "use_sample_covariance": False}
+    theirs = [structural_similarity(a.numpy(), b.numpy(), **settings) for a, b in zip(x, y)]
     assert ssim_loss(y, x).item() == pytest.approx(1 - sum(theirs) / 3, abs=1e-5)
 
 
 def test_ssim_of_constant_images_has_only_the_luminance_term():
-    a, b = torch.full((1, 1, 20, 20), 0.3).double(), torch.full((1, 1, 20, 20), 0.6).double()
+    a = torch.full((1, 1, 20, 20), 0.3, dtype=torch.float64)
+    b = 2 * a
     by_hand = (2 * 0.3 * 0.6 + 1e-4) / (0.3**2 + 0.6**2 + 1e-4)
     assert ssim_loss(a, b).item() == pytest.approx(1 - by_hand, abs=1e-7)
 
@@ -83,8 +88,8 @@ def test_gradients_agree_with_finite_differences(loss):
 
 
 def test_the_gradient_of_the_feature_loss_agrees_with_finite_differences(feature_loss):
-    loss, x, y = FeatureLoss(feature_loss.classifier.double()), images(1, dtype=torch.float64), images(1, dtype=torch.float64)
-    y.requires_grad_()
+    loss = FeatureLoss(copy.deepcopy(feature_loss.classifier).double())
+    x, y = images(1, dtype=torch.float64), images(1, dtype=torch.float64).requires_grad_()
     (gradient,) = torch.autograd.grad(loss(y, x), y)
     for _ in range(3):
         direction = torch.randn_like(x)
@@ -121,14 +126,14 @@ def test_encoding_and_decoding_losses_are_added_with_their_weights():
 
 
 @pytest.mark.parametrize("s", [(2, 32, 14, 14), (2, 1, 14, 14), (2, 256), (2, 3, 28, 28), (1, 1, 28, 28)])
-def test_an_encoding_that_does_not_live_where_the_image_lives_is_refused_with_the_two_repairs(s):
-    with pytest.raises(ValueError, match="has no meaning. Make s a sparse image .* or compare s with a code: the optimal one"):
+def test_an_encoding_that_does_not_live_where_the_image_does_is_refused_with_the_two_repairs(s):
+    with pytest.raises(ValueError, match="has no meaning. Make s a sparse image .* compare s with a code: the optimal one"):
         encoding_loss(images(), torch.rand(s))
 
 
 @pytest.mark.parametrize("weights, words", [
-    ({"encoding": -1}, "encoding is -1; expected a finite number of at least 0"), ({"decoding": -0.1}, "decoding is -0.1"),
-    ({"decoding": math.nan}, "decoding is nan"),
+    ({"encoding": -1}, "encoding is -1; expected a finite number of at least 0"),
+    ({"decoding": -0.1}, "decoding is -0.1"), ({"decoding": math.nan}, "decoding is nan"),
 ])
 def test_negative_weights_are_refused(weights, words):
     with pytest.raises(ValueError, match=words):
@@ -148,7 +153,7 @@ def test_shapes_nan_and_whole_numbers_are_refused_by_every_loss_on_either_side(l
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: binary_cross_entropy(images() - 0.5, images()), "x_hat has values from .*: end the decoder with a sigmoid"),
+    (lambda: binary_cross_entropy(images() - 0.5, images()), "x_hat has values .*: end the decoder with a sigmoid"),
     (lambda: binary_cross_entropy(images(), 255 * images()), "x has values from .*: divide by 255"),
     (lambda: ssim_loss(images(size=10), images(size=10)), "at least 11 x 11"),
     (lambda: ssim_loss(torch.rand(20, 20), torch.rand(20, 20)), r"expected images \(N, C, H, W\)"),
@@ -160,3 +165,23 @@ def test_ranges_and_sizes_are_refused_with_what_to_do(call, words):
 
 def test_every_public_loss_is_tested_here():
     assert set(losses.__all__) <= set(globals())
+
+
+# The classifier behind the feature loss
+
+
+def test_the_classifier_gives_scores_features_and_maps_of_the_stated_shapes():
+    classifier, x = FashionClassifier().eval(), images(3)
+    assert [tuple(maps.shape) for maps in classifier.maps(x)] == [(3, 32, 14, 14), (3, 64, 7, 7)]
+    assert classifier.features(x).shape == (3, 64) and classifier(x).shape == (3, 10)
+    torch.testing.assert_close(classifier(x), classifier.scores(classifier.features(x).relu()))
+
+
+def test_the_shipped_classifier_names_nine_of_ten_test_images_and_uses_all_its_features():
+    classifier, test = pretrained("classifier"), load("fashion_mnist", "test")
+    with torch.no_grad():
+        features = torch.cat([classifier.features(x) for x in test.images().split(1000)])
+    named = classifier.scores(features.relu()).argmax(dim=1)
+    assert (named == test.labels).float().mean() > 0.89
+    assert (features.std(dim=0) > 0.1).all()
+    assert torch.linalg.eigvalsh(torch.cov(features.T.double())).min() > 0

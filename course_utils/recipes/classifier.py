@@ -16,7 +16,7 @@ model = FashionClassifier
 
 
 def train(checkpoint: Path, device: torch.device) -> tuple[FashionClassifier, dict]:
-    """Cross-entropy on images of which every second is mirrored; the metric is the share of test images named rightly."""
+    """Cross-entropy, every second image mirrored; the metric is the share of test images named rightly."""
     images, test = load("fashion_mnist", "train").to(device), load("fashion_mnist", "test").to(device)
     classifier = model().to(device)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3, weight_decay=0.05)

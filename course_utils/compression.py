@@ -1,0 +1,195 @@
+"""A small image format: sparse codes of 8x8 blocks, quantised, entropy-coded, and decoded from the bytes.
+
+A file is a head of 17 bytes and the output of a range coder (package constriction). Block by block the
+image is its mean and a sparse code of the rest. Whole numbers are coded atom by atom, from slow to fast: where
+it is used (yes or no for each block), then the values. How likely a use is, and how large, is predicted from
+what the decoder knows already: similar atoms in the same block and in its four neighbours. Both sides must compute
+the same probabilities, so the bytes are for one kind of machine, not for an archive. Built in notebook 07.
+"""
+import math
+import struct
+import zlib
+
+import constriction
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from course_utils.arguments import check_images
+from course_utils.sparse_coding import omp
+from course_utils.sparse_coding.problem import check_matrix
+from course_utils.wavelets import blocks_to_image, dct2, dct_matrix, image_to_blocks
+
+__all__ = ["DecodeError", "decode", "dct_atoms", "encode", "quantise", "sparse_integers"]
+
+SIZE = 8
+HEAD = struct.Struct("<4sI")  # name, checksum of all that follows
+FACTS = struct.Struct("<HHfB")  # rows of blocks, columns of blocks, step, coding scale of the means
+NAME = b"SPC1"
+LARGEST = 2**20  # a coder needs a range; no number of an image gets near
+NEIGHBOURS, FLOOR = 0.25, 0.1  # weight of a neighbouring block; added to the activity, so that no use is impossible
+CHANCES = 2.0 ** (np.arange(-16, 16) / 2)  # the scales that an atom chooses from: for its uses, for its values
+POSITION = constriction.stream.model.Bernoulli(perfect=False)
+VALUE = constriction.stream.model.QuantizedLaplace(-LARGEST, LARGEST)
+
+
+class DecodeError(ValueError):
+    """The bytes are not a whole file of this format, or of another dictionary."""
+
+
+def dct_atoms(size: int = SIZE) -> Tensor:
+    """The cosines of the two-dimensional DCT without the constant: unit columns (size², size² - 1)."""
+    return torch.kron(dct_matrix(size), dct_matrix(size)).T[:, 1:].contiguous()
+
+
+def quantise(weights: Tensor, step: float, dead_zone: float = 1 / 3) -> Tensor:
+    """Whole numbers q, as floats, with weights ≈ q·step: sign · floor(|weight|/step + dead_zone).
+
+    dead_zone = 1/2 rounds to the nearest; less makes more zeros, which cost hardly any bits.
+    """
+    return weights.sign() * (weights.abs() / step + dead_zone).floor()
+
+
+def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Means (h, w) and codes (h, w, K) of the blocks of a grey image (1, 1, 8h, 8w), as whole numbers.
+
+    `step` is the quantiser's, in grey levels of 255. D (64, K) with unit columns of mean zero; without it the
+    DCT. Orthonormal atoms are coded by a product, others by OMP up to the error of a quantiser.
+    """
+    D, orthonormal = check_atoms(D)
+    blocks = image_to_blocks(image * 255 - 128, SIZE)[0, 0].flatten(2)
+    means = (blocks.mean(dim=2) * SIZE / step).round()
+    rest = (blocks - blocks.mean(dim=2, keepdim=True)).flatten(0, 1)
+    z = rest @ D if orthonormal else omp(rest, D, error=0.75 * step * SIZE / math.sqrt(12))
+    return means.int(), quantise(z, step).int().unflatten(0, means.shape)
+
+
+def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
+    """A grey image (1, 1, H, W) in [0, 1], H and W multiples of 8, as bytes; a larger `step` gives fewer.
+
+    `step` is in grey levels of 255; D (64, K) as in `sparse_integers`: the decoder needs the same, it is not in the
+    file. Raises TypeError or ValueError for inputs that do not fit. Built in notebook 07.
+    """
+    check_images(image, "image", clipped=True)
+    if image.shape[:2] != (1, 1) or image.shape[2] % SIZE or image.shape[3] % SIZE:
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}; expected one grey image (1, 1, H, W) with sides that are multiples "
+            f"of {SIZE}: choose a channel, and crop or pad the image."
+        )
+    if not 0.1 <= step <= 1000:
+        raise ValueError(f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to 1000.")
+    step = struct.unpack("<f", struct.pack("<f", step))[0]  # as the decoder will read it
+    means, codes = (values.numpy() for values in sparse_integers(image.cpu().float(), step, D))
+    coder = constriction.stream.queue.RangeEncoder()
+    change = np.diff(means.flatten(), prepend=0)
+    spread = int(np.abs(CHANCES - max(np.abs(change).mean(), 0.01)).argmin())
+    coder.encode(change.astype(np.int32), VALUE, np.zeros(change.size), np.full(change.size, CHANCES[spread]))
+
+    before = (0, 0)
+    for j, activity in atom_by_atom(D, codes):
+        values = codes[:, :, j].flatten()
+        used = values != 0
+        now = best_chances(used, values, activity) if used.any() else (0, 0)
+        for old, new in zip(before, now):
+            coder.encode(np.array([new - old], dtype=np.int32), VALUE, np.zeros(1), np.full(1, 2.0))
+        before = now
+        if not used.any():
+            continue
+        coder.encode(used.astype(np.int32), POSITION, likely(activity, now[0]))
+        shifted = values[used] - (values[used] > 0)  # 1, 2, ... become 0, 1, ...: without the zero no number is missing
+        coder.encode(shifted.astype(np.int32), VALUE, np.full(shifted.size, -0.5), sizes(activity[used], now[1]))
+    body = FACTS.pack(*means.shape, step, spread) + coder.get_compressed().astype("<u4").tobytes()
+    return HEAD.pack(NAME, checksum(body, D)) + body
+
+
+def decode(data: bytes, D: Tensor | None = None) -> Tensor:
+    """The image (1, 1, H, W) in [0, 1] that `encode` wrote, with the same D.
+
+    Raises DecodeError, a ValueError, for bytes that are cut off, damaged, of another format or another dictionary.
+    """
+    if len(data) < HEAD.size or data[:4] != NAME:
+        raise DecodeError(f"These {len(data)} bytes do not begin like a file of `encode`: is it another format?")
+    body = data[HEAD.size:]
+    if checksum(body, D) != HEAD.unpack(data[: HEAD.size])[1]:
+        raise DecodeError(
+            "The checksum differs: the bytes are cut off or damaged, or were coded with another dictionary D."
+        )
+    D, _ = check_atoms(D)
+    height, width, step, spread = FACTS.unpack(body[: FACTS.size])
+    coder = constriction.stream.queue.RangeDecoder(np.frombuffer(body[FACTS.size:], dtype="<u4").astype(np.uint32))
+    number = height * width
+    means = coder.decode(VALUE, np.zeros(number), np.full(number, CHANCES[spread])).cumsum().reshape(height, width)
+    codes, now = np.zeros((height, width, D.shape[1]), dtype=np.int32), [0, 0]
+    for j, activity in atom_by_atom(D, codes):
+        now = [old + int(coder.decode(VALUE, np.zeros(1), np.full(1, 2.0))[0]) for old in now]
+        if now == [0, 0]:
+            continue
+        used = coder.decode(POSITION, likely(activity, now[0])).astype(bool)
+        shifted = coder.decode(VALUE, np.full(used.sum(), -0.5), sizes(activity[used], now[1]))
+        plane = np.zeros(number, dtype=np.int32)
+        plane[used] = shifted + (shifted >= 0)
+        codes[:, :, j] = plane.reshape(height, width)
+    blocks = torch.from_numpy(codes).float() @ D.T + torch.from_numpy(means)[:, :, None] / SIZE
+    return ((blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE))) + 128) / 255).clamp(0, 1)[None, None]
+
+
+def atom_by_atom(D: Tensor | None, codes: np.ndarray):
+    """Pairs (atom, activity (blocks,)), slow atoms first; `codes` may be filled in while this runs.
+
+    The activity: mean |code| of the atoms before, those of nearly the same frequency counting most, in the block and in
+    its neighbours.
+    """
+    D, _ = check_atoms(D)
+    energy = dct2(D.T.reshape(-1, SIZE, SIZE)).square()
+    i = torch.arange(SIZE, dtype=D.dtype)
+    place = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)  # an atom's mean frequency
+    place = place.round(decimals=3).numpy()
+    order = np.argsort(place.sum(axis=1), kind="stable")
+    seen = np.zeros((codes.shape[0] * codes.shape[1], len(order)))
+    for t, j in enumerate(order):
+        near = np.exp(-1.5 * np.abs(place[order[:t]] - place[j]).sum(axis=1))
+        yield int(j), seen[:, :t] @ near / max(near.sum(), 1e-3) + FLOOR
+        seen[:, t] = surroundings(np.abs(codes[:, :, j])).flatten()
+
+
+def surroundings(sizes: np.ndarray) -> np.ndarray:
+    """(h, w) plus a quarter of each of its four neighbours, in all of weight 1; at the border it repeats itself."""
+    wide = pad(torch.from_numpy(sizes)[None, None].double(), (1, 1, 1, 1), mode="replicate")[0, 0].numpy()
+    around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+    return (sizes + NEIGHBOURS * around) / (1 + 4 * NEIGHBOURS)
+
+
+def likely(activity: np.ndarray, choice: int) -> np.ndarray:
+    """The probability of a use: that of |value| > 1/2, if values had a Laplace distribution of this scale."""
+    return np.clip(np.exp(-0.5 / (CHANCES[choice] * activity)), 1e-4, 1 - 1e-4)
+
+
+def sizes(activity: np.ndarray, choice: int) -> np.ndarray:
+    """The scale of the Laplace distribution of the values, proportional to the activity."""
+    return np.clip(CHANCES[choice] * activity, 0.1, 1e4)
+
+
+def best_chances(used: np.ndarray, values: np.ndarray, activity: np.ndarray) -> tuple[int, int]:
+    """The two choices that need the fewest bits, by trying all; never (0, 0), which says that the atom is not used."""
+    p = np.stack([likely(activity, c) for c in range(len(CHANCES))])
+    position = np.log(np.where(used, p, 1 - p)).sum(axis=1).argmax()
+    s = np.stack([sizes(activity[used], c) for c in range(len(CHANCES))])
+    value = (np.log1p(-np.exp(-1 / s)) - (np.abs(values[used]) - 1) / s).sum(axis=1).argmax()
+    return int(position), max(1, int(value))
+
+
+def checksum(body: bytes, D: Tensor | None) -> int:
+    """CRC-32 of facts, coded bytes and dictionary."""
+    return zlib.crc32(body, 0 if D is None else zlib.crc32(D.detach().cpu().float().contiguous().numpy().tobytes()))
+
+
+def check_atoms(D: Tensor | None) -> tuple[Tensor, bool]:
+    """The atoms, those of the DCT for None, and whether they are orthonormal. ValueError unless (64, K)."""
+    if D is None:
+        return dct_atoms(), True
+    check_matrix("D", D, "8x8 atoms as columns, (64, K)", "D.T")
+    if len(D) != SIZE**2:
+        raise ValueError(f"D has shape {tuple(D.shape)}; expected 8x8 atoms as columns, (64, K).")
+    D = D.detach().cpu().float()
+    return D, D.shape[1] <= len(D) and torch.allclose(D.T @ D, torch.eye(D.shape[1]), atol=1e-4)
