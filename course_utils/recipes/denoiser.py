@@ -1,5 +1,5 @@
 """The denoiser of notebook 07: unrolled sparse coding, trained on CIFAR-10 with noise of all strengths."""
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from course_utils.training import fit
 __all__ = ["greys", "model", "noisy_batches", "optimiser", "train"]
 
 BATCH, STEPS = 16, 250  # steps of an epoch: few, for the state is saved after each
-EPOCHS, REFINE = 36, 32
+EPOCHS = 100
 
 
 def model() -> UnrolledSparseCoder:
@@ -47,12 +47,6 @@ def with_enlarged(images: Tensor, number: int) -> Tensor:
     return torch.cat([images, torch.stack(crops)])
 
 
-def weighted(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Squared error over sigma: strong noise, whose errors are larger, shall not outweigh the rest."""
-    clean, noisy, sigma = batch
-    return ((model(noisy, sigma) - clean).square().mean(dim=(1, 2, 3)) / sigma).mean()
-
-
 def decibels(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Minus the mean PSNR: a smooth image, whose errors are small, counts as much as a rough one."""
     clean, noisy, sigma = batch
@@ -66,29 +60,13 @@ def optimiser(model: nn.Module, steps: int, rate: float = 1e-3) -> tuple[torch.o
 
 
 def train(checkpoint: Path, device: torch.device) -> tuple[UnrolledSparseCoder, dict]:
-    """Two rounds, the second for the PSNR and with smoother images; measure on test images of CIFAR-10."""
-    images, coder = greys("train"), model().to(device)
-    first = checkpoint.with_suffix(".first.state")
-    learn(coder, images, weighted, EPOCHS, 1e-3, first)
-    refine(coder, images, checkpoint)
-    first.unlink(missing_ok=True)
-    return coder, measure(coder)
-
-
-def learn(coder: UnrolledSparseCoder, images: Tensor, loss: Callable, epochs: int, rate: float, checkpoint: Path,
-          first_epoch: int = 0) -> None:
-    """One round of training, from `rate` to zero."""
-    device = coder.atoms.device
-    adam, schedule = optimiser(coder, epochs * STEPS, rate)
-    fit(coder, lambda epoch: ([part.to(device) for part in batch]
-                              for batch in noisy_batches(images, first_epoch + epoch)),
-        loss, adam, epochs, schedule=schedule, checkpoint=checkpoint)
-
-
-def refine(coder: UnrolledSparseCoder, images: Tensor, checkpoint: Path) -> None:
-    """The second round; leaves the model on the CPU, in evaluation mode, its atoms of norm 1."""
-    learn(coder, with_enlarged(images, 15_000), decibels, REFINE, 5e-4, checkpoint, first_epoch=EPOCHS)
+    """Train for the PSNR, on images of CIFAR-10 and smoother ones; measure on its test images."""
+    images, coder = with_enlarged(greys("train"), 15_000), model().to(device)
+    adam, schedule = optimiser(coder, EPOCHS * STEPS)
+    fit(coder, lambda epoch: ([part.to(device) for part in batch] for batch in noisy_batches(images, epoch)),
+        decibels, adam, EPOCHS, schedule=schedule, checkpoint=checkpoint)
     coder.cpu().eval().unit_atoms_()
+    return coder, measure(coder)
 
 
 @torch.no_grad()
