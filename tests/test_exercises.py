@@ -1,5 +1,6 @@
 """Every check accepts its solution, leaves its stub alone and names the mistake of wrong answers."""
 import importlib
+import math
 import pathlib
 import re
 
@@ -13,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def exercise_cells(folder, pattern):
-    """{(notebook, tag): (code cell, all code before it)} of the tagged cells."""
+    """{(notebook, tag): source} of the tagged cells."""
     found = {}
     for file in sorted((ROOT / folder).glob(pattern)):
         for cell in nbformat.read(file, as_version=4).cells:
@@ -31,8 +32,8 @@ def run(number, source):
     """Run an exercise cell as its notebook would; the Result of its check."""
     check = importlib.import_module(f"course_utils.exercises.notebook_{number}")
     definition, call = source.rsplit("\n", 1)
-    space = {"torch": torch, "check": check}
-    for module in ("wavelets", "sparse_coding", "metrics"):
+    space = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math, "check": check}
+    for module in ("wavelets", "sparse_coding", "metrics", "patches"):
         imported = importlib.import_module(f"course_utils.{module}")
         space |= {name: getattr(imported, name) for name in imported.__all__}
     exec(definition, space)

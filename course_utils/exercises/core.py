@@ -84,9 +84,7 @@ def attempt(function: Callable, *inputs: object) -> object:
     if not callable(function):
         raise Mistake(f"expected a function, your answer is a {type(function).__name__}.")
     before = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
-    shown = ", ".join(
-        f"tensor of shape {tuple(v.shape)}" if isinstance(v, Tensor) else repr(v) for v in inputs
-    )
+    shown = ", ".join(described(v) for v in inputs)
     try:
         output = function(*before)
     except Exception as error:
@@ -96,8 +94,17 @@ def attempt(function: Callable, *inputs: object) -> object:
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")
     if any(isinstance(v, Tensor) and not torch.equal(v, b) for v, b in zip(inputs, before)):
-        raise Mistake("your function changed its input. Work on a copy: z = z.clone()")
+        raise Mistake("your function changed its input. Work on a copy, as in z = z.clone().")
     return output
+
+
+def described(value: object) -> str:
+    """An input in a few words: the shape of a tensor, or of each tensor of a list."""
+    if isinstance(value, Tensor):
+        return f"tensor of shape {tuple(value.shape)}"
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, Tensor) for v in value):
+        return "[" + ", ".join(described(v) for v in value) + "]"
+    return repr(value)
 
 
 def expect(condition: bool, mistake: str) -> None:

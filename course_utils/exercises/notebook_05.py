@@ -7,6 +7,15 @@ from course_utils.exercises.core import attempt, exercise, expect, expect_close
 __all__ = ["batch_topk", "dead_share", "keep_perpendicular", "kl_gradient", "topk_by_sort"]
 
 
+DETACHED = "the code carries no gradient back to a: without one an encoder cannot learn. Leave detach, no_grad and .data away."
+
+
+def carries_gradient(answer: object, *settings: object) -> bool:
+    """Does the code that the answer makes of numbers with a gradient have one as well?"""
+    code = attempt(answer, torch.rand(4, 5, requires_grad=True), *settings)
+    return (code[0] if isinstance(code, (tuple, list)) else code).requires_grad
+
+
 @exercise("05.1", "TopK from a sort", difficulty=1, minutes=10)
 def topk_by_sort(answer: object) -> None:
     """a (N, units), k -> code (N, units): the k largest positive numbers of each row."""
@@ -37,6 +46,7 @@ def topk_by_sort(answer: object) -> None:
             "that is a ReLU: all positive numbers stay.": a.relu(),
             "the kept numbers keep their values and do not become 1.": (kept(a).relu() > 0).float(),
         }, what=f"the code of {number} rows of {units} numbers, k = {k}")
+    expect(carries_gradient(answer, 2), DETACHED)
     tied = torch.tensor([[0.5, 0.5, 0.5, 0.1], [2.0, 1.0, 1.0, 1.0]])
     expect(((attempt(answer, tied, 2) != 0).sum(dim=1) == 2).all(),
            "where numbers are equal you keep more than k: take places (argsort), not all that reach a threshold.")
@@ -45,8 +55,10 @@ def topk_by_sort(answer: object) -> None:
 @exercise("05.2", "BatchTopK after training", difficulty=2, minutes=20)
 def batch_topk(answer: object) -> None:
     """a (N, units), k, threshold, training -> code (N, units), new threshold."""
-    for number, units, k, training in [(8, 10, 2, True), (8, 10, 2, False), (1, 6, 3, True), (5, 7, 1, False), (4, 5, 2, True)]:
+    for number, units, k, training in [(8, 10, 2, True), (8, 10, 2, False), (1, 6, 3, True), (5, 7, 1, False), (4, 5, 3, True)]:
         a, threshold = torch.randn(number, units) + 0.7, torch.tensor(0.9)
+        if number == 4:
+            a[1:] = -a[1:].abs()  # fewer positive numbers than k * N
         output = attempt(answer, a, k, threshold, training)
         expect(isinstance(output, (tuple, list)) and len(output) == 2, "return two things: the code and the threshold.")
         code, new = output
@@ -66,6 +78,8 @@ def batch_topk(answer: object) -> None:
         }
         few = torch.zeros(a.numel()).scatter(0, order[:k], a.flatten()[order[:k]].relu()).view_as(a)
         wrong["you kept k numbers of the whole batch; keep k * N."] = few
+        signed = torch.zeros(a.numel()).scatter(0, order, a.flatten()[order]).view_as(a)
+        wrong["negative numbers are never active, also where a batch has fewer than k * N positive ones: .relu()."] = signed
         mode = "training" if training else "evaluation"
         expect_close(code, chosen if training else above, wrong, what=f"the code in {mode}")
         smallest, largest = chosen[chosen > 0].min(), chosen.max()
@@ -78,6 +92,10 @@ def batch_topk(answer: object) -> None:
             "use the smallest number kept, not the largest.": threshold.lerp(largest, 0.01),
             "use the smallest number kept, not the mean.": threshold.lerp(chosen[chosen > 0].mean(), 0.01),
         }, what=f"the threshold in {mode}", tolerance=1e-5)
+    expect(carries_gradient(answer, 2, torch.tensor(0.5), True), DETACHED)
+    tied = torch.tensor([[0.5, 0.5, 0.5, 0.1], [2.0, 1.0, 1.0, 1.0]])
+    expect((attempt(answer, tied, 1, torch.tensor(0.5), True)[0] != 0).sum() == 2,
+           "where numbers are equal you keep more than k * N: take places (topk), not all that reach a number.")
 
 
 @exercise("05.3", "No step along an atom", difficulty=2, minutes=15)
@@ -113,6 +131,9 @@ def dead_share(answer: object) -> None:
             batches[0][2:, 3] = 0
         for batch in batches[1:]:
             batch[:, 2:4] = 0
+        for batch in batches:
+            batch[:, 4:7] = 0
+        batches[-1][0, 4:7] = 1e-5  # a small use is a use
         used = torch.stack([(batch != 0).any(dim=0) for batch in batches])
         total = torch.cat(batches)
         dead = (~used.any(dim=0)).float().mean()
@@ -130,13 +151,23 @@ def dead_share(answer: object) -> None:
             "that is the first batch alone.": (~used[0]).float().mean(),
             "uses that cancel are uses: compare with zero before adding up.": (total.sum(dim=0) == 0).float().mean(),
             "a negative number is a use too: != 0.": (~(total > 0).any(dim=0)).float().mean(),
+            "a small number is a use too: compare with zero itself, != 0.": (total.abs() < 1e-3).all(dim=0).float().mean(),
+            "dim=1 asks whether a *signal* uses any unit; ask for each unit, dim=0.":
+                torch.cat([(batch == 0).all(dim=1) for batch in batches]).float().mean(),
+            "that is a percentage; asked is a share from 0 to 1.": 100 * dead,
             "that is how many; asked is a share from 0 to 1.": dead * units,
             "that is the share of zeros in the codes; asked is the share of units that never say anything else.":
                 (total == 0).float().mean(),
         }, what=f"the share for {len(sizes)} batches of codes of {units} units")
 
 
-@exercise("05.5", "The force of the KL penalty", difficulty=3, minutes=20)
+def own_mean(code: torch.Tensor, rho: float) -> torch.Tensor:
+    """The gradient with one mean for all units, a mistake."""
+    m = code.mean()
+    return torch.full_like(code, -rho / m + (1 - rho) / (1 - m))
+
+
+@exercise("05.5", "The force of the KL penalty", difficulty=2, minutes=15)
 def kl_gradient(answer: object) -> None:
     """code (N, units) in (0, 1), rho -> gradient of kl_sparsity with respect to the code, (N, units)."""
     for number, units, rho in [(7, 5, 0.05), (4, 3, 0.3), (1, 4, 0.1), (20, 1, 0.02)]:
@@ -155,6 +186,9 @@ def kl_gradient(answer: object) -> None:
             "each activity is only 1/N of the mean: divide by the number of signals.": one * (first + second),
             "the sign is wrong: more activity than ρ must give a positive gradient.": -one * (first + second) / number,
             "the sign of the second term: the derivative of -log(1 - m) is +1 / (1 - m).": one * (first - second) / number,
+            "the sign of the first term: the derivative of -log m is -1 / m.": one * (-first + second) / number,
+            "the mean goes over the signals, dim=0: each unit has its own.": own_mean(code, rho) / number,
+            "the code is the activity already: no factor of the sigmoid's slope.": one * (first + second) / number * code * (1 - code),
             "the second term is missing.": one * first / number,
             "that is the penalty itself; asked is its derivative.": one * value,
             "that is the derivative of KL(m || ρ), with the two changed over.": one * swapped / number,

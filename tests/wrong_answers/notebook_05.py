@@ -27,6 +27,16 @@ def smallest(a, k):
     return code[code > 0].min()
 
 
+def without_relu(a, k):
+    flat = a.flatten()
+    places = flat.argsort(descending=True)[: k * len(a)]
+    return torch.zeros_like(flat).scatter(0, places, flat[places]).view_as(a)
+
+
+def all_from(a, k):
+    return torch.where(a >= a.relu().flatten().sort(descending=True).values[k * len(a) - 1], a, 0.0).relu()
+
+
 def right_threshold(a, k, threshold, training):
     return threshold.lerp(smallest(a, k), 0.01) if training else threshold
 
@@ -57,6 +67,7 @@ WRONG = {
         (lambda a, k: a.relu(), "ReLU"),
         (lambda a, k: (kept(a, a, k) > 0).float(), "do not become 1"),
         (by_threshold, "more than k"),
+        (lambda a, k: kept(a, a, k).relu().detach(), "no gradient"),
         (lambda a, k: a.sort(dim=1, descending=True).values[:, :k], "has shape"),
     ],
     "batch_topk": [
@@ -72,6 +83,9 @@ WRONG = {
         (lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(smallest(a, k), 0.99)), "99 %"),
         (lambda a, k, t, training: (of_batch(a, k * len(a)) if training else (a - t).relu(), right_threshold(a, k, t, training)), "subtracted"),
         (lambda a, k, t, training: batch_code(a, k, t, training), "return two things"),
+        (lambda a, k, t, training: (batch_code(a, k, t, training).detach(), right_threshold(a, k, t, training)), "no gradient"),
+        (lambda a, k, t, training: (without_relu(a, k) if training else batch_code(a, k, t, False), right_threshold(a, k, t, training)), ".relu()"),
+        (lambda a, k, t, training: (all_from(a, k) if training else batch_code(a, k, t, False), right_threshold(a, k, t, training)), "more than k * N"),
     ],
     "keep_perpendicular": [
         (along, "what is left"),
@@ -93,6 +107,10 @@ WRONG = {
         (lambda batches: (~used(batches).any(dim=0)).float().sum(), "a share from 0 to 1"),
         (lambda batches: (torch.cat(batches) == 0).float().mean(), "share of zeros"),
         (lambda batches: ~used(batches).any(dim=0), "one number"),
+        (lambda batches: (torch.stack(batches) == 0).all(dim=0).all(dim=0).float().mean(), "tensor of shape (3, 40)"),
+        (lambda batches: (torch.cat(batches).abs() < 1e-3).all(dim=0).float().mean(), "zero itself"),
+        (lambda batches: (torch.cat(batches) == 0).all(dim=1).float().mean(), "dim=0"),
+        (lambda batches: 100 * (~used(batches).any(dim=0)).float().mean(), "percentage"),
     ],
     "kl_gradient": [
         (lambda code, rho: force(code, rho), "divide by the number"),
@@ -104,5 +122,8 @@ WRONG = {
         (lambda code, rho: force(code, rho)[0] / len(code), "has shape"),
         (lambda code, rho: (rho * (rho / code.mean(dim=0)).log() + (1 - rho) * ((1 - rho) / (1 - code.mean(dim=0))).log()).expand_as(code),
          "penalty itself"),
+        (lambda code, rho: (rho / code.mean(dim=0) + (1 - rho) / (1 - code.mean(dim=0))).expand_as(code) / len(code), "first term"),
+        (lambda code, rho: force(code.mean().expand_as(code), rho) / len(code), "dim=0"),
+        (lambda code, rho: force(code, rho) / len(code) * code * (1 - code), "sigmoid's slope"),
     ],
 }
