@@ -43,12 +43,13 @@ def dct_atoms(size: int = SIZE) -> Tensor:
     return torch.kron(dct_matrix(size), dct_matrix(size)).T[:, 1:].contiguous()
 
 
-def quantise(weights: Tensor, step: float, dead_zone: float = 1 / 3) -> Tensor:
-    """Whole numbers q, as floats, with weights ≈ q·step: sign · floor(|weight|/step + dead_zone).
+def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
+    """Whole numbers q, as floats, with weights ≈ q·step: sign · floor(|weight|/step + rounding).
 
-    dead_zone = 1/2 rounds to the nearest; less makes more zeros, which cost hardly any bits.
+    rounding = 1/2 rounds to the nearest; less widens the dead zone, |weight| < (1 - rounding)·step, where q is 0:
+    zeros cost hardly any bits.
     """
-    return weights.sign() * (weights.abs() / step + dead_zone).floor()
+    return weights.sign() * (weights.abs() / step + rounding).floor()
 
 
 def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,7 @@ def test_it_needs_fewer_bytes_than_the_entropy_of_each_atom_alone():
 def test_quantise_has_a_dead_zone_around_zero():
     weights = torch.tensor([0.0, 0.6, -0.6, 0.7, -0.7, 1.6, -2.7])
     assert quantise(weights, 1.0).tolist() == [0, 0, 0, 1, -1, 1, -3]
-    assert quantise(weights, 1.0, dead_zone=0.5).tolist() == [0, 1, -1, 1, -1, 2, -3]
+    assert quantise(weights, 1.0, rounding=0.5).tolist() == [0, 1, -1, 1, -1, 2, -3]
     assert torch.equal(quantise(10 * weights, 10.0), quantise(weights, 1.0))
 
 

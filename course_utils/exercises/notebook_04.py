@@ -1,12 +1,13 @@
 """Checks of notebook 04, Autoencoders."""
 import math
+import operator
 
 import torch
 from scipy.linalg import subspace_angles
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.core import Mistake, attempt, exercise, expect, expect_close
 
 __all__ = ["build", "conv_transpose2d", "field_width", "largest_angle", "same_padding"]
 
@@ -16,25 +17,28 @@ def same_padding(answer: object) -> None:
     """kernel, dilation -> padding, an int; ValueError where there is none."""
     for kernel, dilation in [(1, 1), (3, 1), (5, 1), (11, 1), (3, 2), (5, 3), (1, 4), (2, 2), (4, 2), (6, 4)]:
         span = dilation * (kernel - 1)
-        output = attempt(answer, kernel, dilation)
         where = f"for kernel {kernel}, dilation {dilation}"
-        expect(isinstance(output, int) and not isinstance(output, bool),
-               f"return an int: {where} yours is the {type(output).__name__} {output!r}. Use // to divide.")
+        try:
+            output = attempt(answer, kernel, dilation)
+        except Mistake as mistake:
+            expect(not isinstance(mistake.__cause__, ValueError),
+                   f"you raised an error {where}, which spans {span + 1} pixels: odd, so padding {span // 2} will do.")
+            raise
         expect_number(output, span // 2, {
+            "an even kernel with an even dilation needs less: half of d(k - 1), not d times half of k.":
+                dilation * (kernel // 2),
             "that is the padding of both sides together; half of it goes to each side.": span,
             "the dilation is not used: a dilated kernel spans d(k - 1) + 1 pixels.": (kernel - 1) // 2,
             "half of d k is too much: the kernel spans d(k - 1) + 1, not d k, pixels.": dilation * kernel // 2,
         }, f"the padding {where}")
     for kernel, dilation in [(2, 1), (4, 1), (4, 3)]:
-        where = f"kernel {kernel}, dilation {dilation}"
         try:
             output = answer(kernel, dilation)
         except ValueError:
             continue
-        expect(False, f"you gave {output!r} for {where}, where no padding keeps the size: it would have to be "
-                      f"{dilation * (kernel - 1) / 2}. Raise a ValueError.")
-    size = attempt(answer, 7)
-    expect_number(size, 3, {}, "the padding for kernel 7 and the default dilation 1")
+        expect(False, f"you gave {output!r} for kernel {kernel}, dilation {dilation}, where no padding keeps the size: "
+                      f"it would have to be {dilation * (kernel - 1) / 2}. Raise a ValueError.")
+    expect_number(attempt(answer, 7), 3, {}, "the padding for kernel 7 and the default dilation 1")
 
 
 @exercise("04.2", "The formula of the receptive field", difficulty=2, minutes=15)
@@ -46,49 +50,54 @@ def field_width(answer: object) -> None:
     ]
     for layers in stacks:
         output = attempt(answer, list(layers))
-        if isinstance(output, Tensor):
-            expect(output.numel() == 1, f"the width is one number; yours has shape {tuple(output.shape)}.")
-            output = output.item()
+        if not layers:
+            expect_number(output, 1, {}, "without a layer the output is the pixel itself: the width")
+            continue
         kernels, strides = [k for k, _ in layers], [s for _, s in layers]
-        widths = {"plain": 1, "after": 1, "reverse": 1}
+        seen = seen_pixels(layers)
+        whole = int(seen[-1] - seen[0]) + 1
+        gathered = sum(k * math.prod(strides[:i]) for i, k in enumerate(kernels))
+        widths = {"plain": 1 + sum(kernels) - len(layers), "after": 1, "reverse": 1}
         jump = after = 1
         for k, s in layers:
-            widths["plain"] += k - 1
             widths["after"] += (k - 1) * (after := after * s)
         for k, s in reversed(layers):
             widths["reverse"] += (k - 1) * jump
             jump *= s
-        expect_number(output, measured_width(layers), {
+        expect_number(output, whole, {
+            "count from the first pixel to the last; you left out the holes where a stride is above the kernel.":
+                len(seen),
             "without the strides: behind a stride of s one step is s times as many pixels.": widths["plain"],
-            "a layer's own stride counts only for the layers behind it: first add (k - 1) times the step, "
-            "then multiply the step.": widths["after"],
-            "you went through the layers from the last to the first; the strides that count are those of "
-            "the layers before.": widths["reverse"],
-            "kernels overlap: each adds k - 1 pixels, not k.":
-                sum(k * math.prod(strides[:i]) for i, k in enumerate(kernels)),
-            "one pixel is missing: without layers the field is 1.": measured_width(layers) - 1,
+            "a layer's own stride counts only behind it: first add (k - 1) steps, then multiply the step.":
+                widths["after"],
+            "you went from the last layer to the first; the strides that count are those before.": widths["reverse"],
+            "kernels overlap: each adds k - 1 pixels, not k.": gathered,
+            "kernels overlap: starting from 1, each adds k - 1 steps, not k.": 1 + gathered,
+            "one pixel is missing: without layers the field is 1.": whole - 1,
             "that is the product of the kernels; neighbouring windows overlap.": math.prod(kernels),
         }, f"the width for layers {layers}")
 
 
-def measured_width(layers: list[tuple[int, int]]) -> int:
-    """Pixels on which the middle output of the stack depends, by differentiation."""
+def seen_pixels(layers: list[tuple[int, int]]) -> Tensor:
+    """Indices of the pixels on which the middle output of the stack depends, by differentiation."""
     x = torch.zeros(1, 1, 400, requires_grad=True)
     y = x
     for k, s in layers:
         y = F.conv1d(y, torch.ones(1, 1, k), stride=s)
     (gradient,) = torch.autograd.grad(y[0, 0, y.shape[2] // 2], x)
-    seen = gradient[0, 0].nonzero()[:, 0]
-    return int(seen[-1] - seen[0]) + 1
+    return gradient[0, 0].nonzero()[:, 0]
 
 
 def expect_number(output: object, expected: int, mistakes: dict[str, float], what: str) -> None:
-    """Fail unless `output` is the number `expected`; name the mistake whose number it is."""
-    expect(isinstance(output, (int, float)), f"{what} should be a number; yours is a {type(output).__name__}.")
-    if output != expected:
+    """Fail unless `output` is the whole number `expected`; name the mistake whose number it is."""
+    try:
+        number = operator.index(output)  # an int, or one of numpy or torch
+    except TypeError:
+        expect(False, f"{what} should be an int, // divides; yours is a {type(output).__name__}.")
+    if number != expected:
         for text, wrong in mistakes.items():
-            expect(output != wrong, text)
-        expect(False, f"{what} should be {expected}; yours is {output}.")
+            expect(number != wrong, text)
+        expect(False, f"{what} should be {expected}; yours is {number}.")
 
 
 @exercise("04.3", "The angle without SciPy", difficulty=2, minutes=15)
@@ -103,21 +112,26 @@ def largest_angle(answer: object) -> None:
         if isinstance(output, Tensor):
             expect(output.numel() == 1, f"the angle is one number; yours has shape {tuple(output.shape)}.")
             output = output.reshape(())
+            expect(not output.isnan(), "NaN: arccos of a number above 1. Are both bases orthonormal (torch.linalg.qr)? "
+                                       "Then rounding did it: clamp the cosines to 1.")
         unit_a, unit_b = A / A.norm(dim=0), B / B.norm(dim=0)
         Q_a, Q_b = torch.linalg.qr(A)[0], torch.linalg.qr(B)[0]
         cosines = torch.linalg.svdvals(unit_a.T @ unit_b).clamp_max(1)
+        plain = torch.linalg.svdvals(A.T @ B).clamp_max(1)
         pairs = (Q_a * Q_b).sum(dim=0).abs().clamp_max(1)
         expect_close(output, angles.max().rad2deg(), {
             "that is in radians; asked are degrees.": angles.max(),
             "that is the smallest angle: the largest belongs to the smallest singular value.": angles.min().rad2deg(),
             "columns of length 1 are not enough, they must be at right angles too: torch.linalg.qr(A)[0].":
                 cosines.min().arccos().rad2deg(),
+            "the singular values of A.T @ B are no cosines: first take orthonormal bases, torch.linalg.qr(A)[0].":
+                plain.min().arccos().rad2deg(),
             "you compared column with column; the singular values of Q_Aᵀ Q_B compare the spaces.":
                 pairs.min().arccos().rad2deg(),
             "that is the cosine; take arccos of it, in degrees.": angles.max().cos(),
             "that is the mean of the angles; asked is the largest.": angles.mean().rad2deg(),
         }, what=f"the angle between two spaces of dimension {k} in {n}", tolerance=1e-3)
-    for k in (1, 3):
+    for k in [3] + 60 * [1]:  # among 60 lines the cosine of some exceeds 1 by rounding, however it is computed
         A = torch.randn(7, k)
         same = float(attempt(answer, A, A @ (torch.randn(k, k) + 2 * torch.eye(k))))
         expect(not math.isnan(same), "NaN for equal spaces: rounding can make a cosine a little more than 1; "
@@ -136,16 +150,23 @@ def conv_transpose2d(answer: object) -> None:
         y, weight = torch.randn(number, maps, height, width), torch.randn(maps, channels, k, k)
         truth = F.conv_transpose2d(y, weight, stride=stride, padding=padding)
         wide, flat = F.conv_transpose2d(y, weight, stride=stride), weight.flip(2, 3)
-        set_only = torch.zeros_like(wide)
+        set_only, close = torch.zeros_like(wide), torch.zeros_like(wide)  # overwritten; without the stride
         for i in range(height):
             for j in range(width):
-                place = (..., slice(i * stride, i * stride + k), slice(j * stride, j * stride + k))
-                set_only[place] = torch.einsum("nm,mckl->nckl", y[:, :, i, j], weight)
+                copy = torch.einsum("nm,mckl->nckl", y[:, :, i, j], weight)
+                set_only[..., i * stride:i * stride + k, j * stride:j * stride + k] = copy
+                close[..., i:i + k, j:j + k] += copy
         cut = (..., slice(padding, wide.shape[2] - padding), slice(padding, wide.shape[3] - padding))
         output = attempt(answer, y, weight, stride, padding)
-        if isinstance(output, Tensor) and padding and output.shape == wide.shape:
-            expect(False, "the padding is still there: cut `padding` rows and columns off at each side.")
+        apart = "without the stride: neighbouring copies stand `stride` pixels apart."
+        if isinstance(output, Tensor) and output.shape != truth.shape:
+            expect(output.shape != wide.shape, "the padding is still there: cut `padding` pixels off at each side.")
+            expect(output.numel() > 0 or padding > 0,
+                   "the picture is empty: x[p:-p] with p = 0 is x[0:0]; cut with x[p:size - p].")
+            near = tuple(n - 1 + k - 2 * padding for n in (height, width))
+            expect(stride == 1 or output.shape[2:] != near, apart)
         expect_close(output, truth, {
+            apart: close[cut],
             "copies that overlap must be added (+=); yours overwrite each other.": set_only[cut],
             "the kernel is turned round; spread it as it is: gathering and spreading use the same weights.":
                 F.conv_transpose2d(y, flat, stride=stride, padding=padding),
@@ -180,11 +201,12 @@ def build(answer: object) -> None:
         strided = [m for m in encoder.modules() if isinstance(m, nn.Conv2d) and max(m.stride) > 1]
         expect(len(strided) >= 2,
                f"your encoder has {len(strided)} convolutions with a stride; two at least were asked for.")
-        expect(not is_affine(encoder.eval(), images),
-               "your encoder is linear: two layers without anything between them are one. Add a ReLU.")
-        bends = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.ELU)
-        expect(any(isinstance(m, bends) for m in decoder.modules()),
-               "your decoder has no non-linearity between its layers: add a ReLU behind each but the last.")
+        for name, part, inputs in [("encoder", encoder.eval(), images), ("decoder", decoder, torch.randn(5, code))]:
+            pair = straight_pair(part, inputs)
+            expect(pair is None, f"your {name} has no non-linearity between {pair}: together they are one linear map "
+                                 "and a constant. Put a ReLU between them.")
+            spread = part(5 * torch.randn_like(inputs)).std(dim=0).max() if code > 3 else torch.tensor(1.0)
+            expect(spread > 0, f"your {name} gives the same for all inputs: it does not use them.")
 
 
 def through(module: nn.Module, inputs: Tensor, whose: str) -> Tensor:
@@ -197,7 +219,32 @@ def through(module: nn.Module, inputs: Tensor, whose: str) -> Tensor:
 
 
 @torch.no_grad()
-def is_affine(module: nn.Module, images: Tensor) -> bool:
-    """Whether module(2a - b) = 2 module(a) - module(b)."""
-    a, b = 5 * images[:1], 5 * images[1:2]
-    return torch.allclose(module(2 * a - b), 2 * module(a) - module(b), rtol=1e-3, atol=1e-4)
+def straight_pair(module: nn.Module, inputs: Tensor) -> str | None:
+    """The first two layers with weights, in the order they run, with an affine way between them; None if all bend.
+
+    A layer's output is replaced by a, b and 2a - b, and the next one's input observed: F.relu counts like nn.ReLU.
+    """
+    layers = [m for m in module.modules() if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
+    calls, position, replaced = [], -1, inputs  # calls: (layer, its input, its output) of one run
+
+    def watch(layer: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        calls.append((layer, received[0].clone(), output.clone()))
+        return replaced.clone() if len(calls) == position + 1 else output
+
+    handles = [layer.register_forward_hook(watch) for layer in layers]
+    try:
+        module(inputs)
+        kinds, shapes = [type(layer).__name__ for layer, _, _ in calls], [output.shape for _, _, output in calls]
+        for position, shape in enumerate(shapes[:-1]):
+            a, b, arrived = 4 * torch.randn(shape), 4 * torch.randn(shape), []
+            for replaced in (a, b, 2 * a - b):
+                calls.clear()
+                module(inputs)
+                arrived.append(calls[position + 1][1])
+            one, two, line = arrived
+            if not torch.equal(one, two) and torch.allclose(line, 2 * one - two, rtol=1e-3, atol=1e-3):
+                return f"its layers {position + 1} ({kinds[position]}) and {position + 2} ({kinds[position + 1]})"
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None

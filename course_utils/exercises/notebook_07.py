@@ -3,7 +3,7 @@ import math
 
 import torch
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.core import Mistake, attempt, exercise, expect, expect_close
 from course_utils.patches import average_patches, extract_patches
 from course_utils.sparse_coding import normalise_atoms, soft_threshold
 
@@ -15,11 +15,11 @@ def entropy_bits(answer: object) -> None:
     """Whole numbers of any shape -> bits for all of them by their entropy, a number."""
     cases = [
         torch.randint(-3, 4, (40, 5)), (4 * torch.randn(300)).int(), torch.tensor([7, 7, 7, 7]), torch.tensor([[5]]),
-        torch.tensor([-1000, 1000, 1000, 0]), torch.arange(8),
+        torch.tensor([1, 1, 2]), torch.tensor([-1000, 1000, 1000, 0]), torch.arange(8),
     ]
     for q in cases:
         values, counts = torch.unique(q, return_counts=True)
-        share = counts.double() / q.numel()
+        share, rows = counts.double() / q.numel(), counts.double() / len(q)
         bits = -(counts * share.log2()).sum()
         sizes = torch.unique(q.abs(), return_counts=True)[1]
         output = attempt(answer, q)
@@ -27,6 +27,9 @@ def entropy_bits(answer: object) -> None:
             expect(output.numel() == 1, f"the bits are one number; yours has shape {tuple(output.shape)}.")
             output = output.reshape(())
         expect_close(output, bits, {
+            "a range coder spends fractions of a bit: do not round the bits up.": bits.ceil(),
+            "a range coder spends fractions of a bit: do not round.": bits.round(),
+            "n is the number of entries, q.numel(); len(q) counts rows.": -(counts * rows.log2()).sum(),
             "that is in nats: take the logarithm to base 2.": bits * math.log(2),
             "that is the mean per number; asked are the bits for all of them.": bits / q.numel(),
             "that is the mean per number, in nats; asked are the bits for all of them.": bits / q.numel() * math.log(2),
@@ -36,19 +39,23 @@ def entropy_bits(answer: object) -> None:
             "5 and -5 are two values: do not take the absolute value.":
                 -(sizes * (sizes.double() / q.numel()).log2()).sum(),
             "you summed over the values once; each occurs as often as counts says.": -share.log2().sum(),
-        }, what=f"the bits for {q.numel()} numbers of {len(values)} different values", tolerance=1e-3)
+        }, what=f"the bits for {q.numel()} numbers of {len(values)} different values")
 
 
 @exercise("07.2", "Which step for which quality?", difficulty=1, minutes=10)
 def step_for_psnr(answer: object) -> None:
     """PSNR in dB, a number -> step of plain rounding, in grey levels of 255."""
-    for level in (58.9, 40.0, 31.0, 20.0):
+    for level in (40.0, 58.9, 31.0, 20.0):
         wanted = torch.tensor(math.sqrt(12) * 255 * 10 ** (-level / 20))
         expect_close(attempt(answer, level), wanted, {
             "the mean square error is Δ²/12: the root of 12 is missing.": wanted / math.sqrt(12),
             "12 belongs under the root: Δ = √(12 MSE).": wanted * math.sqrt(12),
             "that is for pixels in [0, 1]; the step is in grey levels of 255.": wanted / 255,
             "that is Δ²: take the root.": wanted**2,
+            "that is 12 MSE for pixels in [0, 1], so Δ²: take the root and multiply by 255.": (wanted / 255) ** 2,
+            "255 outside the root: 255 · 12 MSE is neither Δ² nor Δ.": wanted**2 / 255,
+            "white is 255, not 256.": wanted * 256 / 255,
+            "Δ need not be a whole number: do not round it.": wanted.round(),
             "a higher PSNR needs a smaller step: look at the sign in the exponent.":
                 torch.tensor(math.sqrt(12) * 255 * 10 ** (level / 20)),
             "MSE = 10^(-PSNR/10), and its root 10^(-PSNR/20).": torch.tensor(math.sqrt(12) * 255 * 10 ** (-level / 10)),
@@ -68,6 +75,9 @@ def masked_step(answer: object) -> None:
         L = torch.linalg.matrix_norm(D, 2) ** 2
         rest = x - z @ D.T
 
+        moved = z + (mask * rest) @ D / L
+        hard = moved * (moved.abs() > lam / L)
+
         def step(gradient: torch.Tensor, rate: torch.Tensor = 1 / L, threshold: torch.Tensor = lam / L) -> torch.Tensor:
             return soft_threshold(z + rate * gradient, threshold)
 
@@ -83,7 +93,14 @@ def masked_step(answer: object) -> None:
                 step((mask * rest) @ D, 1.0, lam),
             "L is the square of the norm.": step((mask * rest) @ D, 1 / L.sqrt(), lam / L.sqrt()),
             "the threshold is lam / L, as long as the step.": step((mask * rest) @ D, threshold=lam),
-            "the shrinkage is missing.": z + (mask * rest) @ D / L,
+            "the step has length 1/L too, not only the threshold.": step((mask * rest) @ D, 1.0),
+            "that L is the Frobenius norm squared; ‖D‖ is the largest singular value, matrix_norm(D, 2).":
+                step((mask * rest) @ D, 1 / D.square().sum(), lam / D.square().sum()),
+            "a factor 2 too much: the gradient of ½‖·‖² has none.": step((mask * rest) @ D, 2 / L),
+            "a factor 2 too much, in the step and in the threshold.": step((mask * rest) @ D, 2 / L, 2 * lam / L),
+            "half a step: the gradient of ½‖·‖² has no factor ½ left.": step((mask * rest) @ D, 0.5 / L),
+            "that is the hard threshold; the l1 norm needs the soft one, which also lowers what it keeps.": hard,
+            "the shrinkage is missing.": moved,
             "that starts from zero: add the step to z.": soft_threshold((mask * rest) @ D / L, lam / L),
         }, what=f"z for {number} signals, lam = {lam}")
 
@@ -106,12 +123,28 @@ def psnr_inside(answer: object) -> None:
         black = torch.zeros(shape)
         black[inner] = error[inner]
         each = decibels(error[inner].mean(dim=(1, 2, 3)))
-        expect_close(attempt(answer, truth + noise, truth, border), each, {
+        empty = "border 0: is your slice empty? -0 is 0. Let it end at height - border, not at -border."
+        try:
+            output = attempt(answer, truth + noise, truth, border)
+        except Mistake as mistake:
+            raise Mistake(f"{empty} ({mistake})") if border == 0 else mistake
+        expect(border > 0 or not isinstance(output, torch.Tensor) or not output.isnan().any(), empty)
+        expect_close(output, each, {
             "the border is still in it.": decibels(error.mean(dim=(1, 2, 3))),
             "you removed top and left only: all four sides have a border.":
                 decibels(error[..., border:, border:].mean(dim=(1, 2, 3))),
             "you removed bottom and right only: all four sides have a border.":
                 decibels(error[..., : height - border, : width - border].mean(dim=(1, 2, 3))),
+            "you cut the rows only: left and right have a border too.":
+                decibels(error[..., border : height - border, :].mean(dim=(1, 2, 3))),
+            "you cut the columns only: top and bottom have a border too.":
+                decibels(error[..., border : width - border].mean(dim=(1, 2, 3))),
+            "rows end at the height, columns at the width: you took one for both, or swapped them.":
+                decibels(error[..., border : width - border, border : height - border].mean(dim=(1, 2, 3))),
+            "the width goes with the last dimension, the height with the one before.":
+                decibels(error[..., border : height - border, border : height - border].mean(dim=(1, 2, 3))),
+            "the height goes with the second-last dimension, the width with the last.":
+                decibels(error[..., border : width - border, border : width - border].mean(dim=(1, 2, 3))),
             "a border set to zero still counts in the mean: cut it off.": decibels(black.mean(dim=(1, 2, 3))),
             "asked is one number for each image; you took the mean error of all images.":
                 decibels(error[inner].mean()).expand(shape[0]),
@@ -136,7 +169,13 @@ def weighted_average(answer: object) -> None:
         weighted, total = mean(votes[:, None] * patches), mean(votes[:, None].expand(-1, 64).contiguous())
         fold = torch.nn.functional.fold
         cover = fold(torch.ones(1, 64, len(patches)), shape[2:], 8, stride=2)
-        expect_close(attempt(answer, patches, votes, shape), weighted / total, {
+        try:
+            output = attempt(answer, patches, votes, shape)
+        except Mistake as mistake:
+            if "must match the size" not in str(mistake):
+                raise
+            raise Mistake("votes (number,) times patches (number, 64): add a second axis, votes[:, None].") from None
+        expect_close(output, weighted / total, {
             "every patch has the same vote in yours.": mean(patches),
             "divide by the votes that cover a pixel, not by the number of patches.": weighted,
             "that is the sum of the votes; divide by them.": weighted * cover,
@@ -144,6 +183,8 @@ def weighted_average(answer: object) -> None:
                 weighted / votes.mean(),
             "divided by the sum of all votes; each pixel has its own sum, of the patches that cover it.":
                 weighted * cover / votes.sum(),
+            "votes that sum to 1 over all patches do not do so at a pixel: divide by the votes that cover it.":
+                weighted / votes.sum(),
             "the votes are squared.": mean(votes[:, None] ** 2 * patches) / total,
             "a vote multiplies; you divided by it.": mean(patches / votes[:, None]) / mean(
                 (1 / votes)[:, None].expand(-1, 64).contiguous()),

@@ -61,6 +61,8 @@ def model() -> SparseCodeGenerator:
 
 def train(checkpoint: Path, device: torch.device) -> tuple[SparseCodeGenerator, dict]:
     """TopK autoencoder, Gaussian mixture on its codes, adversarial sharpening of the decoder."""
+    if device.type != "cpu":
+        raise ValueError(f"device is {device}; the gallery's mixture is fitted on the CPU: leave --device away.")
     from sklearn.mixture import GaussianMixture  # here, so that loading weights stays quick
 
     images, test = load("fashion_mnist", "train"), load("fashion_mnist", "test")

@@ -3,6 +3,7 @@ import math
 
 import torch
 
+from course_utils import losses
 from course_utils.sparse_coding import soft_threshold
 
 
@@ -12,6 +13,20 @@ def places(code):
 
 def active(code):
     return (code != 0).sum(dim=1)
+
+
+def log2_factorial(n, shift=1):
+    return torch.lgamma(torch.as_tensor(n, dtype=torch.float64) + shift) / math.log(2)
+
+
+def by_autograd(a, x):
+    a = a.requires_grad_()
+    return torch.autograd.grad(losses.binary_cross_entropy(a.sigmoid(), x), a)[0]
+
+
+def by_the_chain_rule(a, x):
+    p = a.sigmoid()
+    return (-x / p + (1 - x) / (1 - p)) * p * (1 - p) / a.numel()
 
 
 def ratio(x, s, x_hat):
@@ -26,6 +41,7 @@ WRONG = {
         (lambda a, b: (2 * a * b + 9e-4) / (a**2 + b**2 + 9e-4), "took c2"),
         (lambda a, b: (a * b + 1e-4) / (a**2 + b**2 + 1e-4), "factor 2"),
         (lambda a, b: 2 * a * b / (a**2 + b**2 + 1e-4), "above and below"),
+        (lambda a, b: (2 * a * b + 1e-4) / ((a + b) ** 2 + 1e-4), "square of the sum"),
         (lambda a, b: 0 * a, "second factor is not zero"),
         (lambda a, b: 0 * a + 1, "differ in their means"),
     ],
@@ -36,6 +52,9 @@ WRONG = {
         (lambda a, x: 2 * (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(), "squared error"),
         (lambda a, x: (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(), "once too often"),
         (lambda a, x: (a - x) / a.numel(), "before the sigmoid"),
+        (lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel(), "e^a is infinite"),
+        (by_the_chain_rule, "cancel the slope on paper"),
+        (by_autograd, "gradient vanishes"),
         (lambda a, x: ((a.sigmoid() - x) / a.numel()).sum(), "has shape"),
     ],
     "encoding_weight": [
@@ -45,6 +64,9 @@ WRONG = {
         (lambda x, s, x_hat, share: (1 - share) / share * ratio(x, s, x_hat), "to the decoding loss"),
         (lambda x, s, x_hat, share: share, "the share itself"),
         (lambda x, s, x_hat, p: p / (1 - p) * (x - x_hat).abs().mean() / (x - s).abs().mean(), "not squared"),
+        (lambda x, s, x_hat, share: share / (1 - share) / (x - s).square().mean(), "size of the decoding loss"),
+        (lambda x, s, x_hat, share: share / (x - s).square().mean(), "divide by 1 - share"),
+        (lambda x, s, x_hat, share: share / (1 - share) * ratio(s, x, x_hat), "not with s"),
         (lambda x, s, x_hat, share: share * (x - s).square(), "one number"),
     ],
     "lista_layer": [
@@ -52,6 +74,7 @@ WRONG = {
         (lambda x, z, D, W, t: z + (x - z @ D.T) @ W, "threshold is missing"),
         (lambda x, z, D, W, t: soft_threshold(z + (z @ D.T - x) @ W, t), "sign of the residual"),
         (lambda x, z, D, W, t: soft_threshold(z + (x - z @ W.T) @ W, t), "made with D"),
+        (lambda x, z, D, W, t: soft_threshold(z + (x - z @ W.T) @ D, t), "exchanged"),
         (lambda x, z, D, W, t: soft_threshold(z + (x - z @ D.T) @ D, t), "step of ISTA"),
         (lambda x, z, D, W, t: (z + (x - z @ D.T) @ W - t).relu(), "both signs"),
         (lambda x, z, D, W, t: z + soft_threshold((x - z @ D.T) @ W, t), "not the step alone"),
@@ -65,6 +88,10 @@ WRONG = {
         (lambda code, bits: bits * active(code).float(), "where the weights stand"),
         (lambda code, bits: places(code) + bits * code.shape[1], "no weight to store"),
         (lambda code, bits: places(code.relu()) + bits * active(code.relu()), "negative weights"),
+        (lambda code, bits: log2_factorial(code.shape[1]) - log2_factorial(code.shape[1] - active(code))
+         + bits * active(code), "counted k! times"),
+        (lambda code, bits: log2_factorial(code.shape[1]) - log2_factorial(active(code), 0)
+         - log2_factorial(code.shape[1] - active(code)) + bits * active(code), "logarithm of n!"),
         (lambda code, bits: (places(code) + bits * active(code)).mean(), "has shape"),
     ],
 }
