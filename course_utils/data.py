@@ -156,7 +156,7 @@ def _image_set(
 ) -> ImageSet:
     if images.ndim == 3:
         images = images[..., None]
-    pixels = torch.tensor(np.moveaxis(images, -1, 1)).contiguous()
+    pixels = torch.from_numpy(np.moveaxis(images, -1, 1).copy())
     return ImageSet(name, split, pixels, torch.tensor(labels).long(), CLASSES[name], source)
 
 
