@@ -14,6 +14,7 @@ PYTHON ?= python3
 PY     := .venv/bin/python
 STAMP  := .venv/course-installed
 PEERS  := .venv/peers-installed
+EXTRA  := .venv/test-extra-installed
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
@@ -25,7 +26,7 @@ lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
 		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
-test: install
+test: install $(EXTRA)
 	@$(PY) tests/run_all.py $(ARGS)
 
 run: install
@@ -60,6 +61,11 @@ $(PEERS): $(STAMP)
 	@for peer in spams-bin dictlearn; do $(INSTALL) --only-binary $$peer $$peer || \
 		echo "$$peer cannot be installed here: the benchmark goes without it."; done
 	@touch $@
+
+# The extra `test`: what tests compare with. Where it cannot be had, those tests are skipped.
+$(EXTRA): $(STAMP)
+	@$(INSTALL) -e ".[test]" && touch $@ || \
+		echo "The extra \`test\` of pyproject.toml cannot be installed now: the tests that need it are skipped."
 
 clean:
 	rm -rf .venv .pytest_cache .benchmarks build *.egg-info

@@ -130,6 +130,16 @@ def test_the_benchmark_installs_its_extra_once_and_goes_without_spams_where_it_m
     assert len(installs(make(folder, "bench")[1])) == 0
 
 
+def test_the_tests_install_their_extra_once_and_go_without_it_where_they_must(folder):
+    make(folder, "install")
+    (folder / "no-network").touch()
+    result, calls = make(folder, "test")
+    assert result.returncode == 0 and "are skipped" in result.stdout and calls[-1].strip() == "tests/run_all.py"
+    (folder / "no-network").unlink()
+    assert installs(make(folder, "test")[1])[-1].endswith("-e .[test]")
+    assert installs(make(folder, "test")[1]) == []
+
+
 def test_arguments_go_on_to_the_program(folder):
     _, calls = make(folder, "lab", "ARGS=--no-browser --port 8890")
     assert calls[-1].startswith("-m jupyterlab") and calls[-1].endswith("--no-browser --port 8890")

@@ -1,0 +1,137 @@
+"""The two players: generators and discriminators for images and for points in the plane.
+
+Built in notebooks 08 (points) and 09 (images); minibatch statistics and packing in notebook 10.
+"""
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from course_utils.arguments import known, whole_number
+
+__all__ = [
+    "Discriminator", "Generator", "MinibatchStd", "Packed", "PointDiscriminator", "PointGenerator",
+    "with_spectral_norm",
+]
+
+
+class Generator(nn.Sequential):
+    """Noise (N, noise) to images (N, channels, size, size) in [-1, 1].
+
+    A dense layer makes maps of size / 2**blocks, `blocks` transposed convolutions double the
+    side (DCGAN: Radford, Metz and Chintala 2016); the last hidden layer has `width` maps,
+    each one before it twice as many. Raises ValueError for a size that 2**blocks does not divide.
+    """
+
+    def __init__(self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2) -> None:
+        side, maps = start_of(size, blocks), width * 2 ** (blocks - 1)
+        self.noise = whole_number("noise", noise, at_least=1)
+        layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side)), nn.BatchNorm2d(maps), nn.ReLU()]
+        for _ in range(blocks - 1):
+            layers += [nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1), nn.BatchNorm2d(maps // 2), nn.ReLU()]
+            maps //= 2
+        super().__init__(*layers, nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        if z.ndim != 2 or z.shape[1] != self.noise:
+            raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, {self.noise}).")
+        return super().forward(z)
+
+
+class Discriminator(nn.Sequential):
+    """Images (N, channels, size, size) in [-1, 1] to one score each, (N,): a logit, large for "real".
+
+    `blocks` convolutions halve the side, the first with `width` maps, each next one with twice
+    as many. `norm` of all but the first: "batch", or "none", which gradient penalties and
+    spectral normalisation want. With `minibatch_std` the last layer sees how much the batch
+    varies (MinibatchStd).
+    """
+
+    def __init__(self, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2, norm: str = "batch",
+                 minibatch_std: bool = False) -> None:
+        side, maps = start_of(size, blocks), width
+        known("norm", norm, ("batch", "none"))
+        layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for _ in range(blocks - 1):
+            layers += [nn.Conv2d(maps, 2 * maps, 4, stride=2, padding=1)]
+            layers += [nn.BatchNorm2d(2 * maps)] if norm == "batch" else []
+            layers += [nn.LeakyReLU(0.2)]
+            maps *= 2
+        layers += [MinibatchStd()] if minibatch_std else []
+        super().__init__(*layers, nn.Flatten(), nn.Linear((maps + minibatch_std) * side**2, 1), nn.Flatten(0))
+
+
+class PointGenerator(nn.Sequential):
+    """Noise (N, noise) to points (N, dimensions), through `layers` hidden layers of `width` units."""
+
+    def __init__(self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2) -> None:
+        self.noise = whole_number("noise", noise, at_least=1)
+        super().__init__(*hidden(noise, width, layers, nn.ReLU()), nn.Linear(width, dimensions))
+
+
+class PointDiscriminator(nn.Sequential):
+    """Points (N, dimensions) to one score each, (N,)."""
+
+    def __init__(self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False) -> None:
+        last = [MinibatchStd()] if minibatch_std else []
+        super().__init__(*hidden(dimensions, width, layers, nn.LeakyReLU(0.2)), *last,
+                         nn.Linear(width + minibatch_std, 1), nn.Flatten(0))
+
+
+class MinibatchStd(nn.Module):
+    """Append one feature that says how much the batch varies (Karras et al. 2018).
+
+    x (N, C, ...) to (N, C + 1, ...): the standard deviation over the batch of each entry, their
+    mean, the same number everywhere. A generator that always draws the same is found out.
+    Raises ValueError for a batch of one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) < 2:
+            raise ValueError("The batch holds 1 sample; minibatch statistics need at least 2: "
+                             "use a larger batch, or drop the last one.")
+        spread = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
+        return torch.cat([x, spread.expand(len(x), 1, *x.shape[2:])], dim=1)
+
+
+class Packed(nn.Module):
+    """A discriminator that judges `pack` samples together (PacGAN: Lin, Khetan, Fanti and Oh 2018).
+
+    (N, C, ...) to (N / pack,): neighbours are joined along axis 1, so `discriminator` takes
+    pack * C channels (or dimensions). Raises ValueError if pack does not divide N.
+    """
+
+    def __init__(self, discriminator: nn.Module, pack: int) -> None:
+        super().__init__()
+        self.discriminator, self.pack = discriminator, whole_number("pack", pack, at_least=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) % self.pack:
+            raise ValueError(f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}.")
+        return self.discriminator(x.reshape(len(x) // self.pack, -1, *x.shape[2:]))
+
+
+def with_spectral_norm(network: nn.Module) -> nn.Module:
+    """The same network, each linear and convolutional layer with largest singular value 1.
+
+    One step of the power method in each forward pass of training (Miyato et al. 2018), by
+    torch's parametrization. Changes the network in place and returns it.
+    """
+    for layer in network.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            spectral_norm(layer)
+    return network
+
+
+def hidden(inputs: int, width: int, layers: int, activation: nn.Module) -> list[nn.Module]:
+    """Dense layers with an activation behind each."""
+    sizes = [inputs] + [width] * whole_number("layers", layers, at_least=1)
+    return [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), activation)]
+
+
+def start_of(size: int, blocks: int) -> int:
+    """The side of the smallest maps, size / 2**blocks; ValueError if that is not whole."""
+    steps = 2 ** whole_number("blocks", blocks, at_least=1)
+    if whole_number("size", size, at_least=steps) % steps:
+        raise ValueError(f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} times.")
+    return size // steps

@@ -1,0 +1,163 @@
+"""The game: one alternating step, and the loop around it.
+
+Built in notebooks 08 and 09.
+"""
+import copy
+import math
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_utils.arguments import known, whole_number
+from course_utils.checkpoints import save_state
+from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
+from course_utils.training import TrainingError, kind, resume
+
+__all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
+
+PENALTIES = {"none": None, "gradient": gradient_penalty, "r1": lambda critic, real, fake: r1_penalty(critic, real)}
+TRY = "The weights are those before it. Try a smaller rate, or a penalty on the discriminator's slope."
+
+
+def to_gan_range(images: Tensor) -> Tensor:
+    """[0, 1], the range of images in this course, to [-1, 1], the range of tanh."""
+    return 2 * images - 1
+
+
+def from_gan_range(images: Tensor) -> Tensor:
+    """[-1, 1] to [0, 1]."""
+    return (images + 1) / 2
+
+
+class Gan(nn.Module):
+    """Two players and the rules of their game.
+
+    loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `weight`, on the
+    discriminator's loss. rate: Adam's learning rate, one number or (generator's, discriminator's); it
+    falls linearly to zero over `total_steps`, if given. The generator moves in every
+    `critic_steps`-th step. `average` is a copy of the generator with the exponential moving
+    average of its weights, decay per step: the one to draw samples from.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: str = "non-saturating", *,
+                 penalty: str = "none", weight: float = 10.0, rate: float | tuple[float, float] = 1e-3,
+                 betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, decay: float = 0.99,
+                 total_steps: int | None = None) -> None:
+        super().__init__()
+        known("loss", loss, tuple(LOSSES))
+        known("penalty", penalty, tuple(PENALTIES))
+        self.generator, self.discriminator = generator, discriminator
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], weight
+        self.critic_steps, self.decay = whole_number("critic_steps", critic_steps, at_least=1), decay
+        rates = rate if isinstance(rate, tuple) else (rate, rate)
+        self.optimizers = {
+            name: torch.optim.Adam(getattr(self, name).parameters(), lr=r, betas=betas, fused=True)
+            for name, r in zip(("generator", "discriminator"), rates)
+        }
+        self.rates, self.total_steps, self.steps = rates, total_steps, 0
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n draws of z ~ N(0, 1), (n, noise); `generator` is a seeded one on the CPU."""
+        device = next(self.generator.parameters()).device
+        if generator is None:
+            return torch.randn(n, self.generator.noise, device=device)
+        return torch.randn(n, self.generator.noise, generator=generator).to(device)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n samples of the averaged generator, in its own range."""
+        return torch.cat([self.average(z) for z in self.noise(n, generator).split(500)])
+
+    def step(self, real: Tensor) -> dict[str, float]:
+        """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
+
+        First the discriminator, then the generator against the better discriminator.
+        Raises ValueError for images outside [-1, 1], TrainingError for a loss or gradient that
+        is not finite: it names the player and the step, and the weights are as before.
+        """
+        check_range(real)
+        fake = self.generator(self.noise(len(real)))
+        terms = {"discriminator": self.loss.discriminator(self.discriminator(real), self.discriminator(fake.detach()))}
+        price = self.weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
+        self.update("discriminator", terms["discriminator"] + price)
+        if self.steps % self.critic_steps == 0:
+            terms["generator"] = self.loss.generator(self.discriminator(fake))
+            self.update("generator", terms["generator"])
+            self.follow()
+        self.steps += 1
+        return {name: term.detach() for name, term in terms.items()}
+
+    def update(self, name: str, loss: Tensor) -> None:
+        """One step of Adam for one player."""
+        optimizer, player = self.optimizers[name], getattr(self, name)
+        for other in self.optimizers.values():
+            other.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(player.parameters(), math.inf)  # measures, clips nothing
+        if not torch.isfinite(loss.detach() + norm):
+            raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of {norm.item()} in step {self.steps + 1}. {TRY}")
+        if self.total_steps:
+            rate = self.rates[name == "discriminator"] * max(0.0, 1 - self.steps / self.total_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        optimizer.step()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the average a little towards the generator."""
+        for mean, value in zip(self.average.state_dict().values(), self.generator.state_dict().values()):
+            if value.is_floating_point():
+                mean.lerp_(value, 1 - self.decay)
+            else:
+                mean.copy_(value)
+
+
+def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int, *, seconds: float = math.inf,
+              checkpoint: str | os.PathLike | None = None, watch: Callable[[int, Gan], None] | None = None,
+              progress: bool = True) -> list[dict[str, float]]:
+    """Play; return the history, one dict of mean losses and scores per epoch.
+
+    batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
+    `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch. With
+    `checkpoint` the state is saved after each epoch, and a call that finds the file goes on
+    behind it, as in course_utils.training.fit. Errors as Gan.step, and ValueError for no batch.
+    """
+    epochs = whole_number("epochs", epochs)
+    parts = {"model": gan} | gan.optimizers
+    history = resume(parts, checkpoint) if checkpoint and pathlib.Path(checkpoint).is_file() else []
+    gan.steps = sum(entry["steps"] for entry in history)
+    gan.generator.train(), gan.discriminator.train()
+    end = time.perf_counter() + seconds
+    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs, desc="epochs", leave=False, disable=not progress)
+    for epoch in bar:
+        sums, counts = {}, {}
+        for real in batches(epoch):
+            for name, value in gan.step(real).items():
+                sums[name], counts[name] = sums.get(name, 0.0) + value, counts.get(name, 0) + 1
+            if time.perf_counter() > end:
+                break
+        if not counts:
+            raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+        history.append({name: float(total) / counts[name] for name, total in sums.items()} | {"steps": counts["discriminator"]})
+        bar.set_postfix({name: f"{mean:.3g}" for name, mean in history[-1].items()})
+        if watch:
+            watch(epoch, gan)
+        if checkpoint:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
+        if time.perf_counter() > end:
+            break
+    return history
+
+
+def check_range(real: Tensor) -> None:
+    """ValueError for images outside [-1, 1]; points may lie anywhere."""
+    if real.ndim == 4 and (real.min() < -1.001 or real.max() > 1.001):
+        raise ValueError(f"The real batch has values from {real.min():.3g} to {real.max():.3g}; expected [-1, 1], "
+                         "the range of the generator's tanh: use to_gan_range(images) on images in [0, 1].")

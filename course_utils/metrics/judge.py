@@ -1,0 +1,142 @@
+"""A judge of generated images: every distance at once, and what other real images get.
+
+A distance alone says little: it depends on the features and on how many images there are.
+So the judge holds generated images against real ones, then as many other real images
+against the same ones: their values are the noise floor, the best that can be hoped for.
+Built in notebook 09.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from course_utils.arguments import check_images, generator
+from course_utils.metrics.sets import density_coverage, frechet_distance, kernel_distance, precision_recall
+
+if TYPE_CHECKING:
+    from course_utils.features import FeatureNetwork
+
+__all__ = ["Judge", "Scores"]
+
+NEIGHBOURS = 5
+SHARED = 0.05  # the share of images that two parts of a data set may have in common
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a judge found; print it to see all, with features, numbers of images and noise floor.
+
+    frechet, kernel: distances, small is good. precision, recall, density, coverage: see
+    `course_utils.metrics.sets`. samples, reference: how many generated and real images.
+    features, numbers: name of the network and how many features it gives. real: the scores of
+    as many other real images, None in scores that are such themselves.
+    """
+
+    frechet: float
+    kernel: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    samples: int
+    reference: int
+    features: str
+    numbers: int
+    real: Scores | None = None
+
+    @property
+    def floor(self) -> float:
+        """The Fréchet distance of as many other real images: the noise floor."""
+        return (self.real or self).frechet
+
+    def __str__(self) -> str:
+        titles = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
+        said = []
+        for name in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
+            said.append(f"{titles.get(name, name)} {_number(getattr(self, name))}")
+            if self.real:
+                said[-1] += f" ({'noise floor ' * (name == 'frechet')}{_number(getattr(self.real, name))})"
+        others = f"{self.samples:,} other real images"
+        given, note = (f"{self.samples:,} generated", f"; in brackets {others}") if self.real else (others, "")
+        return (
+            f"{', '.join(said)}\n| features {self.features} ({self.numbers} numbers), "
+            f"{given} against {self.reference:,} real{note}"
+        )
+
+
+class Judge:
+    """Holds images against `reference`, real ones, in the features of a network.
+
+    network: of `course_utils.features`. reference, other: real images (N, C, H, W) in [0, 1],
+    none of them in both; `other` gives the noise floor, so it must hold as many images as are
+    judged. All sets need more images than the network has features, and more than 5. The
+    course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as
+    `other`, 5,000 generated. Raises ValueError for too few images and for a common part.
+    """
+
+    def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
+        self.network = network
+        self._enough("reference", reference)
+        self._enough("other", other)
+        seen = {image.tobytes() for image in reference.detach().cpu().numpy()}
+        common = sum(image.tobytes() in seen for image in other.detach().cpu().numpy())
+        if common > SHARED * len(other):
+            raise ValueError(
+                f"{common} of the {len(other)} images of other are in reference too, so that the noise floor would "
+                "be too low: take them from another split."
+            )
+        self.reference, others = network(reference), network(other)
+        self.others = others[torch.randperm(len(others), generator=generator(0))]  # a data set may be sorted
+        self._floors: dict[int, Scores] = {}
+
+    def __call__(self, images: Tensor) -> Scores:
+        """The scores of generated images (M, C, H, W) in [0, 1], with the floor for M images.
+
+        Raises ValueError for too few images, more than `other` holds, or another kind of images.
+        """
+        self._enough("images", images)
+        real = self.floor(len(images))
+        return self._scores(self.network(images), real)
+
+    def floor(self, samples: int) -> Scores:
+        """The scores of so many of `other`; computed once for each number."""
+        if not self._least <= samples <= len(self.others):
+            raise ValueError(
+                f"{samples} images are to be judged, and `other` can give a noise floor for {self._least} to "
+                f"{len(self.others)}: give as many, or a Judge with more other images."
+            )
+        if samples not in self._floors:
+            self._floors[samples] = self._scores(self.others[:samples])
+        return self._floors[samples]
+
+    @property
+    def _least(self) -> int:
+        return max(self.network.numbers, NEIGHBOURS) + 1
+
+    def _enough(self, name: str, images: Tensor) -> None:
+        check_images(images, name)
+        if len(images) < self._least:
+            raise ValueError(
+                f"{name} holds {len(images)} images; the {self.network.numbers} features of {self.network.name} "
+                f"need at least {self._least}: give more images, or a network with fewer features."
+            )
+
+    def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
+        return Scores(
+            frechet_distance(self.reference, features),
+            kernel_distance(self.reference, features),
+            *precision_recall(self.reference, features, NEIGHBOURS),
+            *density_coverage(self.reference, features, NEIGHBOURS),
+            samples=len(features), reference=len(self.reference),
+            features=self.network.name, numbers=self.network.numbers, real=real,
+        )
+
+
+def _number(value: float) -> str:
+    """As 128, 48.2, 0.71 or 0.0003: never more decimals than mean something."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.4f}"
