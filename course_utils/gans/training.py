@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils.arguments import known, whole_number
+from course_utils.autoencoders.sparsity import not_negative
 from course_utils.checkpoints import save_state
 from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
 from course_utils.training import TrainingError, kind, resume
@@ -53,7 +54,9 @@ class Gan(nn.Module):
         known("penalty", penalty, tuple(PENALTIES))
         self.generator, self.discriminator = generator, discriminator
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], weight
+        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], not_negative("weight", weight)
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay is {decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
         self.critic_steps, self.decay = whole_number("critic_steps", critic_steps, at_least=1), decay
         rates = rate if isinstance(rate, tuple) else (rate, rate)
         self.optimizers = {

@@ -1,0 +1,260 @@
+"""The adversarial networks: shapes, losses against their definitions, one step, and what bad input says."""
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.autograd import gradcheck
+from torch.nn import functional as F
+
+from course_utils.checkpoints import CheckpointError
+from course_utils.gans import (
+    LOSSES, Discriminator, Gan, Generator, MinibatchStd, Packed, PointDiscriminator, PointGenerator, from_gan_range,
+    gradient_penalty, r1_penalty, to_gan_range, train_gan, with_spectral_norm,
+)
+from course_utils.training import TrainingError
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def points(**options):
+    return Gan(PointGenerator(width=16), PointDiscriminator(width=16), **options)
+
+
+def circle(n=32):
+    return F.normalize(torch.randn(n, 2))
+
+
+@pytest.mark.parametrize("channels, size, blocks", [(1, 28, 2), (3, 32, 3), (1, 8, 1), (3, 64, 4)])
+def test_a_generator_draws_images_that_the_discriminator_scores(channels, size, blocks):
+    generator = Generator(noise=5, width=4, channels=channels, size=size, blocks=blocks)
+    discriminator = Discriminator(4, channels, size, blocks, minibatch_std=True)
+    images = generator(torch.randn(3, 5))
+    assert images.shape == (3, channels, size, size) and images.abs().max() <= 1
+    assert discriminator(images).shape == (3,)
+
+
+def test_without_norm_each_score_depends_on_its_own_image_only():
+    discriminator, x = Discriminator(4, norm="none"), torch.rand(4, 1, 28, 28)
+    assert torch.allclose(discriminator(x)[:2], discriminator(x[:2]), atol=1e-6)
+
+
+def test_points_come_from_noise_and_get_a_score():
+    assert PointGenerator(3, 8, 2)(torch.randn(5, 3)).shape == (5, 2)
+    assert PointDiscriminator(8, minibatch_std=True)(torch.randn(5, 2)).shape == (5,)
+
+
+def test_the_minibatch_feature_is_the_mean_standard_deviation():
+    x = torch.randn(6, 3, 4, 4)
+    y = MinibatchStd()(x)
+    assert torch.equal(y[:, :3], x) and y.shape == (6, 4, 4, 4)
+    assert torch.allclose(y[:, 3], x.std(dim=0, correction=0).mean().expand(6, 4, 4), atol=1e-4)
+
+
+def test_a_batch_of_equal_samples_gives_a_spread_of_zero_and_finite_gradients():
+    x = torch.ones(4, 3, requires_grad=True)
+    y = MinibatchStd()(x)
+    y.sum().backward()
+    assert y[:, 3].max() < 1e-3 and torch.isfinite(x.grad).all()
+
+
+def test_packing_joins_neighbours():
+    x, seen = torch.arange(12.0).view(6, 2), []
+    scores = Packed(nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), 3)
+    scores.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    assert scores(x).shape == (2,)
+    assert seen[0].tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+
+
+def test_spectral_norm_bounds_each_layer():
+    network = with_spectral_norm(PointDiscriminator(width=32))
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                layer.parametrizations.weight.original.mul_(7)
+        for _ in range(100):
+            network(torch.randn(2, 2))  # a power step each
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            assert abs(torch.linalg.matrix_norm(layer.weight, 2) - 1) < 1e-3
+
+
+def test_the_losses_are_their_definitions():
+    real, fake = torch.randn(50, dtype=torch.float64), torch.randn(50, dtype=torch.float64)
+    value = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()  # V(G, D)
+    for name in ("minimax", "non-saturating"):
+        assert torch.isclose(LOSSES[name].discriminator(real, fake), -value)
+    assert torch.isclose(LOSSES["minimax"].generator(fake), (1 - fake.sigmoid()).log().mean())
+    assert torch.isclose(LOSSES["non-saturating"].generator(fake), -fake.sigmoid().log().mean())
+    assert torch.isclose(LOSSES["wasserstein"].discriminator(real, fake), fake.mean() - real.mean())
+    hinge = (1 - real).clamp_min(0).mean() + (1 + fake).clamp_min(0).mean()
+    assert torch.isclose(LOSSES["hinge"].discriminator(real, fake), hinge)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_stay_finite_for_very_sure_discriminators(name):
+    scores = torch.tensor([-1e4, 1e4], requires_grad=True)
+    total = LOSSES[name].discriminator(scores, scores) + LOSSES[name].generator(scores)
+    total.backward()
+    assert torch.isfinite(total) and torch.isfinite(scores.grad).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_players_pull_a_fake_score_in_opposite_directions(name):
+    fake = torch.zeros(3, requires_grad=True)
+    (down,) = torch.autograd.grad(LOSSES[name].discriminator(torch.zeros(3), fake), fake)
+    (up,) = torch.autograd.grad(LOSSES[name].generator(fake), fake)
+    assert (down > 0).all() and (up < 0).all()
+
+
+def test_the_penalties_know_the_slope_of_a_linear_score():
+    weight = torch.tensor([[3.0, 4.0]])
+    critic = lambda x: (x @ weight.T)[:, 0]  # noqa: E731
+    x, y = torch.randn(7, 2), torch.randn(7, 2)
+    assert torch.isclose(r1_penalty(critic, x), torch.tensor(25.0))
+    assert torch.isclose(gradient_penalty(critic, x, y), torch.tensor(16.0))
+
+
+def test_the_penalties_can_be_differentiated():
+    weight = torch.randn(2, 1, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(4, 2, dtype=torch.float64)
+    assert gradcheck(lambda w: r1_penalty(lambda p: torch.tanh(p @ w)[:, 0], x), weight)
+
+
+def test_the_ranges_are_inverse_to_each_other():
+    x = torch.rand(2, 1, 4, 4)
+    assert torch.allclose(from_gan_range(to_gan_range(x)), x, atol=1e-6)
+    assert to_gan_range(torch.tensor([0.0, 1.0])).tolist() == [-1, 1]
+
+
+def test_a_step_moves_the_discriminator_first_and_the_generator_against_the_new_one():
+    gan, twin = points(rate=1e-2), points(rate=1e-2)
+    twin.load_state_dict(gan.state_dict())
+    real = circle()
+    torch.manual_seed(1)
+    gan.step(real)
+    torch.manual_seed(1)
+    fake = twin.generator(twin.noise(len(real)))
+    adam = [torch.optim.Adam(p.parameters(), lr=1e-2, betas=(0.5, 0.99)) for p in (twin.discriminator, twin.generator)]
+    F.softplus(-twin.discriminator(real)).mean().add(F.softplus(twin.discriminator(fake.detach())).mean()).backward()
+    adam[0].step()
+    adam[1].zero_grad()
+    F.softplus(-twin.discriminator(fake)).mean().backward()
+    adam[1].step()
+    for name, weight in gan.state_dict().items():
+        if not name.startswith("average"):
+            assert torch.allclose(weight, twin.state_dict()[name], atol=1e-6), name
+
+
+def test_the_generator_moves_in_every_nth_step_only():
+    gan = points(critic_steps=3)
+    moved = []
+    for _ in range(6):
+        before = gan.generator[0].weight.clone()
+        gan.step(circle())
+        moved.append(not torch.equal(before, gan.generator[0].weight))
+    assert moved == [True, False, False, True, False, False]
+
+
+def test_the_average_follows_the_generator():
+    gan = points(decay=0.9)
+    start = gan.average[0].weight.clone()
+    gan.step(circle())
+    assert torch.allclose(gan.average[0].weight, 0.9 * start + 0.1 * gan.generator[0].weight, atol=1e-6)
+
+
+def test_the_rate_falls_to_zero():
+    gan = points(total_steps=4, rate=(1e-2, 2e-2))
+    seen = []
+    for _ in range(5):
+        gan.step(circle())
+        seen.append([gan.optimizers[name].param_groups[0]["lr"] for name in ("generator", "discriminator")])
+    assert torch.allclose(torch.tensor(seen), torch.tensor([[1.0], [0.75], [0.5], [0.25], [0]]) * torch.tensor([1e-2, 2e-2]))
+
+
+def test_a_gan_with_r1_learns_where_a_gaussian_lies():
+    gan = points(penalty="r1", weight=0.1, rate=5e-3, decay=0.98, total_steps=600)
+    centre = torch.tensor([2.0, -1.0])
+    train_gan(gan, lambda epoch: (centre + 0.5 * torch.randn(64, 2) for _ in range(600)), 1, progress=False)
+    drawn = gan.sample(2000)
+    assert (drawn.mean(dim=0) - centre).norm() < 0.3
+    assert ((drawn.std(dim=0) - 0.5).abs() < 0.3).all()
+
+
+@pytest.mark.parametrize("loss, penalty", [(loss, penalty) for loss in LOSSES for penalty in ("none", "gradient", "r1")])
+def test_every_loss_goes_with_every_penalty(loss, penalty):
+    gan = points(loss=loss, penalty=penalty)
+    before = gan.generator[0].weight.clone()
+    assert all(math.isfinite(value) for value in gan.step(circle()).values())
+    assert not torch.equal(before, gan.generator[0].weight)
+
+
+def test_images_outside_the_range_are_refused():
+    gan = Gan(Generator(4, 2, size=8, blocks=1), Discriminator(2, size=8, blocks=1))
+    with pytest.raises(ValueError, match=r"expected \[-1, 1\].*to_gan_range"):
+        gan.step(torch.rand(4, 1, 8, 8) * 255)
+
+
+def test_a_batch_of_one_is_refused_by_minibatch_statistics():
+    with pytest.raises(ValueError, match="needs? at least 2|need at least 2"):
+        MinibatchStd()(torch.randn(1, 3))
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_nan_stops_names_player_and_step_and_keeps_the_last_good_weights(player):
+    gan = points()
+    gan.step(circle())
+    before = {name: value.clone() for name, value in gan.state_dict().items()}
+    loss = gan.loss
+    broken = {player: lambda *scores: sum(s.sum() for s in scores) * math.nan}
+    gan.loss = loss._replace(**broken)
+    with pytest.raises(TrainingError, match=f"The {player} .*step 2"):
+        gan.step(circle())
+    changed = {name for name, value in gan.state_dict().items() if not torch.equal(value, before[name])}
+    assert not {name for name in changed if name.startswith((player, "average"))}
+    assert all(torch.isfinite(value).all() for value in gan.state_dict().values())
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: Gan(PointGenerator(), PointDiscriminator(), "nonsaturating"), "The loss 'nonsaturating' is unknown"),
+    (lambda: Gan(PointGenerator(), PointDiscriminator(), penalty="r2"), "The penalty 'r2' is unknown"),
+    (lambda: Discriminator(norm="layer"), "The norm 'layer' is unknown"),
+    (lambda: Generator(size=30), "size is 30; expected a multiple of 4"),
+    (lambda: Generator(4, 2)(torch.randn(2, 5)), r"z has shape \(2, 5\); expected \(N, 4\)"),
+    (lambda: Packed(nn.Identity(), 3)(torch.randn(4, 2)), "expected a multiple of pack = 3"),
+    (lambda: points(critic_steps=0), "critic_steps is 0"),
+    (lambda: points(decay=1.5), "decay is 1.5"),
+    (lambda: points(weight=-1.0, penalty="r1"), "weight is -1.0"),
+    (lambda: train_gan(points(), lambda epoch: [], 1), "gave no batch"),
+])
+def test_bad_input_says_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_an_interrupted_training_goes_on_where_it_was(tmp_path):
+    def batches(epoch):
+        generator = torch.Generator().manual_seed(epoch)
+        return [torch.randn(16, 2, generator=generator) for _ in range(5)]
+
+    torch.manual_seed(3)
+    whole = points(total_steps=20)
+    history = train_gan(whole, batches, 4, progress=False)
+    torch.manual_seed(3)
+    first = points(total_steps=20)
+    train_gan(first, batches, 2, checkpoint=tmp_path / "state", progress=False)
+    second = points(total_steps=20)
+    assert train_gan(second, batches, 4, checkpoint=tmp_path / "state", progress=False) == history
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+    with pytest.raises(CheckpointError):
+        train_gan(Gan(PointGenerator(width=8), PointDiscriminator()), batches, 4, checkpoint=tmp_path / "state")
+
+
+def test_training_ends_after_the_seconds_given():
+    gan = points()
+    history = train_gan(gan, lambda epoch: (circle() for _ in range(10**6)), 1, seconds=0.2, progress=False)
+    assert 1 <= history[0]["steps"] < 10**5
