@@ -7,5 +7,6 @@ from course_utils.gans.training import Gan, from_gan_range, to_gan_range, train_
 
 __all__ = [
     "LOSSES", "Discriminator", "Gan", "GanLoss", "Generator", "MinibatchStd", "Packed", "PointDiscriminator",
-    "PointGenerator", "from_gan_range", "gradient_penalty", "r1_penalty", "to_gan_range", "train_gan", "with_spectral_norm",
+    "PointGenerator", "from_gan_range", "gradient_penalty", "r1_penalty", "to_gan_range", "train_gan",
+    "with_spectral_norm",
 ]

@@ -26,10 +26,11 @@ class Generator(nn.Sequential):
     def __init__(self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2) -> None:
         side, maps = start_of(size, blocks), width * 2 ** (blocks - 1)
         self.noise = whole_number("noise", noise, at_least=1)
-        layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side)), nn.BatchNorm2d(maps), nn.ReLU()]
+        layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side))]
         for _ in range(blocks - 1):
-            layers += [nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1), nn.BatchNorm2d(maps // 2), nn.ReLU()]
+            layers += [nn.BatchNorm2d(maps), nn.ReLU(), nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1)]
             maps //= 2
+        layers += [nn.BatchNorm2d(maps), nn.ReLU()]
         super().__init__(*layers, nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:

@@ -104,7 +104,8 @@ class Gan(nn.Module):
         loss.backward()
         norm = nn.utils.clip_grad_norm_(player.parameters(), math.inf)  # measures, clips nothing
         if not torch.isfinite(loss.detach() + norm):
-            raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of {norm.item()} in step {self.steps + 1}. {TRY}")
+            raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
+                                f"in step {self.steps + 1}. {TRY}")
         if self.total_steps:
             rate = self.rates[name == "discriminator"] * max(0.0, 1 - self.steps / self.total_steps)
             for group in optimizer.param_groups:
@@ -137,7 +138,8 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
     gan.steps = sum(entry["steps"] for entry in history)
     gan.generator.train(), gan.discriminator.train()
     end = time.perf_counter() + seconds
-    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs, desc="epochs", leave=False, disable=not progress)
+    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
+               desc="epochs", leave=False, disable=not progress)
     for epoch in bar:
         sums, counts = {}, {}
         for real in batches(epoch):
@@ -147,7 +149,8 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
                 break
         if not counts:
             raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
-        history.append({name: float(total) / counts[name] for name, total in sums.items()} | {"steps": counts["discriminator"]})
+        means = {name: float(total) / counts[name] for name, total in sums.items()}
+        history.append(means | {"steps": counts["discriminator"]})
         bar.set_postfix({name: f"{mean:.3g}" for name, mean in history[-1].items()})
         if watch:
             watch(epoch, gan)

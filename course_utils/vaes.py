@@ -1,0 +1,102 @@
+"""The variational autoencoder: an autoencoder whose codes are drawn, and counted in nats.
+
+Images are modelled as a code z ~ N(0, I) and a pixel noise, x = decoder(z) + N(0, sigma² I); the encoder
+gives mean and log-variance of a Gaussian q(z|x) for each image (Kingma and Welling 2014; Rezende,
+Mohamed and Wierstra 2014). Built in notebook 11.
+"""
+import math
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.arguments import whole_number
+
+__all__ = ["VariationalAutoencoder", "active_units", "elbo_terms", "kl_standard_normal", "reparameterise"]
+
+
+class VariationalAutoencoder(nn.Module):
+    """x -> q(z|x) -> z -> x_hat: encoder, decoder, how many numbers a code has, and the noise of a pixel.
+
+    encoder: x (N, ...) to (N, 2 * latent), means first, then log-variances, such as
+    `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...), such as
+    `ConvDecoder(latent)`. sigma: standard deviation of a pixel around the decoder's picture, in the
+    units of x. Raises ValueError for sigma <= 0, and where encoder and latent do not fit.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, sigma: float = 0.1) -> None:
+        super().__init__()
+        if not sigma > 0:
+            raise ValueError(f"sigma is {sigma}; expected a positive number, such as 0.1: without noise no picture has a density.")
+        self.encoder, self.decoder = encoder, decoder
+        self.latent, self.sigma = whole_number("latent", latent, at_least=1), float(sigma)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), each (N, latent)."""
+        numbers = self.encoder(x)
+        if numbers.shape != (len(x), 2 * self.latent):
+            raise ValueError(
+                f"The encoder gives {tuple(numbers.shape)} for x of {tuple(x.shape)}; expected ({len(x)}, {2 * self.latent}), "
+                f"a mean and a log-variance for each of the {self.latent} numbers of a code: make it with code={2 * self.latent}."
+            )
+        return numbers.chunk(2, dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction from the mean code, without any draw."""
+        return self.decoder(self.posterior(x)[0])
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n new pictures, decoder(z) with z ~ N(0, I); no pixel noise is added. `generator` is on the CPU.
+
+        Drawn in evaluation mode; the mode of the model stays as it was.
+        """
+        first, training = next(self.parameters()), self.training
+        z = torch.randn(whole_number("n", n, at_least=1), self.latent, generator=generator).to(first.device)
+        images = torch.cat([self.eval().decoder(part) for part in z.split(500)])
+        self.train(training)
+        return images
+
+
+def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """A draw of N(mean, exp(log_variance)), as a function of both that has a gradient; all (N, latent)."""
+    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+
+
+def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, diag exp(log_variance)) || N(0, I)) in nats: (N, latent) -> (N,). ValueError for other shapes."""
+    if mean.ndim != 2 or mean.shape != log_variance.shape:
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}, log_variance {tuple(log_variance.shape)}; expected both (N, latent): "
+            "give a row for each image, the log of the variance and not the standard deviation."
+        )
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
+
+
+def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> dict[str, Tensor]:
+    """What `course_utils.training.fit` minimises, in nats per image, mean over the batch: each ().
+
+    error: -log p(x|z) of one draw z ~ q(z|x), summed over all pixels, with its constant. kl: KL(q(z|x) || N(0, I)).
+    loss: error + beta * kl; for beta = 1 it is -ELBO, no less than -log p(x) on average. Other beta: Higgins et
+    al. 2017. Raises ValueError for a negative beta, and for a reconstruction that is not of the shape of x.
+    """
+    if not beta >= 0:
+        raise ValueError(f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from N(0, I).")
+    mean, log_variance = model.posterior(x)
+    x_hat = model.decoder(reparameterise(mean, log_variance))
+    if x_hat.shape != x.shape:
+        raise ValueError(f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; expected equal shapes: "
+                         "make the decoder with the channels and size of the images.")
+    constant = 0.5 * math.log(2 * math.pi * model.sigma**2) * x[0].numel()
+    error = 0.5 * (x_hat - x).square().flatten(1).sum(dim=1).mean() / model.sigma**2 + constant
+    kl = kl_standard_normal(mean, log_variance).mean()
+    return {"loss": error + beta * kl, "error": error, "kl": kl}
+
+
+def active_units(mean: Tensor, least: float = 0.01) -> int:
+    """How many numbers of the code tell images apart: the variance of their mean, (N, latent), is above `least`.
+
+    Burda, Grosse and Salakhutdinov 2016. Raises ValueError for fewer than two images.
+    """
+    if mean.ndim != 2 or len(mean) < 2:
+        raise ValueError(f"mean has shape {tuple(mean.shape)}; expected (N, latent) with N of at least 2: give the means of many images.")
+    return int((mean.var(dim=0) > least).sum())
