@@ -46,7 +46,7 @@ class Gan(nn.Module):
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: str = "non-saturating", *,
-                 penalty: str = "none", weight: float = 10.0, rate: float | tuple[float, float] = 1e-3,
+                 penalty: str = "none", weight: float = 10.0, rate: float | tuple[float, float] = 4e-3,
                  betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, decay: float = 0.99,
                  total_steps: int | None = None) -> None:
         super().__init__()

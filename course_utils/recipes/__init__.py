@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_utils.recipes import classifier, colour, denoiser, gallery, super_resolution
+from course_utils.recipes import classifier, colour, denoiser, fashion_gan, gallery, super_resolution
 
 __all__ = ["RECIPES", "Recipe"]
 
@@ -29,6 +29,7 @@ RECIPES = {
     "classifier": Recipe(classifier.model, classifier.train, "fashion_mnist (data/fashion_mnist_part.npz, train)"),
     "colour": Recipe(colour.model, colour.train, "cifar10 (all 50,000 training images)"),
     "denoiser": Recipe(denoiser.model, denoiser.train, "cifar10 (all 50,000 training images, luma)"),
+    "fashion_gan": Recipe(fashion_gan.model, fashion_gan.train, "fashion_mnist (data/fashion_mnist_part.npz, train)"),
     "gallery": Recipe(gallery.model, gallery.train, "fashion_mnist (data/fashion_mnist_part.npz, train)", gallery.draw),
     "super_resolution": Recipe(super_resolution.model, super_resolution.train,
                                "cifar10 (all 50,000 training images, luma)"),
