@@ -1,5 +1,6 @@
 """What a notebook builds is what course_utils holds: the two against each other."""
 import ast
+import math
 import pathlib
 
 import nbformat
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.functional import fold, normalize, unfold
 
-from course_utils import autoencoders, compression, dictionary_learning, losses, metrics, patches, sparse_coding, wavelets
+from course_utils import autoencoders, compression, dictionary_learning, gans, losses, metrics, patches, sparse_coding, vaes, wavelets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -24,12 +25,15 @@ def functions_of(name):
         "torch": torch, "np": np, "pywt": pywt, "subbands": wavelets.subbands, "fold": fold, "unfold": unfold,
         "normalize": normalize, "soft_threshold": sparse_coding.soft_threshold, "extract_patches": patches.extract_patches,
         "average_patches": patches.average_patches, "omp_atoms": sparse_coding.omp_atoms, "decode": sparse_coding.decode,
-        "online_learning": dictionary_learning.online_learning, "nn": nn, "F": F,
+        "online_learning": dictionary_learning.online_learning, "nn": nn, "F": F, "math": math,
     }
     given = set(space)
     for node in program.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            exec(compile(ast.Module([node], []), name, "exec"), space)
+            try:
+                exec(compile(ast.Module([node], []), name, "exec"), space)
+            except NameError:  # a default value, or a class it is made from, that other cells would have set
+                continue
             given.discard(node.name)
     return {key: value for key, value in space.items() if key not in given}
 
@@ -68,6 +72,17 @@ def sparse_terms(sparse_autoencoder, atoms, topk, loss):
     model = seeded(lambda: sparse_autoencoder(nn.Linear(12, 40), atoms(40, 12), topk(3), 40))
     model.silent += 40
     return torch.stack([value.detach() for value in loss(model, SIGNALS.float(), 0.5).values()])
+
+
+def curved(x):
+    """A score that is not linear."""
+    return x.square().sum(dim=1).sin()
+
+
+def bound(autoencoder, terms):
+    """The terms of a variational autoencoder with seeded weights and draws."""
+    model = seeded(lambda: autoencoder(nn.Linear(12, 6), nn.Linear(3, 12), 3, 0.2))
+    return torch.stack([value.detach() for value in seeded(terms, model, SIGNALS.float(), 0.5).values()])
 
 
 A = draw(30, 40, seed=5).float()
@@ -136,11 +151,42 @@ PAIRS = {
     "07_image_restoration.ipynb": {
         "quantise": (lambda f: f(A, 0.2), compression.quantise(A, 0.2)),
     },
+    "08_gan_fundamentals.ipynb": {
+        "PointGenerator": (lambda f: made(f, 12), made(gans.PointGenerator, 12)),
+        "PointDiscriminator": (lambda f: made(f, 16, 12), made(gans.PointDiscriminator, 16, 12)),
+        "discriminator_loss": (lambda f: f(A, -A), gans.LOSSES["minimax"].discriminator(A, -A)),
+        "minimax": (lambda f: f(A), gans.LOSSES["minimax"].generator(A)),
+        "non_saturating": (lambda f: f(A), gans.LOSSES["non-saturating"].generator(A)),
+    },
+    "09_image_gan.ipynb": {
+        "Generator": (lambda f: made(f, 12), made(gans.Generator, 12)),
+        "Discriminator": (lambda f: made(f, x=X[..., 2:30, 2:30]), made(gans.Discriminator, x=X[..., 2:30, 2:30])),
+        "to_gan_range": (lambda f: f(X), gans.to_gan_range(X)),
+        "from_gan_range": (lambda f: f(Z), gans.from_gan_range(Z)),
+        "frechet_distance": (lambda f: torch.tensor(f(SIGNALS, 1 + SIGNALS)),
+                             torch.tensor(metrics.frechet_distance(SIGNALS, 1 + SIGNALS))),
+        "precision_recall": (lambda f: torch.tensor(f(SIGNALS, 1 + SIGNALS)),
+                             torch.tensor(metrics.precision_recall(SIGNALS, 1 + SIGNALS))),
+    },
+    "10_mode_collapse.ipynb": {
+        "MinibatchStd": (lambda f: f()(A), gans.MinibatchStd()(A)),
+        "Packed": (lambda f: f(nn.Identity(), 3)(A), gans.Packed(nn.Identity(), 3)(A)),
+        "gradient_penalty": (lambda f: seeded(f, curved, A, -A), seeded(gans.gradient_penalty, curved, A, -A)),
+        "r1_penalty": (lambda f: f(curved, A), gans.r1_penalty(curved, A)),
+    },
+    "11_variational_autoencoder.ipynb": {
+        "reparameterise": (lambda f: seeded(f, A, -A), seeded(vaes.reparameterise, A, -A)),
+        "kl_standard_normal": (lambda f: f(A, -A), vaes.kl_standard_normal(A, -A)),
+        "active_units": (lambda f: torch.tensor(f(A)), torch.tensor(vaes.active_units(A))),
+        "VariationalAutoencoder": (lambda f: bound(f, vaes.elbo_terms), bound(vaes.VariationalAutoencoder, vaes.elbo_terms)),
+        "elbo_terms": (lambda f: bound(vaes.VariationalAutoencoder, f), bound(vaes.VariationalAutoencoder, vaes.elbo_terms)),
+    },
 }
 LESSONS = {name: functions_of(name) for name in PAIRS}
 LESSON = LESSONS["01_sparse_representation.ipynb"]
 # Other than their namesakes among the helpers: they return, or take, something else.
-OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder"}}
+OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder"},
+         "08_gan_fundamentals.ipynb": {"Gan"}, "10_mode_collapse.ipynb": {"Dense"}}
 
 
 def patches_denoised(D):
@@ -155,7 +201,7 @@ def test_the_lesson_and_the_helper_compute_the_same(notebook, name):
 
 @pytest.mark.parametrize("notebook", PAIRS)
 def test_every_helper_built_in_a_notebook_is_held_against_it(notebook):
-    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches, autoencoders, losses, compression)
+    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches, autoencoders, losses, compression, gans, vaes)
     built = {name for module in modules for name in module.__all__ if name in LESSONS[notebook]}
     assert built - OTHER.get(notebook, set()) <= set(PAIRS[notebook])
 

@@ -12,7 +12,7 @@ __all__ = ["group_std", "kl_to_uniform", "largest_stretch", "one_sided_penalty"]
 @exercise("10.1", "How fair are the shares?", difficulty=1, minutes=10)
 def kl_to_uniform(answer: object) -> None:
     """counts (modes,) whole numbers, not all zero -> KL divergence of their shares to equal shares, nats."""
-    for counts in (torch.tensor([5, 1, 10, 4]), torch.tensor([3, 3, 3]), torch.tensor([0, 0, 7, 0, 0]),
+    for counts in (torch.tensor([5, 0, 10, 4, 1, 0]), torch.tensor([3, 3, 3]), torch.tensor([0, 0, 7, 0, 0]),
                    torch.randint(0, 9, (25,)), torch.tensor([1, 0])):
         modes = len(counts)
         p = counts.double() / counts.sum()
@@ -35,6 +35,7 @@ def kl_to_uniform(answer: object) -> None:
                 (kept * (kept * len(kept)).log()).sum(),
             "each logarithm is weighed with its share, not with 1 / modes.": (kept * modes).log().mean(),
             "asked is the sum over the modes, not the mean.": wanted / modes,
+            "asked is the sum over the modes, not the mean over those with samples.": wanted / len(kept),
             "the sign: Σ p log(p · modes) is never negative.": -wanted,
         }, what=f"the divergence for counts {counts.tolist()}")
 
