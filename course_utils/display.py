@@ -110,20 +110,21 @@ def compare(
 
 
 def image_slider(
-    images: Tensor, captions: Sequence[str], description: str = "", zoom: int = 1, start: int = 0
+    images: Tensor, captions: Sequence[str], description: str = "", zoom: int = 1, start: int = 0,
+    columns: int | None = None, rows: int = 1,
 ) -> None:
     """Show a slider that chooses one of the images (N, C, H, W), values in [0, 1].
 
-    Where widgets do not run (COURSE_WIDGETS=0: tests, stored outputs) some of the images,
-    five or three if they are wide, are drawn side by side. Raises ValueError for a wrong
-    number of captions.
+    Where widgets do not run (COURSE_WIDGETS=0: tests, stored outputs) some of the images are
+    drawn in `rows` of `columns`, by default one row of five, or three if they are wide.
+    Raises ValueError for a wrong number of captions.
     """
     check_images(images)
     if len(captions) != len(images):
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     if os.environ.get("COURSE_WIDGETS") == "0":
-        columns = 3 if images.shape[-1] > images.shape[-2] else 5
-        chosen = np.linspace(0, len(images) - 1, min(columns, len(images))).round().astype(int)
+        columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
+        chosen = np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
         show_images(images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns)
         return
     frames = [png(image, zoom) for image in images]

@@ -98,6 +98,14 @@ def test_without_widgets_a_slider_draws_up_to_five_images(monkeypatch):
     assert [ax.get_title() for ax in plt.gcf().axes] == list("acegi")
 
 
+def test_without_widgets_a_slider_draws_the_rows_and_columns_asked_for(monkeypatch):
+    monkeypatch.setenv("COURSE_WIDGETS", "0")
+    display.image_slider(torch.rand(9, 1, 4, 4), list("abcdefghi"), columns=2, rows=2)
+    axes = plt.gcf().axes
+    assert [ax.get_title() for ax in axes] == list("adfi")
+    assert axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 2)
+
+
 def test_before_and_after_share_one_frame_with_a_moving_border(monkeypatch):
     monkeypatch.delenv("COURSE_WIDGETS", raising=False)
     seen = {}

@@ -6,15 +6,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
+from torch.overrides import TorchFunctionMode
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.alternating_steps import FAULTS, reference_step
+from course_utils.exercises.core import Mistake, attempt, exercise, expect, expect_close
 
 __all__ = [
     "alternating_step", "best_discriminator", "jensen_shannon_divergence", "non_saturating_loss", "value_by_quadrature",
 ]
 
 
-@exercise("08.1", "The value by quadrature", difficulty=1, minutes=10)
+CUT = ("{} is right at small scores and wrong at ±200: an epsilon inside the logarithm, or a clamp of D or of the "
+       "scores, hides the infinity and falsifies the value. Rewrite the logarithm instead.")
+
+
+@exercise("08.1", "The value by quadrature", difficulty=1, minutes=5)
 def value_by_quadrature(answer: object) -> None:
     """x, p, q, score (n,) -> V by the trapezoid rule on a grid of unequal steps."""
     for n, scale in [(41, 1.0), (2, 1.0), (17, 3.0), (9, 100.0)]:
@@ -29,12 +35,16 @@ def value_by_quadrature(answer: object) -> None:
         finite = isinstance(output, (int, float)) or output.isfinite().all()
         expect(scale < 100 or finite, "at scores of ±200 your value is not finite: log(sigmoid(s)) is -inf there. "
                                       "Use logsigmoid(s) or -softplus(-s), and the same with -s for log(1 - D).")
+        if scale == 100.0 and isinstance(output, (int, float, Tensor)) and torch.as_tensor(output).shape == ():
+            gap = abs(float(output) - torch.trapezoid(inside, x).item())  # smaller scores were right
+            expect(gap < 1e-4 * float(inside.abs().sum()), CUT.format("V"))
         expect_close(output, torch.trapezoid(inside, x), {
             "the sign is wrong: log D and log(1 - D) are negative, so V is.": -torch.trapezoid(inside, x),
             "the places are not equally far apart: use torch.trapezoid(..., x), not one step for all.":
                 inside.sum() * steps[0],
             "the places are not equally far apart: a mean of the steps is not enough.": inside.sum() * steps.mean(),
             "the sum lacks dx: use torch.trapezoid(..., x).": inside.sum(),
+            "torch.trapezoid without the places takes all steps as 1: give it x too.": torch.trapezoid(inside),
             "that is a mean over the places; an integral weighs each with its step.": inside.mean(),
             "the trapezoid takes the mean of both ends of a step; you took the left end.": (inside[:-1] * steps).sum(),
             "the trapezoid takes the mean of both ends of a step; you took the right end.": (inside[1:] * steps).sum(),
@@ -48,7 +58,7 @@ def value_by_quadrature(answer: object) -> None:
         }, what=f"V on {n} places")
 
 
-@exercise("08.2", "The best discriminator from log densities", difficulty=1, minutes=10)
+@exercise("08.2", "The best discriminator from log densities", difficulty=1, minutes=5)
 def best_discriminator(answer: object) -> None:
     """Log densities (n,) -> p / (p + q), also where both densities vanish."""
     for n in (30, 1, 7):
@@ -95,6 +105,8 @@ def non_saturating_loss(answer: object) -> None:
         expect(bool(torch.as_tensor(output).isfinite()),
                f"at a score of {s:.0f} the loss is not finite: exp overflows, or sigmoid is 0. "
                "Write log(1 + exp(-s)) with exp of a negative number only: max(-s, 0) + log(1 + exp(-|s|)).")
+        close = torch.as_tensor(output).shape == () and abs(float(output) - F.softplus(-s).item()) < 0.01
+        expect(torch.as_tensor(output).shape != () or close, CUT.format(f"the loss ({float(output):.3g} at {s:.0f})"))
         expect_close(output, F.softplus(-s), {}, what=f"the loss at a score of {s:.0f}")
         probe = s[None].clone().requires_grad_()
         loss = answer(probe)
@@ -107,9 +119,28 @@ def non_saturating_loss(answer: object) -> None:
                f"at a score of {s:.0f} the gradient is {slope.item():.3g}; "
                f"expected -(1 - D) = {-torch.sigmoid(-s).item():.3g}. "
                "A clamp or an epsilon that saves the value cuts the gradient off.")
+    with Calls() as calls:
+        attempt(answer, score)
+    expect(not calls.names & READY_MADE, "correct, but with " + " and ".join(sorted(calls.names & READY_MADE)) +
+           ": the exercise is to write it with exp, log, clamp, abs and their like.")
 
 
-@exercise("08.4", "The alternating step", difficulty=2, minutes=20)
+READY_MADE = {"softplus", "logsigmoid", "log_sigmoid", "binary_cross_entropy_with_logits", "soft_margin_loss"}
+
+
+class Calls(TorchFunctionMode):
+    """Collects the names of the torch functions that are called inside `with`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        self.names.add(getattr(func, "__name__", ""))
+        return func(*args, **(kwargs or {}))
+
+
+@exercise("08.4", "The alternating step", difficulty=2, minutes=10)
 def alternating_step(answer: object) -> None:
     """Both players after two steps, against a reference, and the two losses."""
     for n, d, noise in [(6, 2, 3), (1, 1, 1), (5, 3, 2)]:
@@ -128,9 +159,25 @@ def alternating_step(answer: object) -> None:
             players = [parameters_to_vector(player.parameters()).detach() for player in (generator, discriminator)]
             return torch.cat(players), losses, len(players[0])
 
-        weights, losses, border = play(lambda *game: attempt(answer, *game))
+        def call(generator, discriminator, optimizers, real, z):
+            """The answer; a message shows the shapes of real and z, not two printed networks."""
+            if not callable(answer):
+                attempt(answer)
+            try:
+                return attempt(lambda real, z: answer(generator, discriminator, optimizers, real, z), real, z)
+            except Mistake as mistake:
+                if "inplace operation" not in str(mistake):
+                    raise
+                raise Mistake("the generator's loss was computed before the discriminator moved, and its backward pass "
+                              "finds other weights (torch: modified by an inplace operation). Compute "
+                              "discriminator(fake) again after the discriminator's step.") from None
+
+        weights, losses, border = play(call)
         expect(isinstance(losses, (tuple, list)) and len(losses) == 2,
                "return two losses: the discriminator's, then the generator's.")
+        torch.manual_seed(n)  # another state of the generator of random numbers
+        expect(torch.equal(play(call)[0], weights), "two calls with the same input differ: use the given z for both "
+                                                    "players, no fresh noise.")
         wanted, wanted_losses, _ = play(reference_step())
         start = play(lambda *game: (0, 0))[0]
         moved = weights != start
@@ -139,79 +186,11 @@ def alternating_step(answer: object) -> None:
         expect_close(weights, wanted, {text: play(reference_step(**fault))[0] for text, fault in FAULTS.items()},
                      what="the weights of both players after two steps", tolerance=1e-5)
         expect_close(torch.stack([torch.as_tensor(loss).detach() for loss in losses]), torch.stack(wanted_losses), {
-            "the losses are the right way round as discriminator's, generator's.": torch.stack(wanted_losses[::-1]),
+            "the two losses are swapped: return the discriminator's first.": torch.stack(wanted_losses[::-1]),
         }, what="the pair of losses (discriminator's on the old weights, generator's after its opponent has moved)")
 
 
-def reference_step(detach: bool = True, clear: str = "each", simultaneous: bool = False, saturating: bool = False,
-                   ascend: bool = False, generator_first: bool = False) -> Callable:
-    """The alternating step, or one with a fault."""
-
-    def step(generator: nn.Module, discriminator: nn.Module, optimizers: dict, real: Tensor, z: Tensor) -> tuple:
-        def clear_both() -> None:
-            for optimizer in optimizers.values():
-                optimizer.zero_grad()
-
-        def price(fake: Tensor) -> Tensor:
-            score = discriminator(fake)
-            return -F.softplus(score).mean() if saturating else F.softplus(-score).mean()
-
-        def move_discriminator() -> Tensor:
-            fake = generator(z)
-            if clear == "each":
-                clear_both()
-            fake = fake.detach() if detach else fake
-            loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
-            (-loss if ascend else loss).backward()
-            if not simultaneous:
-                optimizers["discriminator"].step()
-            return loss.detach()
-
-        def move_generator() -> Tensor:
-            if clear == "each" and not simultaneous:
-                clear_both()
-            loss = price(generator(z))
-            if simultaneous:
-                gradients = torch.autograd.grad(loss, list(generator.parameters()))
-                optimizers["discriminator"].step()
-                for weight, gradient in zip(generator.parameters(), gradients):
-                    weight.grad = gradient
-            else:
-                loss.backward()
-            optimizers["generator"].step()
-            return loss.detach()
-
-        if clear == "once":
-            clear_both()
-        if clear == "own":
-            optimizers["generator"].zero_grad()
-        if generator_first:
-            second, first = move_generator(), move_discriminator()
-        else:
-            first, second = move_discriminator(), move_generator()
-        return first, second
-
-    return step
-
-
-FAULTS = {
-    "without detach (or zero_grad before the generator's loss) the discriminator's loss reaches the generator's "
-    "gradient.":
-        {"detach": False, "clear": "once"},
-    "gradients add up over the steps: zero_grad before each backward.": {"clear": "never"},
-    "gradients add up: without zero_grad, and the discriminator's loss reaches the generator too.":
-        {"detach": False, "clear": "never"},
-    "the generator's loss leaves gradients in the discriminator: clear those too before its next step.":
-        {"clear": "own"},
-    "that is the simultaneous step: the generator must meet the discriminator that has just moved.":
-        {"simultaneous": True},
-    "the generator has the minimax loss, mean log(1 - D); asked is -mean log D.": {"saturating": True},
-    "the discriminator walks the wrong way: it minimises -log D(x) - log(1 - D(G(z))).": {"ascend": True},
-    "first the discriminator, then the generator; you had it the other way round.": {"generator_first": True},
-}
-
-
-@exercise("08.5", "Jensen-Shannon and its bounds", difficulty=2, minutes=15)
+@exercise("08.5", "Jensen-Shannon and its bounds", difficulty=1, minutes=10)
 def jensen_shannon_divergence(answer: object) -> None:
     """Two distributions (n,) with zeros allowed -> JSD in nats."""
     def kl(a: Tensor, b: Tensor) -> Tensor:

@@ -30,8 +30,12 @@ def where(scores):
     return torch.where(scores < -50, -scores, (1 + (-scores).exp()).log()).mean()
 
 
+def total(real, fake):
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
 def step(zero="each", detach=True, simultaneous=False, saturating=False, ascend=False, generator_first=False,
-         only=None, swapped=False):
+         only=None, swapped=False, judge=total, price=lambda score: F.softplus(-score).mean(), turns=1, fresh=False):
     """The alternating step with a fault."""
 
     def play(generator, discriminator, optimizers, real, z):
@@ -39,18 +43,19 @@ def step(zero="each", detach=True, simultaneous=False, saturating=False, ascend=
         if zero == "once":
             [optimizer.zero_grad() for optimizer in optimizers.values()]
         fake, pending = generator(z), []
-        for name in order:
+        for name in [order[0]] * (turns - 1) + order:
             if zero == "each" and not (simultaneous and name == "generator"):
                 [optimizer.zero_grad() for optimizer in optimizers.values()]
             if zero == "own" and name == "generator":
                 optimizers["generator"].zero_grad()
             if name == "discriminator":
                 shown = generator(z).detach() if detach else generator(z)
-                loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(shown)).mean()
+                loss = judge(discriminator(real), discriminator(shown))
                 loss = -loss if ascend else loss
             else:
-                score = discriminator(generator(z) if not simultaneous else fake)
-                loss = -F.softplus(score).mean() if saturating else F.softplus(-score).mean()
+                noise = torch.randn_like(z) if fresh else z
+                score = discriminator(generator(noise) if not simultaneous else fake)
+                loss = -F.softplus(score).mean() if saturating else price(score)
             losses[name] = loss.detach()
             if simultaneous and name == "generator":
                 gradients = torch.autograd.grad(loss, list(generator.parameters()))
@@ -69,6 +74,18 @@ def step(zero="each", detach=True, simultaneous=False, saturating=False, ascend=
         return pair[::-1] if swapped else pair
 
     return play
+
+
+def too_early(generator, discriminator, optimizers, real, z):
+    """The generator's loss computed before the discriminator's step."""
+    fake = generator(z)
+    loss = total(discriminator(real), discriminator(fake.detach()))
+    generator_loss = F.softplus(-discriminator(fake)).mean()
+    for name, value in (("discriminator", loss), ("generator", generator_loss)):
+        optimizers[name].zero_grad()
+        value.backward()
+        optimizers[name].step()
+    return loss.detach(), generator_loss.detach()
 
 
 def silent(*game):
@@ -102,6 +119,10 @@ WRONG = {
         (lambda x, p, q, s: torch.trapezoid(p * terms(s)[0], x), "is missing"),
         (lambda x, p, q, s: torch.trapezoid(p * terms(s)[0] - q * terms(s)[1], x), "second term"),
         (lambda x, p, q, s: inside(p, q, s), "shape"),
+        (lambda x, p, q, s: torch.trapezoid(inside(p, q, s)), "without the places"),
+        (lambda x, p, q, s: torch.trapezoid(inside(p, q, s.clamp(-20, 20)), x), "clamp"),
+        (lambda x, p, q, s: torch.trapezoid(p * (s.sigmoid() + 1e-8).log() + q * ((-s).sigmoid() + 1e-8).log(), x),
+         "epsilon"),
     ],
     "best_discriminator": [
         (lambda a, b: a.exp() / (a.exp() + b.exp()), "0/0"),
@@ -124,8 +145,14 @@ WRONG = {
         (lambda s: (1 - s.sigmoid()).mean(), "without the logarithm"),
         (lambda s: -s.sigmoid().mean().log(), "log of mean"),
         (lambda s: F.softplus(-s).mean().detach(), "no gradient"),
-        (fixed, "differs"),
-        (clamped, "differs"),
+        (fixed, "an epsilon inside the logarithm"),
+        (clamped, "a clamp"),
+        (lambda s: -(s.sigmoid() + 1e-8).log().mean(), "an epsilon inside the logarithm"),
+        (lambda s: -s.sigmoid().clamp_min(1e-7).log().mean(), "a clamp"),
+        (lambda s: F.softplus(-s).mean(), "with softplus"),
+        (lambda s: torch.nn.Softplus()(-s).mean(), "with softplus"),
+        (lambda s: -F.logsigmoid(s).mean(), "sigmoid"),
+        (lambda s: F.binary_cross_entropy_with_logits(s, torch.ones_like(s)), "with_logits"),
         (where, "gradient is not finite"),
         (lambda s: F.softplus(-s), "shape"),
     ],
@@ -140,7 +167,18 @@ WRONG = {
         (step(generator_first=True), "other way round"),
         (step(only="discriminator"), "generator has not moved"),
         (step(only="generator"), "discriminator has not moved"),
-        (step(swapped=True), "discriminator's, generator's"),
+        (step(swapped=True), "swapped"),
+        (too_early, "before the discriminator moved"),
+        (step(fresh=True), "fresh noise"),
+        (step(turns=2), "steps twice"),
+        (step(judge=lambda real, fake: total(real, fake) / 2), "not half"),
+        (step(judge=lambda real, fake: total(fake, real)), "labels are flipped"),
+        (step(judge=lambda real, fake: len(real) * total(real, fake)), "in the discriminator's loss"),
+        (step(price=lambda score: F.softplus(-score).sum()), "in the generator's loss"),
+        (step(judge=lambda real, fake: len(real) * total(real, fake), price=lambda score: F.softplus(-score).sum()),
+         "in both losses"),
+        (step(price=lambda score: -F.softplus(-score).mean()), "a number above 0"),
+        (step(price=lambda score: F.softplus(score).mean()), "what the discriminator minimises"),
         (silent, "returned None"),
         (one_loss, "return two losses"),
     ],
