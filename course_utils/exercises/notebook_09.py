@@ -69,6 +69,8 @@ def coverage(answer: object) -> None:
                 (between <= radii[:, k]).double().sum() / n,
             "that is the density: asked is the share of real points with at least one.":
                 (between <= radii[:, k]).double().sum() / (k * m),
+            "one generated point in the ball is enough; you ask for k.":
+                ((between <= radii[:, k]).sum(dim=0) >= k).double().mean(),
         }
         if m > k:
             widths = torch.cdist(generated, generated).sort(dim=1).values[:, k]
@@ -144,6 +146,8 @@ def slerp(answer: object) -> None:
             "a and b are swapped: t = 0 is a.": arc(angle, 1 - t),
             "the division by sin ω is missing.": arc(angle) * torch.sin(angle)[:, None],
             "the result keeps the lengths of a and b; you used their directions.": arc(angle, a=unit_a, b=unit_b),
+            "a direction with a length in between is sensible, but not asked: the formula keeps a and b as they are.":
+                arc(angle, a=unit_a, b=unit_b) * torch.lerp(a.norm(dim=1), b.norm(dim=1), t)[:, None],
             "ω in degrees: sin wants radians.": arc(angle.rad2deg()),
             "the angle is that of the directions: divide a and b by their lengths before the product.":
                 arc((a * b).sum(dim=1).clamp(-1, 1).arccos()),
@@ -173,6 +177,7 @@ def without_bias(answer: object) -> None:
         x, y = (1 / sizes).double(), distances.double()
         rise = (y.mean() - intercept(1 / sizes)) / x.mean()
         largest = sizes.argmax()
+        ends = torch.stack([sizes.argmin(), largest])
         expect_close(number(attempt(answer, sizes, distances), "the distance at 1/n = 0"), intercept(1 / sizes), {
             "fit against 1/n, not against n.": intercept(sizes),
             "fit against 1/n, not against its root.": intercept(sizes.rsqrt()),
@@ -180,6 +185,7 @@ def without_bias(answer: object) -> None:
             "that is the slope of the line; asked is its value at 1/n = 0.": rise,
             "that is the distance at the largest n: go on to 1/n = 0.": distances[largest],
             "that is the mean of the distances.": distances.mean(),
+            "use all sizes, not only the smallest and the largest.": intercept(1 / sizes[ends], distances[ends]),
             "use all sizes, not only the two ends.": (distances[0] * sizes[0] - distances[-1] * sizes[-1]) / (
                 sizes[0] - sizes[-1]),
             "the line need not go through zero: fit a slope and a constant.": distances.mean() - (

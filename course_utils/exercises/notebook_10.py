@@ -1,5 +1,6 @@
 """Checks of notebook 10, Mode collapse."""
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn.functional import conv2d, conv_transpose2d
@@ -23,7 +24,8 @@ def kl_to_uniform(answer: object) -> None:
         if isinstance(output, torch.Tensor):
             expect(output.numel() == 1, f"the divergence is one number; yours has shape {tuple(output.shape)}.")
             output = output.reshape(()).double()
-            expect(not output.isnan(), "a mode without samples gives 0 · log 0 = NaN; it counts 0: leave such modes out.")
+            expect(not output.isnan(), "a mode without samples gives 0 · log 0 = NaN; it counts 0: "
+                                       "leave such modes out.")
             expect(not output.isinf(), "a mode without samples gives log 0; it counts 0: leave such modes out "
                                        "(or is it KL(uniform ‖ shares)? Asked is the other order).")
         expect_close(output, wanted, {
@@ -33,6 +35,9 @@ def kl_to_uniform(answer: object) -> None:
             "use the shares, counts / counts.sum(), in front of the logarithm.": wanted * counts.sum(),
             "equal shares are 1 / modes, of all modes, also of those that got nothing.":
                 (kept * (kept * len(kept)).log()).sum(),
+            "equal shares are 1 / len(counts); yours are 1 / 25, whatever the number of modes.":
+                wanted + math.log(25 / modes),
+            "that is KL(uniform ‖ shares); asked is the other order.": -(kept * modes).log().sum() / modes,
             "each logarithm is weighed with its share, not with 1 / modes.": (kept * modes).log().mean(),
             "asked is the sum over the modes, not the mean.": wanted / modes,
             "asked is the sum over the modes, not the mean over those with samples.": wanted / len(kept),
@@ -53,7 +58,7 @@ def group_std(answer: object) -> None:
             return torch.cat([x, column[:, None]], dim=1)
 
         groups = x.reshape(-1, size, shape[1])
-        strided = x.reshape(size, -1, shape[1])
+        strided = x.reshape(size, -1, shape[1]).transpose(0, 1)
         whole = torch.cat([x, (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean().expand(shape[0], 1)], dim=1)
         wrong_axis = torch.cat([x, (x.var(dim=1, unbiased=False) + 1e-8).sqrt()[:, None]], dim=1)
         of_groups = (groups.var(dim=1, unbiased=False) + 1e-8).sqrt().mean()
@@ -78,6 +83,26 @@ def group_std(answer: object) -> None:
             "that is the variance: take the root, then the mean over the entries.": torch.cat([x, variance], dim=1),
             "first the root, then the mean over the entries.": torch.cat([x, variance.sqrt()], dim=1),
         }, what=f"the result for {shape[0]} samples in groups of {size}")
+    expect_smooth(answer)
+
+
+def expect_smooth(answer: object) -> None:
+    """Groups of equal samples give 1e-4, and the new column has finite gradients, not all zero."""
+    equal = torch.tensor([[1.0, 2.0], [1.0, 2.0], [-3.0, 0.5], [-3.0, 0.5]])
+    output = torch.as_tensor(attempt(answer, equal, 2)).detach().float()
+    expect_close(output[:, -1] * 1e4, torch.ones(4), {
+        "1e-8 belongs under the root: a group of equal samples gives its root, 1e-4. It is missing, or outside.":
+            torch.zeros(4),
+        "1e-8 is outside the root: inside, a group of equal samples gives its root, 1e-4.": torch.full((4,), 1e-4),
+    }, what="10,000 times the column for groups of equal samples", tolerance=1e-2)
+    x = torch.randn(4, 2, requires_grad=True)
+    column = attempt(answer, x, 2)
+    column = column[:, -1] if isinstance(column, torch.Tensor) else torch.zeros(4)
+    expect(column.requires_grad, "the new column has no gradient, so the generator cannot learn from it: "
+                                 "no detach(), item() or no_grad.")
+    (gradient,) = torch.autograd.grad(column.sum(), x, allow_unused=True)
+    expect(gradient is not None and bool(gradient.any()),
+           "the new column has no gradient, so the generator cannot learn from it: no detach(), item() or no_grad.")
 
 
 @exercise("10.3", "A slope may be small", difficulty=2, minutes=15)
@@ -108,11 +133,13 @@ def one_sided_penalty(answer: object) -> None:
             "the square is missing.": (slopes - 1).clamp_min(0).mean(),
             "the wrong side: slopes above 1 are the ones to pay for.": (1 - slopes).clamp_min(0).square().mean(),
             "sum over the entries of a sample, not over its last axis only: flatten(1) first.": price(last),
+            "sum over all entries of a sample, not over axis 1 only: flatten(1) first.": price(gradient.norm(dim=1)),
             "the length of the gradient is for each sample: norm(dim=1) after flatten(1), not of the whole batch.":
                 price(gradient.norm()),
             "the gradient was of the mean score: of its sum, so that each sample keeps its own slope.":
                 price(slopes / len(x)),
-            "first the mean over the samples, then cut: each sample has its own slope.": price(slopes.mean()),
+            "you took the mean over the samples before the cut; each sample has its own slope, so cut first.":
+                price(slopes.mean()),
             "asked is the mean over the samples, not the sum.": price(slopes) * len(x),
             "max(0, slope² - 1) is another penalty: take the length, subtract 1, cut, then square.":
                 (slopes.square() - 1).clamp_min(0).mean(),
@@ -125,6 +152,9 @@ def expect_trainable(answer: object) -> None:
     steep = torch.nn.Linear(3, 1, bias=False)
     torch.nn.init.constant_(steep.weight, 2.0)
     price = attempt(answer, lambda x: steep(x).flatten(), torch.randn(4, 3))
+    expect(isinstance(price, torch.Tensor),
+           "the penalty is a tensor of one number, so that the weights can be trained with it; "
+           f"yours is a {type(price).__name__}: no item() or float().")
     expect(price.requires_grad, "the penalty has no gradient for the weights of the discriminator: "
                                 "create_graph=True, and no detach() or no_grad.")
 
@@ -152,6 +182,7 @@ def largest_stretch(answer: object) -> None:
             def transpose(v: torch.Tensor) -> torch.Tensor:  # noqa: F811
                 return v @ matrix
 
+        forward, transpose = typed("forward", forward, x), typed("transpose", transpose, forward(x))
         unit = torch.eye(x.numel()).reshape(-1, *x.shape[1:])
         singular = torch.linalg.svdvals(forward(unit).flatten(1))
         largest = singular[0]
@@ -178,3 +209,16 @@ def largest_stretch(answer: object) -> None:
             "with steps = 1 the vector goes forward and back once before it is measured; yours is still the first one.":
                 start,
         }, what="the stretch after one step", tolerance=1e-3)
+
+
+def typed(name: str, function: Callable[[torch.Tensor], torch.Tensor], like: torch.Tensor) -> Callable:
+    """The function, with a plain word for a vector of the wrong side."""
+    wanted = tuple(like.shape[1:])
+
+    def checked(v: torch.Tensor) -> torch.Tensor:
+        if tuple(v.shape[1:]) != wanted:
+            raise ValueError(f"{name} takes (N, {', '.join(map(str, wanted))}), yours has shape {tuple(v.shape)}; "
+                             "each step is transpose(forward(x)), in this order, and forward comes last")
+        return function(v)
+
+    return checked

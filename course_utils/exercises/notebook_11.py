@@ -3,6 +3,7 @@ import math
 
 import torch
 from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
+from torch.nn import functional as F
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_close
 
@@ -35,6 +36,12 @@ def kl_gaussians(answer: object) -> None:
             "the square of the difference of the means is divided by v2 as well.":
                 (each + 0.5 * (m1 - m2).square() * (1 - (-l2).exp())).sum(dim=1),
             "the difference of the means is squared.": (each + 0.5 * ((m1 - m2) - (m1 - m2).square()) * (-l2).exp()).sum(dim=1),
+            "exp(log_variance / 2) is the standard deviation; the formula asks for the variance.":
+                kl_divergence(Normal(m1, (0.25 * l1).exp()), Normal(m2, (0.25 * l2).exp())).sum(dim=1),
+            "the log-variances stand where the variances belong: v = exp(log_variance).":
+                0.5 * (l2 - l1 + (l1 + (m1 - m2).square()) / l2 - 1).sum(dim=1),
+            "the log-variances stand where the variances belong, exp is missing.":
+                (each + 0.5 * ((l1 - l1.exp()) * (-l2).exp())).sum(dim=1),
         }, what=f"the divergence of {number} pairs of {latent} numbers")
     large = torch.zeros(1, 2), torch.full((1, 2), -200.0), torch.zeros(1, 2), torch.zeros(1, 2)
     expect_close(attempt(answer, *large), torch.tensor([199.0]), {},
@@ -48,7 +55,10 @@ def draw_laplace(answer: object) -> None:
         mean, log_scale, u = torch.randn(number, latent), torch.randn(number, latent), 0.96 * (torch.rand(number, latent) - 0.5)
         truth = Laplace(mean, log_scale.exp()).icdf(u + 0.5)
         step, depth = torch.sign(u), torch.log1p(-2 * u.abs())
-        expect_close(attempt(answer, mean, log_scale, u), truth, {
+        output, again = (attempt(answer, mean, log_scale, u) for _ in range(2))
+        expect(not isinstance(output, torch.Tensor) or not isinstance(again, torch.Tensor) or output.shape != again.shape
+               or torch.equal(output, again), "the draw for the same u differs from call to call: use no noise but the u that is given.")
+        expect_close(output, truth, {
             "the sign before b: log(1 - 2|u|) is negative, so that minus b times it goes the way of u.": 2 * mean - truth,
             "what is given is the logarithm of the scale: b = exp(log_scale).": mean - log_scale * step * depth,
             "that is half a log-variance; here it is the logarithm of the scale itself, without 1/2.":
@@ -58,7 +68,7 @@ def draw_laplace(answer: object) -> None:
             "the mean is missing.": truth - mean,
             "|u| is doubled: log(1 - 2|u|).": mean - log_scale.exp() * step * torch.log1p(-u.abs()),
             "the factor b is missing.": mean - step * depth,
-        }, what=f"the draws for {number} codes of {latent} numbers")
+        }, what=f"the draw for {number} codes of {latent} numbers")
     mean, log_scale = torch.randn(5, 2).requires_grad_(), torch.randn(5, 2).requires_grad_()
     u = torch.rand(5, 2) - 0.5
     z = attempt(answer, mean, log_scale, u)
@@ -84,6 +94,7 @@ def coin_elbo(answer: object) -> None:
         twice = Bernoulli(logits=logits.sigmoid()).log_prob(x).flatten(1).sum(dim=1)
         spread = kl_divergence(Normal(mean, log_variance.exp()), Normal(0.0, 1.0)).sum(dim=1)
         output = attempt(answer, x, logits, mean, log_variance)
+        swapped = F.binary_cross_entropy_with_logits(x, logits, reduction="none").flatten(1).sum(dim=1)
         expect(not (isinstance(output, torch.Tensor) and output.ndim == 0 and number > 1),
                "yours is a single number; asked is the ELBO of each picture: reduction=\"none\", then sum over all but the first axis.")
         expect_close(output, fit - price, {
@@ -100,6 +111,12 @@ def coin_elbo(answer: object) -> None:
             "the squared error is for Gaussian pixels; here each pixel is a coin.":
                 -0.5 * (logits.sigmoid() - x).square().flatten(1).sum(dim=1) - price,
             "the factor 1/2 of the divergence is missing.": fit - 2 * price,
+            "the cross-entropy is averaged over pixels and pictures: that is its default; take reduction=\"none\" and sum over the pixels.":
+                each.mean() - price,
+            "x and logits are changed over: the cross-entropy takes the logits first.": -swapped - price,
+            "the prices of the batch are averaged; each picture has its own.": fit - price.mean(),
+            "the prices of the batch are averaged, over the numbers of the code as well; each picture has its own sum.": fit - prices.mean(),
+            "that is in bits; asked are nats, the unit of the natural logarithm.": (fit - price) / math.log(2),
         }, what=f"the ELBO of {number} pictures of {shape}")
     extreme = torch.ones(1, 1, 1, 1), torch.full((1, 1, 1, 1), -200.0), torch.zeros(1, 2), torch.zeros(1, 2)
     expect_close(attempt(answer, *extreme), torch.tensor([-200.0]), {},
@@ -122,6 +139,10 @@ def importance_bound(answer: object) -> None:
             mistakes = {
                 "that is the mean of the logarithms, the ELBO: take the logarithm of the mean.": ratio.mean(dim=0),
                 "the mean over the K draws is missing: subtract log K from the logsumexp.": truth + math.log(draws),
+                "the logsumexp is divided by K; a mean divides inside the logarithm: subtract log K.":
+                    torch.logsumexp(ratio, dim=0) / draws,
+                "you subtract the logarithm of the number of pictures; the mean is over the K draws.":
+                    truth + math.log(draws) - math.log(number),
                 "you added log K; the mean divides by K.": truth + 2 * math.log(draws),
                 "log q is subtracted: the draws come from q, so each is weighted by 1 / q.":
                     torch.logsumexp(log_joint + log_q, dim=0) - math.log(draws),
@@ -145,6 +166,8 @@ def best_sigma(answer: object) -> None:
         squared = (x - x_hat).double().square().flatten(1)
         variance = squared.mean()
         output = attempt(answer, x, x_hat)
+        if isinstance(output, torch.Tensor) and output.shape == (2,):
+            output = tuple(output)  # both numbers in one tensor are welcome
         expect(isinstance(output, (tuple, list)) and len(output) == 2, "return two things: the sigma and the error.")
         sigma, error = (torch.as_tensor(value) for value in output)
         expect(sigma.ndim == 0 and error.ndim == 0, f"both are single numbers; yours have the shapes {tuple(sigma.shape)} and {tuple(error.shape)}: "

@@ -49,6 +49,16 @@ def stretched(a, b, t):
     return unit(torch.lerp(a, b, t[:, None])) * length[:, None]
 
 
+def lengths_between(a, b, t):
+    length = torch.lerp(a.norm(dim=1), b.norm(dim=1), t)
+    return unit(arc(unit(a), unit(b), t, angle(a, b))) * length[:, None]
+
+
+def ends_only(n, y):
+    ends = torch.stack([n.argmin(), n.argmax()])
+    return line(1 / n[ends], y[ends])[1]
+
+
 def line(x, y):
     x, y = x.double(), y.double()
     rise = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
@@ -75,6 +85,7 @@ WRONG = {
         (lambda r, g, k: near(g, r, k).sum() / (k * len(g)), "density"),
         (lambda r, g, k: near(g, r, k).any(dim=0), "one number"),
         (lambda r, g, k: near(g, r, k).sum() / len(r), "once"),
+        (lambda r, g, k: (near(g, r, k).sum(dim=0) >= k).double().mean(), "is enough"),
     ],
     "warm_average": [
         (lambda m, v, decay, step: mixed(m, v, decay), "smaller one"),
@@ -97,6 +108,7 @@ WRONG = {
         (lambda a, b, t: arc(a, b, t, angle(a, b)) * torch.sin(angle(a, b))[:, None], "sin ω is missing"),
         (lambda a, b, t: arc(a, b, t, angle(a, b).rad2deg()), "radians"),
         (lambda a, b, t: arc(a, b, t, angle(a, b).cos()), "arccos"),
+        (lengths_between, "not asked"),
     ],
     "without_bias": [
         (lambda n, y: line(n, y)[1], "not against n"),
@@ -105,5 +117,6 @@ WRONG = {
         (lambda n, y: line(n.log(), y)[1], "log n"),
         (lambda n, y: y.mean(), "mean"),
         (lambda n, y: line(n.rsqrt(), y)[1], "root"),
+        (ends_only, "smallest and the largest"),
     ],
 }
