@@ -5,18 +5,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FAULTS", "judged", "reference_step"]
+from course_utils.gans import LOSSES
 
+__all__ = ["FAULTS", "reference_step"]
 
-def judged(real: Tensor, fake: Tensor) -> Tensor:
-    """The discriminator's loss of the scores of both batches."""
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+judged, priced = LOSSES["non-saturating"]  # the losses of the discriminator and of the generator
 
 
 def reference_step(
     detach: bool = True, clear: str = "each", simultaneous: bool = False, generator_first: bool = False, turns: int = 1,
     judge: Callable[[Tensor, Tensor], Tensor] = judged,
-    price: Callable[[Tensor], Tensor] = lambda score: F.softplus(-score).mean(),
+    price: Callable[[Tensor], Tensor] = priced,
 ) -> Callable:
     """The alternating step, or one with a fault; `judge` and `price` are the losses of the two players."""
 
@@ -75,9 +74,9 @@ FAULTS = {
     "that is the simultaneous step: the generator must meet the discriminator that has just moved.":
         {"simultaneous": True},
     "the generator has the minimax loss, mean log(1 - D); asked is -mean log D.":
-        {"price": lambda score: -F.softplus(score).mean()},
+        {"price": LOSSES["minimax"].generator},
     "the generator walks the wrong way: it minimises -mean log D(G(z)), a number above 0.":
-        {"price": lambda score: -F.softplus(-score).mean()},
+        {"price": lambda score: -priced(score)},
     "the generator walks the wrong way: -mean log(1 - D) is what the discriminator minimises.":
         {"price": lambda score: F.softplus(score).mean()},
     "the discriminator walks the wrong way: it minimises -log D(x) - log(1 - D(G(z))).":
