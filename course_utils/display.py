@@ -1,6 +1,6 @@
 """Pictures: image grids, filters, curves with bands, comparisons, sliders.
 
-Drawing functions draw and return the axes; sliders show themselves. Used from notebook 00.
+Drawing functions draw and return the axes; rows and sliders show themselves. Used from notebook 00.
 """
 import base64
 import io
@@ -21,7 +21,7 @@ from course_utils.metrics import psnr
 
 __all__ = [
     "before_after", "compare", "gpu_result", "image_slider", "show_curves",
-    "show_filters", "show_images",
+    "show_filters", "show_images", "show_rows",
 ]
 
 
@@ -52,6 +52,18 @@ def show_images(
         ax.set_title(captions[i] if captions else "", fontsize=10)
     figure.suptitle(title)
     return axes
+
+
+def show_rows(rows: dict[str, Tensor], size: float = 0.9) -> None:
+    """Show a row of images for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
+
+    Of each as many are shown as the shortest row has, each `size` inches wide. Errors as show_images.
+    """
+    columns = min(map(len, rows.values()))
+    axes = show_images(torch.cat([images[:columns] for images in rows.values()]), columns=columns, size=size)
+    for ax, name in zip(axes[:, 0], rows):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+    plt.show()
 
 
 def show_filters(filters: Tensor, columns: int = 8, size: float = 0.8, title: str = "") -> np.ndarray:

@@ -1,7 +1,7 @@
 """Networks whose features measure images, by name: rulers for `course_utils.metrics`.
 
 Distances in different features cannot be compared, so their name belongs to each value.
-Built in notebook 09.
+`fashion_judge` is the course's protocol ready for use. Built in notebook 09.
 """
 import importlib
 from collections.abc import Callable
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.arguments import check_images, known
+from course_utils.data import load
+from course_utils.metrics import Judge
 from course_utils.pretrain import pretrained
 
-__all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_network"]
+__all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "fashion_judge", "feature_network"]
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
@@ -67,6 +69,16 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
     """
     known("feature network", name, FEATURE_NETWORKS)
     return _MAKERS[name](str(device))
+
+
+def fashion_judge(images: int = 5000) -> Judge:
+    """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
+
+    As many test images are the reference, as many training images give the noise floor, both
+    even over the classes. Raises ValueError unless 65 <= images <= 5000.
+    """
+    real, other = (load("fashion_mnist", split).subset(images).images() for split in ("test", "train"))
+    return Judge(feature_network("fashion_classifier"), real, other)
 
 
 def _fashion_classifier(device: str) -> FeatureNetwork:

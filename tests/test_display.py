@@ -35,6 +35,16 @@ def test_values_outside_the_range_are_clipped_and_colour_is_kept():
     assert shown(display.show_images(image)[0, 0])[0, 0].tolist() == [0, 128, 255]
 
 
+def test_rows_have_their_names_at_the_left_and_as_many_images_as_the_shortest(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    few, many = torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)
+    display.show_rows({"few": few, "many": many}, size=0.5)
+    axes = plt.gcf().axes
+    assert [ax.get_ylabel() for ax in axes] == ["few", "", "", "many", "", ""]
+    assert np.array_equal(shown(axes[5])[..., 0], (many[2, 0] * 255).round().byte().numpy())
+    assert plt.gcf().get_size_inches().tolist() == [1.5, 1.0]
+
+
 def test_zero_is_mid_grey_in_a_filter():
     axes = display.show_filters(torch.tensor([[-2.0, 0.0, 2.0], [-0.1, 0.0, 0.1]]).view(2, 1, 1, 3))
     assert [shown(ax)[0, :, 0].tolist() for ax in axes.flat] == [[0, 128, 255]] * 2

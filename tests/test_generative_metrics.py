@@ -8,9 +8,9 @@ import torch
 
 from course_utils import features as features_module
 from course_utils.data import load, photographs
-from course_utils.features import FEATURE_NETWORKS, FeatureError, FeatureNetwork, feature_network
+from course_utils.features import FEATURE_NETWORKS, FeatureError, FeatureNetwork, fashion_judge, feature_network
 from course_utils.metrics import (
-    Judge, density_coverage, frechet_distance, kernel_distance, precision_recall, psnr,
+    Judge, density_coverage, frechet_distance, kernel_distance, precision_recall, psnr, sets,
 )
 
 ALL = [frechet_distance, kernel_distance, precision_recall, density_coverage]
@@ -171,6 +171,24 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
         assert measure(real, generated) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("measure", ALL)
+def test_a_set_made_once_measures_as_its_features_do_again_and_again(measure):
+    kept = sets.FeatureSet(draw(53).float() + 100)
+    for seed in (1, 2):
+        other = draw(47, seed=seed) + 100
+        expected = measure(draw(53).float() + 100, other)
+        assert measure(kept, other) == measure(kept, sets.FeatureSet(other)) == pytest.approx(expected, rel=1e-9)
+        assert measure(other, kept) == pytest.approx(measure(other, kept.features), rel=1e-9)
+
+
+def test_a_set_keeps_the_radii_of_each_k_apart():
+    kept, other = sets.FeatureSet(draw(60)), draw(40, seed=1)
+    for k in (1, 5, 1):
+        found = sets.neighbour_scores(kept, other, k)
+        assert found == precision_recall(draw(60), other, k) + density_coverage(draw(60), other, k)
+        assert found == pytest.approx(by_definition(draw(60).numpy(), other.numpy(), k))
+
+
 # --- What is refused -------------------------------------------------------------------
 
 
@@ -319,6 +337,25 @@ def test_a_judge_measures_all_and_says_features_numbers_and_noise_floor(judge):
     assert "60 other real images against 200 real" in str(scores.real) and "(noise" not in str(scores.real)
 
 
+def test_a_judge_agrees_with_the_functions_at_each_call(judge):
+    real = judge.reference.features
+    for generated in (squares(60, seed=2) / 2, squares(100, seed=3), squares(60, seed=4) ** 2):
+        scores, found = judge(generated), generated.flatten(1)
+        together = scores.frechet, scores.kernel, scores.precision, scores.recall, scores.density, scores.coverage
+        alone = (frechet_distance(real, found), kernel_distance(real, found),
+                 *precision_recall(real, found), *density_coverage(real, found))
+        assert together == pytest.approx(alone, rel=1e-9)
+
+
+def test_a_judge_computes_what_belongs_to_the_reference_once(judge, monkeypatch):
+    judge(squares(60, seed=2))  # computes it, and the floor
+    seen = []
+    distances = sets._squared_distances
+    monkeypatch.setattr(sets, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or distances(a, b))
+    judge(squares(60, seed=3))
+    assert seen == [(60, 60), (200, 60)]  # the generated ones among themselves, and all pairs: once each
+
+
 def test_the_noise_floor_is_that_of_as_many_other_real_images_and_computed_once(judge, monkeypatch):
     few, many = judge(squares(10, seed=3)), judge(squares(100, seed=3))
     assert few.floor > many.floor > 0
@@ -349,9 +386,20 @@ def test_a_judge_refuses_too_few_images_more_than_the_others_and_images_of_the_r
 
 
 def test_the_judge_of_fashion_mnist_finds_real_images_good_and_blurred_ones_bad():
-    test, train = load("fashion_mnist", "test").subset(600).images(), load("fashion_mnist").subset(300).images()
-    judge = Judge(feature_network("fashion_classifier"), test, train)
+    judge, train = fashion_judge(500), load("fashion_mnist").subset(300).images()
     blurred = torch.nn.functional.avg_pool2d(train, 5, 1, 2)
     scores = judge(blurred)
+    assert (scores.samples, scores.reference, scores.features) == (300, 500, "fashion_classifier")
     assert psnr(blurred, train).mean() > 15 and scores.frechet > 5 * scores.floor
     assert scores.precision < scores.real.precision > 0.8 and scores.coverage < scores.real.coverage
+
+
+def test_the_judge_of_the_protocol_holds_all_test_images_and_5000_training_images():
+    network, judge = feature_network("fashion_classifier"), fashion_judge()
+    assert (len(judge.reference), len(judge.others)) == (5000, 5000)
+    real = network(load("fashion_mnist", "test").images(slice(0, 5000, 50)))
+    torch.testing.assert_close(judge.reference.features[::50], real.double(), atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="5001"):
+        fashion_judge(5001)
+    with pytest.raises(ValueError, match="need at least 65"):
+        fashion_judge(64)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from course_utils.arguments import check_images, generator
-from course_utils.metrics.sets import density_coverage, frechet_distance, kernel_distance, precision_recall
+from course_utils.metrics.sets import FeatureSet, frechet_distance, kernel_distance, neighbour_scores
 
 if TYPE_CHECKING:
     from course_utils.features import FeatureNetwork
@@ -74,7 +74,8 @@ class Judge:
     none of them in both; `other` gives the noise floor, so it must hold as many images as are
     judged. All sets need more images than the network has features, and more than 5. The
     course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as
-    `other`, 5,000 generated. Raises ValueError for too few images and for a common part.
+    `other`, 5,000 generated (`course_utils.features.fashion_judge` makes this judge). Raises
+    ValueError for too few images and for a common part.
     """
 
     def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
@@ -88,7 +89,7 @@ class Judge:
                 f"{common} of the {len(other)} images of other are in reference too, so that the noise floor would "
                 "be too low: take them from another split."
             )
-        self.reference, others = network(reference), network(other)
+        self.reference, others = FeatureSet(network(reference)), network(other)
         self.others = others[torch.randperm(len(others), generator=generator(0))]  # a data set may be sorted
         self._floors: dict[int, Scores] = {}
 
@@ -125,11 +126,11 @@ class Judge:
             )
 
     def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
+        found = FeatureSet(features)
         return Scores(
-            frechet_distance(self.reference, features),
-            kernel_distance(self.reference, features),
-            *precision_recall(self.reference, features, NEIGHBOURS),
-            *density_coverage(self.reference, features, NEIGHBOURS),
+            frechet_distance(self.reference, found),
+            kernel_distance(self.reference, found),
+            *neighbour_scores(self.reference, found, NEIGHBOURS),
             samples=len(features), reference=len(self.reference),
             features=self.network.name, numbers=self.network.numbers, real=real,
         )

@@ -6,78 +6,31 @@ real images get: `course_utils.metrics.judge` says all three. The Fréchet dista
 called FID, the kernel distance KID, for features of Inception alone.
 
 All compute in float64 on the CPU, and raise ValueError for features that are not (N, d),
-not of one d, not finite, or too few. Built in notebook 09.
+not of one d, not finite, or too few. A set that meets many others is best made a
+`FeatureSet` once: it keeps what depends on it alone. Built in notebook 09.
 """
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from course_utils.arguments import check_floats, whole_number
 
-__all__ = ["density_coverage", "frechet_distance", "kernel_distance", "precision_recall"]
+__all__ = [
+    "FeatureSet", "density_coverage", "frechet_distance", "kernel_distance", "neighbour_scores", "precision_recall",
+]
 
 ROWS = 250  # of a matrix of distances at a time
 
 
-def frechet_distance(real: Tensor, generated: Tensor) -> float:
-    """Squared Fréchet distance of the two Gaussians that have the sets' means and covariances.
+class FeatureSet:
+    """Features of one set of images (N, d), and what depends on them alone: computed once, when first needed.
 
-    real: (N, d), generated: (M, d), both N, M > d, else a covariance would be singular.
-    |m - m'|² + tr(S + S' - 2 (S^½ S' S^½)^½), at least 0; unit: that of the features, squared.
-    It falls with N and M, also for sets of equal quality. Heusel et al. 2017; the formula:
-    Dowson & Landau 1982.
+    The functions below take it in place of a tensor. `name` is for errors: TypeError and
+    ValueError for what is no tensor of floats (N, d), or not finite.
     """
-    real, generated = _checked(real, generated, None, "covariances that are not singular")
-    mean, covariance = _moments(real)
-    other_mean, other_covariance = _moments(generated)
-    values, vectors = torch.linalg.eigh(covariance)
-    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    overlap = torch.linalg.eigvalsh(root @ other_covariance @ root).clamp_min(0).sqrt().sum()
-    apart = (mean - other_mean).square().sum()
-    return max(0.0, (apart + covariance.trace() + other_covariance.trace() - 2 * overlap).item())
 
-
-def kernel_distance(real: Tensor, generated: Tensor) -> float:
-    """Squared maximum mean discrepancy with the kernel k(x, y) = (x·y / d + 1)³, unbiased.
-
-    real: (N, d), generated: (M, d), N, M >= 2. Around 0, also below it, for two samples of
-    one source, whatever their sizes. Here over all pairs at once; torchmetrics and others
-    average over random subsets of, say, 1000. Bińkowski et al. 2018.
-    """
-    real, generated = _checked(real, generated, 1, "pairs of different images")
-    n, m = len(real), len(generated)
-    within_real = (_kernel_sum(real, real) - _own_kernels(real)) / (n * (n - 1))
-    within_generated = (_kernel_sum(generated, generated) - _own_kernels(generated)) / (m * (m - 1))
-    return (within_real + within_generated - 2 * _kernel_sum(real, generated) / (n * m)).item()
-
-
-def precision_recall(real: Tensor, generated: Tensor, k: int = 5) -> tuple[float, float]:
-    """Share of generated images near a real one, and of real images near a generated one.
-
-    real: (N, d), generated: (M, d), N, M > k. Near an image: not farther than its k-th nearest
-    neighbour in its own set. Precision asks for quality, recall for variety; other real images
-    get less than 1 in both. Kynkäänniemi et al. 2019 (there k = 3).
-    """
-    real, generated, k = _neighbours(real, generated, k)
-    precision = _near(generated, real, _radii(real, k)).any(dim=1)
-    recall = _near(real, generated, _radii(generated, k)).any(dim=1)
-    return precision.double().mean().item(), recall.double().mean().item()
-
-
-def density_coverage(real: Tensor, generated: Tensor, k: int = 5) -> tuple[float, float]:
-    """How many real images a generated one is near to, over k; share of real ones with one near.
-
-    real: (N, d), generated: (M, d), N, M > k. Only balls around real images count, so that
-    an outlier among the generated ones, whose ball is huge, cannot raise the coverage. Density
-    is about 1 for other real images and may exceed it. Naeem et al. 2020.
-    """
-    real, generated, k = _neighbours(real, generated, k)
-    near = _near(generated, real, _radii(real, k))
-    return near.sum(dim=1).double().mean().item() / k, near.any(dim=0).double().mean().item()
-
-
-def _checked(real: Tensor, generated: Tensor, more_than: int | None, purpose: str) -> tuple[Tensor, Tensor]:
-    """Both as float64 on the CPU, or ValueError; `purpose`: what more than so many (None: d) rows are for."""
-    for name, features in {"real": real, "generated": generated}.items():
+    def __init__(self, features: Tensor, name: str = "features") -> None:
         if not isinstance(features, Tensor):
             raise TypeError(f"{name} is a {type(features).__name__}; expected a torch tensor: torch.as_tensor({name})")
         if features.ndim != 2 or features.shape[1] == 0:
@@ -88,24 +41,132 @@ def _checked(real: Tensor, generated: Tensor, more_than: int | None, purpose: st
         check_floats(features, name)
         if not torch.isfinite(features).all():
             raise ValueError(f"{name} holds NaN or infinite features: look at the images they were made of.")
-    if real.shape[1] != generated.shape[1]:
-        raise ValueError(
-            f"real has {real.shape[1]} features, generated {generated.shape[1]}; use one network for both."
-        )
-    more_than = real.shape[1] if more_than is None else more_than
-    for name, features in {"real": real, "generated": generated}.items():
-        if len(features) <= more_than:
+        self.features = features.detach().cpu().double()
+        self._radii: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """(d,)."""
+        return self.features.mean(dim=0)
+
+    @cached_property
+    def centred(self) -> Tensor:
+        """The features minus their mean, (N, d): more digits for covariance and distances."""
+        return self.features - self.mean
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """Unbiased, (d, d)."""
+        return self.centred.T @ self.centred / (len(self) - 1)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """The symmetric square root of the covariance, (d, d)."""
+        values, vectors = torch.linalg.eigh(self.covariance)
+        return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+
+    @cached_property
+    def kernel(self) -> float:
+        """Mean of the kernel of `kernel_distance` over all pairs of different features."""
+        own = (self.features.square().mean(dim=1) + 1).pow(3).sum()  # of each with itself
+        return ((_kernel_sum(self.features, self.features) - own) / (len(self) * (len(self) - 1))).item()
+
+    def radii(self, k: int) -> Tensor:
+        """Squared distance of each to its k-th nearest other, (N,)."""
+        if k not in self._radii:  # each is its own nearest: the k + 1 smallest
+            parts = (_squared_distances(part, self.centred) for part in self.centred.split(ROWS))
+            self._radii[k] = torch.cat([part.topk(k + 1, largest=False).values.amax(dim=1) for part in parts])
+        return self._radii[k]
+
+
+def frechet_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -> float:
+    """Squared Fréchet distance of the two Gaussians that have the sets' means and covariances.
+
+    real: (N, d), generated: (M, d), both N, M > d, else a covariance would be singular.
+    |m - m'|² + tr(S + S' - 2 (S^½ S' S^½)^½), at least 0; unit: that of the features, squared.
+    It falls with N and M, also for sets of equal quality. Heusel et al. 2017; the formula:
+    Dowson & Landau 1982.
+    """
+    real, generated = _checked(real, generated, None, "covariances that are not singular")
+    overlap = torch.linalg.eigvalsh(real.root @ generated.covariance @ real.root).clamp_min(0).sqrt().sum()
+    apart = (real.mean - generated.mean).square().sum()
+    return max(0.0, (apart + real.covariance.trace() + generated.covariance.trace() - 2 * overlap).item())
+
+
+def kernel_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -> float:
+    """Squared maximum mean discrepancy with the kernel k(x, y) = (x·y / d + 1)³, unbiased.
+
+    real: (N, d), generated: (M, d), N, M >= 2. Around 0, also below it, for two samples of
+    one source, whatever their sizes. Here over all pairs at once; torchmetrics and others
+    average over random subsets of, say, 1000. Bińkowski et al. 2018.
+    """
+    real, generated = _checked(real, generated, 1, "pairs of different images")
+    between = _kernel_sum(real.features, generated.features).item() / (len(real) * len(generated))
+    return real.kernel + generated.kernel - 2 * between
+
+
+def precision_recall(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5) -> tuple[float, float]:
+    """Share of generated images near a real one, and of real images near a generated one.
+
+    real: (N, d), generated: (M, d), N, M > k. Near an image: not farther than its k-th nearest
+    neighbour in its own set. Precision asks for quality, recall for variety; other real images
+    get less than 1 in both. Kynkäänniemi et al. 2019 (there k = 3).
+    """
+    return neighbour_scores(real, generated, k)[:2]
+
+
+def density_coverage(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5) -> tuple[float, float]:
+    """How many real images a generated one is near to, over k; share of real ones with one near.
+
+    real: (N, d), generated: (M, d), N, M > k. Only balls around real images count, so that
+    an outlier among the generated ones, whose ball is huge, cannot raise the coverage. Density
+    is about 1 for other real images and may exceed it. Naeem et al. 2020.
+    """
+    return neighbour_scores(real, generated, k)[2:]
+
+
+def neighbour_scores(
+    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
+) -> tuple[float, float, float, float]:
+    """Precision, recall, density and coverage, all from one matrix of distances."""
+    k = whole_number("k", k, at_least=1)
+    real, generated = _checked(real, generated, k, f"the {k} nearest others of each image")
+    centres, points = real.centred, generated.features - real.mean
+    # equal images are near, however they were rounded
+    real_radii = real.radii(k) + 1e-12 * centres.square().sum(dim=1).amax()
+    radii = generated.radii(k) + 1e-12 * points.square().sum(dim=1).amax()
+    precise = torch.zeros(len(generated), dtype=torch.bool)
+    pairs = recalled = covered = 0
+    for part, part_radii in zip(centres.split(ROWS), real_radii.split(ROWS)):
+        squares = _squared_distances(part, points)
+        recalled += (squares <= radii).any(dim=1).sum().item()
+        near = squares <= part_radii[:, None]
+        precise |= near.any(dim=0)
+        covered += near.any(dim=1).sum().item()
+        pairs += near.count_nonzero().item()
+    return precise.double().mean().item(), recalled / len(real), pairs / len(generated) / k, covered / len(real)
+
+
+def _checked(
+    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, more_than: int | None, purpose: str
+) -> tuple[FeatureSet, FeatureSet]:
+    """Both as sets, or ValueError; `purpose`: what more than so many (None: d) rows are for."""
+    given = {"real": real, "generated": generated}
+    sets = {name: x if isinstance(x, FeatureSet) else FeatureSet(x, name) for name, x in given.items()}
+    numbers, others = (x.features.shape[1] for x in sets.values())
+    if numbers != others:
+        raise ValueError(f"real has {numbers} features, generated {others}; use one network for both.")
+    more_than = numbers if more_than is None else more_than
+    for name, x in sets.items():
+        if len(x) <= more_than:
             raise ValueError(
-                f"{name} holds the features of {len(features)} images; at least {more_than + 1} are needed, "
+                f"{name} holds the features of {len(x)} images; at least {more_than + 1} are needed, "
                 f"for {purpose}: give more images."
             )
-    return real.detach().cpu().double(), generated.detach().cpu().double()
-
-
-def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and unbiased covariance (d, d)."""
-    mean = features.mean(dim=0)
-    return mean, (features - mean).T @ (features - mean) / (len(features) - 1)
+    return sets["real"], sets["generated"]
 
 
 def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
@@ -114,30 +175,6 @@ def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
     return sum((root * root).mul_(root).sum() for root in roots)
 
 
-def _own_kernels(a: Tensor) -> Tensor:
-    """Sum of the kernel of each row with itself."""
-    return (a.square().mean(dim=1) + 1).pow(3).sum()
-
-
-def _neighbours(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor, int]:
-    """Checked features, moved so that the real ones have mean 0 (more digits for the distances)."""
-    k = whole_number("k", k, at_least=1)
-    real, generated = _checked(real, generated, k, f"the {k} nearest others of each image")
-    return real - real.mean(dim=0), generated - real.mean(dim=0), k
-
-
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """(N, d), (M, d) -> (N, M)."""
     return (a @ b.T).mul_(-2).add_(a.square().sum(dim=1, keepdim=True)).add_(b.square().sum(dim=1))
-
-
-def _radii(points: Tensor, k: int) -> Tensor:
-    """Squared distance of each point to its k-th nearest other point: (N, d) -> (N,)."""
-    parts = points.split(ROWS)  # each point is its own nearest: the k + 1 smallest
-    return torch.cat([_squared_distances(p, points).topk(k + 1, largest=False).values.amax(dim=1) for p in parts])
-
-
-def _near(points: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
-    """Whether each point lies in the ball around each centre: (N, d), (M, d), (M,) -> bool (N, M)."""
-    rounding = 1e-12 * centres.square().sum(dim=1).amax()  # equal images are near, however they were rounded
-    return torch.cat([_squared_distances(part, centres) <= radii + rounding for part in points.split(ROWS)])

@@ -18,18 +18,17 @@ def model() -> Generator:
 
 def train(checkpoint: Path, device: torch.device) -> tuple[Generator, dict]:
     """The default game on wider networks, and what the course's judge says of 5,000 images."""
-    from course_utils.features import feature_network  # here: features load weights by `pretrained`, as recipes do
-    from course_utils.metrics.judge import Judge
+    from course_utils.features import fashion_judge  # here: features load weights by `pretrained`, as recipes do
 
     images = load("fashion_mnist").to(device)
-    gan = Gan(model(), Discriminator(WIDTH), rate=RATE, decay=0.998, total_steps=EPOCHS * (len(images) // BATCH)).to(device)
+    steps = EPOCHS * (len(images) // BATCH)
+    gan = Gan(model(), Discriminator(WIDTH), rate=RATE, decay=0.998, total_steps=steps).to(device)
     train_gan(gan, lambda epoch: (to_gan_range(x) for x, _ in images.batches(BATCH, epoch=epoch)), EPOCHS,
               checkpoint=checkpoint)
     drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()
-    judge = Judge(feature_network("fashion_classifier"), load("fashion_mnist", "test").images(),
-                  load("fashion_mnist").subset(5000).images())
-    scores = judge(drawn)
+    scores = fashion_judge()(drawn)
     return gan.average.cpu(), {
         "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+        "noise floor": round(scores.floor, 1),
+        "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
     }
