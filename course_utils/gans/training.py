@@ -42,13 +42,15 @@ class Gan(nn.Module):
     discriminator's loss. rate: Adam's learning rate, one number or (generator's, discriminator's); it
     falls linearly to zero over `total_steps`, if given. The generator moves in every
     `critic_steps`-th step. `average` is a copy of the generator with the exponential moving
-    average of its weights, decay per step: the one to draw samples from.
+    average of its weights, decay per step: the one to draw samples from. anchor(fake, real), if
+    given, is a price () added to the generator's loss: what holds it back, such as the error of a
+    reconstruction (notebook 12).
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: str = "non-saturating", *,
                  penalty: str = "none", weight: float = 10.0, rate: float | tuple[float, float] = 4e-3,
                  betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, decay: float = 0.99,
-                 total_steps: int | None = None) -> None:
+                 total_steps: int | None = None, anchor: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         super().__init__()
         known("loss", loss, tuple(LOSSES))
         known("penalty", penalty, tuple(PENALTIES))
@@ -58,6 +60,7 @@ class Gan(nn.Module):
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
         self.critic_steps, self.decay = whole_number("critic_steps", critic_steps, at_least=1), decay
+        self.anchor = anchor
         rates = rate if isinstance(rate, tuple) else (rate, rate)
         self.optimizers = {
             name: torch.optim.Adam(getattr(self, name).parameters(), lr=r, betas=betas, fused=True)
@@ -77,21 +80,22 @@ class Gan(nn.Module):
         """n samples of the averaged generator, in its own range."""
         return torch.cat([self.average(z) for z in self.noise(n, generator).split(500)])
 
-    def step(self, real: Tensor) -> dict[str, float]:
+    def step(self, real: Tensor, z: Tensor | None = None) -> dict[str, float]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
-        First the discriminator, then the generator against the better discriminator.
+        First the discriminator, then the generator against the better discriminator. z: what the
+        generator is fed with, N draws of noise if not given.
         Raises ValueError for images outside [-1, 1], TrainingError for a loss or gradient that
         is not finite: it names the player and the step, and the weights are as before.
         """
         check_range(real)
-        fake = self.generator(self.noise(len(real)))
+        fake = self.generator(self.noise(len(real)) if z is None else z)
         terms = {"discriminator": self.loss.discriminator(self.discriminator(real), self.discriminator(fake.detach()))}
         price = self.weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
         self.update("discriminator", terms["discriminator"] + price)
         if self.steps % self.critic_steps == 0:
             terms["generator"] = self.loss.generator(self.discriminator(fake))
-            self.update("generator", terms["generator"])
+            self.update("generator", terms["generator"] + (self.anchor(fake, real) if self.anchor else 0.0))
             self.follow()
         self.steps += 1
         return {name: term.detach() for name, term in terms.items()}

@@ -1,0 +1,9 @@
+"""Where sparse codes and adversarial networks meet: generators that draw sparse codes and decode them.
+
+Built in notebook 12. They are fed with noise like the generators of `course_utils.gans`, so the
+same game (`Gan`) trains them and the same judge scores them.
+"""
+from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
+from course_utils.sparse_gans.priors import CodePrior
+
+__all__ = ["CodeGenerator", "CodePrior", "DictionaryGenerator"]

@@ -1,0 +1,67 @@
+"""A density on the codes of a trained autoencoder, to draw new codes from.
+
+The second stage of a two-stage model (Dai and Wipf 2019), here a mixture of Gaussians as in
+Ghosh et al. 2020. Built in notebook 12.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.arguments import whole_number
+
+__all__ = ["CodePrior"]
+
+
+class CodePrior(nn.Module):
+    """Noise (N, 1 + code) ~ N(0, I) to codes (N, code) drawn from a mixture of Gaussians.
+
+    The first number of the noise chooses the component, through its normal distribution function;
+    the others are stretched and moved as that component wants. shares (components,), means
+    (components, code) and factors (components, code, code), lower Cholesky factors of the covariances,
+    are buffers; as made here the mixture is N(0, I).
+    """
+
+    def __init__(self, components: int, code: int) -> None:
+        super().__init__()
+        components = whole_number("components", components, at_least=1)
+        self.noise = 1 + whole_number("code", code, at_least=1)
+        self.register_buffer("shares", torch.full((components,), 1 / components))
+        self.register_buffer("means", torch.zeros(components, code))
+        self.register_buffer("factors", torch.eye(code).repeat(components, 1, 1))
+
+    def forward(self, z: Tensor) -> Tensor:
+        if z.ndim != 2 or z.shape[1] != self.noise:
+            raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a code.")
+        u = torch.special.ndtr(z[:, 0])
+        part = torch.searchsorted(self.shares.cumsum(0), u).clamp_max(len(self.shares) - 1)
+        return self.means[part] + (self.factors[part] @ z[:, 1:, None])[..., 0]
+
+    @classmethod
+    def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
+        """The mixture fitted to codes (M, code) by expectation maximisation (scikit-learn), on the CPU.
+
+        Raises ValueError for codes of another shape, not finite, or fewer than components * (code + 1):
+        a covariance needs more codes than numbers.
+        """
+        from sklearn.mixture import GaussianMixture  # here: it takes seconds to import
+
+        components = whole_number("components", components, at_least=1)
+        if codes.ndim != 2:
+            raise ValueError(f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image.")
+        if not torch.isfinite(codes).all():
+            raise ValueError("codes holds NaN or infinite numbers: look at the autoencoder that made them.")
+        count, code = codes.shape
+        if count < components * (code + 1):
+            fitting = count // (code + 1)
+            raise ValueError(
+                f"{count} codes are too few for {components} Gaussians of {code} numbers, which need {components * (code + 1)}: "
+                + (f"fit at most {fitting}, or give more codes." if fitting else "give more codes, or shorter ones.")
+            )
+        mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=30, tol=1e-2, random_state=seed)
+        mixture.fit(codes.detach().cpu().double().numpy())
+        prior = cls(components, code)
+        prior.shares.copy_(torch.as_tensor(mixture.weights_))
+        prior.means.copy_(torch.as_tensor(mixture.means_))
+        prior.factors.copy_(torch.linalg.cholesky(torch.as_tensor(mixture.covariances_)))
+        return prior

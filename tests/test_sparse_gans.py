@@ -1,0 +1,128 @@
+"""Code priors, code generators, dictionary generators, and the game that holds them to reconstructions."""
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils.autoencoders import ConvDecoder, TopK
+from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGenerator
+from course_utils.sparse_gans import CodeGenerator, CodePrior, DictionaryGenerator
+
+
+def two_clusters(n=4000):
+    """Codes (n, 3): a quarter around (6, 0, 0), narrow; the rest around (-2, 0, 0), wide along the second axis."""
+    g = torch.Generator().manual_seed(0)
+    codes = torch.randn(n, 3, generator=g) * torch.tensor([0.5, 3.0, 1.0]) + torch.tensor([-2.0, 0, 0])
+    codes[: n // 4] = 0.1 * torch.randn(n // 4, 3, generator=g) + torch.tensor([6.0, 0, 0])
+    return codes
+
+
+def test_prior_draws_what_it_was_fitted_to():
+    codes = two_clusters()
+    prior = CodePrior.fit(codes, 2)
+    drawn = prior(torch.randn(20_000, prior.noise, generator=torch.Generator().manual_seed(1)))
+    far, far_drawn = codes[:, 0] > 3, drawn[:, 0] > 3
+    assert far_drawn.float().mean() == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(torch.cov(drawn[far_drawn].T), torch.cov(codes[far].T), atol=0.01, rtol=0.1)
+    torch.testing.assert_close(torch.cov(drawn[~far_drawn].T), torch.cov(codes[~far].T), atol=0.15, rtol=0.1)
+    torch.testing.assert_close(drawn.mean(dim=0), codes.mean(dim=0), atol=0.15, rtol=0)
+
+
+def test_prior_unfitted_is_normal_and_extreme_noise_is_safe():
+    prior = CodePrior(5, 2)
+    z = torch.tensor([[-40.0, 1.0, 2.0], [40.0, 1.0, 2.0]])
+    assert torch.equal(prior(z), z[:, 1:])
+
+
+def test_prior_keeps_through_a_state_dict():
+    prior = CodePrior.fit(two_clusters(), 2)
+    other = CodePrior(2, 3)
+    other.load_state_dict(prior.state_dict())
+    z = torch.randn(9, 4)
+    assert torch.equal(prior(z), other(z))
+
+
+@pytest.mark.parametrize("codes, components, message", [
+    (torch.zeros(100, 9), 50, "100 codes are too few for 50 Gaussians of 9 numbers, which need 500: fit at most 10"),
+    (torch.zeros(5, 9), 1, "5 codes are too few for 1 Gaussians of 9 numbers, which need 10: give more codes, or shorter"),
+    (torch.zeros(5, 9, 2), 1, "codes has shape"),
+    (torch.full((100, 2), float("nan")), 1, "NaN"),
+])
+def test_prior_refuses(codes, components, message):
+    with pytest.raises(ValueError, match=message):
+        CodePrior.fit(codes, components)
+
+
+def test_prior_refuses_noise_of_another_size():
+    with pytest.raises(ValueError, match=r"expected \(N, 4\)"):
+        CodePrior(2, 3)(torch.zeros(5, 3))
+
+
+def test_code_generator_goes_through_sparse_codes():
+    generator = CodeGenerator(CodePrior(3, 20), ConvDecoder(20, width=4), TopK(5)).eval()
+    z = torch.randn(7, generator.noise)
+    codes, images = generator.codes(z), generator(z)
+    assert codes.shape == (7, 20) and ((codes != 0).sum(dim=1) <= 5).all()
+    assert images.shape == (7, 1, 28, 28) and images.min() >= -1 and images.max() <= 1
+    assert torch.equal(images, 2 * generator.decoder(codes) - 1)
+
+
+def test_code_generator_takes_a_network_as_prior():
+    assert CodeGenerator(PointGenerator(8, dimensions=20), ConvDecoder(20, width=4))(torch.randn(2, 8)).shape == (2, 1, 28, 28)
+
+
+def test_code_generator_refuses_codes_that_do_not_fit_and_leaves_the_decoder_in_its_mode():
+    decoder = ConvDecoder(20, width=4)
+    with pytest.raises(ValueError, match="draws codes of 24 numbers, which the decoder does not take"):
+        CodeGenerator(CodePrior(3, 24), decoder)
+    assert decoder.training
+
+
+def test_dictionary_generator_lays_down_its_atoms():
+    generator = DictionaryGenerator(noise=6, atoms=16, k=1, width=8).eval()
+    z = torch.randn(3, 6)
+    code, images = generator.codes(z), generator(z)
+    assert code.shape == (3, 16, 7, 7) and images.shape == (3, 1, 28, 28)
+    torch.testing.assert_close(generator.D.flatten(1).norm(dim=1), torch.ones(16))
+    _, atom, row, column = code[:1].nonzero()[0]
+    canvas = torch.zeros(40, 40)
+    canvas[4 * row : 4 * row + 12, 4 * column : 4 * column + 12] = generator.D[atom, 0] * code[0, atom, row, column]
+    torch.testing.assert_close(images[0, 0], (canvas[4:32, 4:32] + generator.bias).tanh())
+
+
+def test_game_moves_the_decoder_and_not_the_prior():
+    torch.manual_seed(0)
+    prior = CodePrior.fit(two_clusters(), 2)
+    gan = Gan(CodeGenerator(prior, ConvDecoder(3, width=4)), Discriminator(width=4))
+    before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
+    gan.step(2 * torch.rand(8, 1, 28, 28) - 1)
+    moved = {name.split(".")[0] for name, value in gan.generator.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"decoder"}
+
+
+def test_anchor_holds_the_generator():
+    """With a heavy price on the distance from a given picture the generator draws that picture."""
+    def played(anchor):
+        torch.manual_seed(0)
+        gan = Gan(PointGenerator(2, 16), PointDiscriminator(16), rate=1e-2, anchor=anchor)
+        for _ in range(150):
+            gan.step(torch.randn(32, 2).clamp(-1, 1))
+        return gan.generator(torch.randn(200, 2)).detach()
+
+    price = lambda fake, real: 1000 * F.mse_loss(fake, torch.full_like(fake, 0.5))
+    assert (played(price) - 0.5).abs().mean() < 0.05 < (played(None) - 0.5).abs().mean()
+
+
+def test_step_feeds_the_generator_with_what_is_given():
+    seen = []
+
+    class Watched(nn.Linear):
+        noise = 2
+
+        def forward(self, z):
+            seen.append(z)
+            return super().forward(z)
+
+    z = torch.randn(8, 2)
+    Gan(Watched(2, 2), PointDiscriminator(8)).step(torch.rand(8, 2), z)
+    assert seen[0] is z
