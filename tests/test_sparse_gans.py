@@ -79,7 +79,7 @@ def test_code_generator_refuses_codes_that_do_not_fit_and_leaves_the_decoder_in_
 
 
 def test_dictionary_generator_lays_down_its_atoms():
-    generator = DictionaryGenerator(noise=6, atoms=16, k=1, width=8).eval()
+    generator = DictionaryGenerator(noise=6, atoms=16, k=1, width=8, patch=12).eval()
     z = torch.randn(3, 6)
     code, images = generator.codes(z), generator(z)
     assert code.shape == (3, 16, 7, 7) and images.shape == (3, 1, 28, 28)

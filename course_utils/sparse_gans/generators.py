@@ -55,18 +55,18 @@ class DictionaryGenerator(nn.Module):
 
     The last layer is a convolutional dictionary: each number of the code lays down one atom of
     patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with patches that overlap).
-    At most k numbers of a code are not zero. Atoms have length 1. Raises ValueError as TopK, and
-    for a size that 4 does not divide.
+    At most k numbers of a code are not zero; each map is standardised over the batch before, so that every atom
+    has its turn. Atoms have length 1. Raises ValueError as TopK.
     """
 
-    def __init__(self, noise: int = 64, atoms: int = 128, k: int = 98, width: int = 64, patch: int = 12, size: int = 28) -> None:
+    def __init__(self, noise: int = 64, atoms: int = 64, k: int = 392, width: int = 64, patch: int = 8, size: int = 28) -> None:
         super().__init__()
         self.noise, side = whole_number("noise", noise, at_least=1), size // 4
         self.trunk = nn.Sequential(
             nn.Linear(noise, width * side**2), nn.Unflatten(1, (width, side, side)),
             nn.BatchNorm2d(width), nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, atoms, 3, padding=1),
+            nn.Conv2d(width, atoms, 3, padding=1), nn.BatchNorm2d(atoms, affine=False),
         )
         self.sparsity = TopK(k)
         self.atoms = nn.Parameter(F.normalize(torch.randn(atoms, 1, patch, patch).flatten(1), dim=1).view(atoms, 1, patch, patch))

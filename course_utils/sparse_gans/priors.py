@@ -5,6 +5,8 @@ Ghosh et al. 2020. Built in notebook 12.
 """
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
@@ -39,12 +41,13 @@ class CodePrior(nn.Module):
 
     @classmethod
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
-        """The mixture fitted to codes (M, code) by expectation maximisation (scikit-learn), on the CPU.
+        """The mixture fitted to codes (M, code) by at most 15 rounds of expectation maximisation (scikit-learn), on the CPU.
 
         Raises ValueError for codes of another shape, not finite, or fewer than components * (code + 1):
         a covariance needs more codes than numbers.
         """
-        from sklearn.mixture import GaussianMixture  # here: it takes seconds to import
+        from sklearn.exceptions import ConvergenceWarning  # here: scikit-learn takes seconds to import
+        from sklearn.mixture import GaussianMixture
 
         components = whole_number("components", components, at_least=1)
         if codes.ndim != 2:
@@ -58,8 +61,10 @@ class CodePrior(nn.Module):
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which need {components * (code + 1)}: "
                 + (f"fit at most {fitting}, or give more codes." if fitting else "give more codes, or shorter ones.")
             )
-        mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=30, tol=1e-2, random_state=seed)
-        mixture.fit(codes.detach().cpu().double().numpy())
+        mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
+        with warnings.catch_warnings():  # the last rounds change little and cost as much as the first
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(codes.detach().cpu().numpy())
         prior = cls(components, code)
         prior.shares.copy_(torch.as_tensor(mixture.weights_))
         prior.means.copy_(torch.as_tensor(mixture.means_))

@@ -1,0 +1,133 @@
+"""The comparison of notebook 12: a plain GAN and models joined with a code, at equal seconds.
+
+    python -m course_utils.sparse_gans.comparison 12_comparison
+    python -m course_utils.sparse_gans.comparison 12_few_images
+
+train every model with every seed (about an hour on two cores) and write data/recorded/NAME.json, row by row: an
+interrupted call, made again, goes on behind the last row. Every model may train for as long as BUDGET seconds
+on two idle cores. They are counted in steps, by the milliseconds of a step measured there, so
+that a busy machine changes nothing. Built in notebook 12.
+"""
+import argparse
+import datetime
+import json
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.arguments import known
+from course_utils.autoencoders import L1, Dense, TopK, share_alive
+from course_utils.data import ImageSet, load
+from course_utils.features import fashion_judge
+from course_utils.files import write_text
+from course_utils.gans import Generator, from_gan_range
+from course_utils.metrics import psnr
+from course_utils.session import RECORDED, seed_everything
+from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
+from course_utils.sparse_gans.priors import CodePrior
+from course_utils.sparse_gans.training import encode, hold, play, play_codes, train_autoencoder
+
+__all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "row", "run", "train_model"]
+
+BUDGET = 40.0
+CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price leaves about as many active as TopK
+    "dense": (64, Dense, 50), "L1": (128, lambda: L1(1e-4), 30), "TopK": (128, lambda: TopK(32), 30),
+}
+# Milliseconds of a step of 64 images on two idle cores; seconds to fit a prior to 10,000 codes
+MILLISECONDS = {"autoencoder": 12.0, "game": 18.0, "anchored game": 25.0, "dictionary game": 24.0, "code game": 10.0}
+PRIOR_SECONDS, PRIOR_CODES = 5.0, 10_000
+SHARE = {"prior": 1.0, "code GAN": 0.5, "joined": 0.2}  # of the time for the autoencoder
+RATE = 8e-3  # of the anchored game; held to its reconstructions it stands a larger one than the default
+
+
+def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float]]:
+    """A generator of MODELS trained within the budget, noise to images in [-1, 1], and facts about it."""
+    known("model", name, tuple(MODELS))
+    kind, _, stage = name.partition(", ")
+    if kind == "GAN":
+        return play(Generator(), images, steps_in(BUDGET, "game")).average, {}
+    if kind == "dictionary":
+        generator = play(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).average
+        return generator, {"alive": share_alive(generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3)))}
+    units, sparsity, components = CODES[kind]
+    left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
+    rest = (1 - SHARE[stage]) * left
+    autoencoder = train_autoencoder(images, units, sparsity(), steps_in(left - rest, "autoencoder"))
+    codes = encode(autoencoder, images.images())
+    facts = {"alive": share_alive(codes), "active": (codes != 0).sum(dim=1).double().mean().item()}
+    if stage == "code GAN":
+        prior = play_codes(codes, steps_in(rest, "code game"))
+    else:
+        some = codes[torch.randperm(len(codes))[:PRIOR_CODES]]
+        prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
+    generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
+    if stage == "joined":
+        generator = play(generator, images, steps_in(rest, "anchored game"), rate=RATE,
+                         anchor=hold(generator, autoencoder)).average
+    x = load("fashion_mnist", "test").images()
+    code = encode(autoencoder, x)
+    with torch.no_grad():
+        x_hat = torch.cat([generator.decoder(part) for part in code.split(1000)])
+    return generator, facts | {"psnr": psnr(x_hat, x).mean().item()}
+
+
+def steps_in(seconds: float, work: str) -> int:
+    """How many steps of `work` fit into so many seconds of two idle cores."""
+    return int(1000 * seconds / MILLISECONDS[work])
+
+
+MODELS = ("GAN", "dictionary", *(f"{code}, {stage}" for code in CODES for stage in ("prior", "joined")), "TopK, code GAN")
+RUNS = {  # model, seed, number of training images (None: all)
+    "12_comparison": [(model, seed, None) for seed in range(3) for model in MODELS],
+    "12_few_images": [(model, seed, count) for seed in range(3) for count in (500, 2000)
+                      for model in ("GAN", "dense, joined", "TopK, joined")],
+}
+
+
+def nearest(images: Tensor, others: Tensor) -> Tensor:
+    """Euclidean distance of each of images (N, ...) to the nearest of others (M, ...): (N,)."""
+    others = others.flatten(1)
+    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in images.flatten(1).split(250)])
+
+
+def row(model: str, seed: int, count: int | None) -> dict:
+    """Train and judge one model: what stands in one row of the record."""
+    seed_everything(seed)
+    images = load("fashion_mnist") if count is None else load("fashion_mnist").subset(count, seed)
+    generator, facts = train_model(model, images)
+    z = torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        drawn = torch.cat([from_gan_range(generator.eval()(part)) for part in z.split(500)])
+    judge, test = fashion_judge(), load("fashion_mnist", "test").images()
+    scores = judge(drawn)
+    look = {"pixels": lambda x: x, "features": judge.network}
+    near = {name: nearest(f(drawn), f(images.images())).mean().item() / nearest(f(test), f(images.images())).mean().item()
+            for name, f in look.items()}
+    return {
+        "model": model, "seed": seed, "images": len(images), "frechet": round(scores.frechet, 2),
+        **{name: round(getattr(scores, name), 3) for name in ("precision", "recall", "coverage")},
+        **{f"nearest in {name}": round(value, 3) for name, value in near.items()},
+        **{name: round(value, 3) for name, value in facts.items()},
+    }
+
+
+def run(name: str) -> None:
+    """Make the rows of RUNS[name] that are not there yet."""
+    file = RECORDED / f"{name}.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    done = {(r["model"], r["seed"], r["images"]) for r in rows}
+    everything = len(load("fashion_mnist"))
+    for model, seed, count in RUNS[name]:
+        if (model, seed, count or everything) in done:
+            continue
+        rows.append(row(model, seed, count))
+        print(rows[-1], flush=True)
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        result = {"device": "CPU", "torch": torch.__version__, "date": datetime.date.today().isoformat(), "budget": BUDGET}
+        write_text(file, json.dumps(result | {"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=RUNS)
+    run(parser.parse_args().name)
