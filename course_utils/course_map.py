@@ -23,12 +23,8 @@ NEEDS = [  # beside the notebook before: from a place on the lower edge of one t
 WIDTH, HEIGHT, STEP, ROW = 1.7, 0.8, 2.2, 1.35
 
 
-def course_map(available: tuple[str, ...] = (), ax: Axes | None = None) -> Axes:
-    """Draw the notebooks as boxes, one row per part, with arrows for what needs what.
-
-    Boxes of the notebooks in `available`, such as ("01",), are filled; the others are in
-    preparation.
-    """
+def course_map(ax: Axes | None = None) -> Axes:
+    """Draw the notebooks as boxes, one row per part, with arrows for what needs what."""
     if ax is None:
         _, ax = plt.subplots(figsize=(9, 5))
     place = {}
@@ -38,11 +34,10 @@ def course_map(available: tuple[str, ...] = (), ax: Axes | None = None) -> Axes:
         for column, (number, name) in enumerate(boxes):
             x = STEP * column + (0.7 if row == 3 else 0)
             place[number] = (x, y)
-            done = number in available
             ax.add_patch(FancyBboxPatch(
-                (x, y), WIDTH, HEIGHT, boxstyle="round,pad=0.05", facecolor=color if done else "white", edgecolor=color))
-            ax.text(x + 0.05, y + HEIGHT / 2, number, va="center", weight="bold", color="white" if done else color)
-            ax.text(x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white" if done else "0.2")
+                (x, y), WIDTH, HEIGHT, boxstyle="round,pad=0.05", facecolor=color, edgecolor=color))
+            ax.text(x + 0.05, y + HEIGHT / 2, number, va="center", weight="bold", color="white")
+            ax.text(x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white")
             if column:
                 arrow(ax, (x - STEP + WIDTH + 0.05, y + HEIGHT / 2), (x - 0.05, y + HEIGHT / 2))
     for start, leaves, end, arrives in NEEDS:

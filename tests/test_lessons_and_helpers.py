@@ -1,18 +1,24 @@
 """What a notebook builds is what course_utils holds: the two against each other."""
 import ast
+import itertools
 import math
 import pathlib
+from contextlib import contextmanager
 
 import nbformat
 import numpy as np
 import pytest
 import pywt
 import torch
+from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.functional import fold, normalize, unfold
 
-from course_utils import autoencoders, compression, dictionary_learning, gans, losses, metrics, patches, sparse_coding, vaes, wavelets
+from course_utils import (
+    activations, autoencoders, compression, dictionary_learning, distributed, gans, losses, metrics, patches, project,
+    sparse_coding, sparse_gans, vaes, wavelets,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -26,6 +32,9 @@ def functions_of(name):
         "normalize": normalize, "soft_threshold": sparse_coding.soft_threshold, "extract_patches": patches.extract_patches,
         "average_patches": patches.average_patches, "omp_atoms": sparse_coding.omp_atoms, "decode": sparse_coding.decode,
         "online_learning": dictionary_learning.online_learning, "nn": nn, "F": F, "math": math,
+        "itertools": itertools, "stats": stats, "contextmanager": contextmanager, "psnr": metrics.psnr, "TopK": autoencoders.TopK,
+        "Parts": project.Parts, "Comparison": project.Comparison, "to_gan_range": gans.to_gan_range,
+        "from_gan_range": gans.from_gan_range,
     }
     given = set(space)
     for node in program.body:
@@ -85,7 +94,53 @@ def bound(autoencoder, terms):
     return torch.stack([value.detach() for value in seeded(terms, model, SIGNALS.float(), 0.5).values()])
 
 
+class Prior(sparse_gans.CodePrior):
+    """A mixture whose numbers are not those of a new one."""
+
+    def __init__(self):
+        super().__init__(3, 6)
+        self.shares.copy_(torch.tensor([0.2, 0.3, 0.5]))
+        self.means.copy_(draw(3, 6, seed=8))
+        self.factors.copy_(draw(3, 6, 6, seed=9).tril())
+
+
+def loaded(prior, model):
+    """A new prior with the numbers of `model`."""
+    copied = prior(3, 6)
+    copied.load_state_dict(model.state_dict())
+    return copied
+
+
+def held(hold):
+    """The price of a decoder that plays, where another autoencoder made the code."""
+    model = seeded(lambda: autoencoders.SparseAutoencoder(autoencoders.ConvEncoder(6, 4), DECODER, autoencoders.Dense(), 6)).eval()
+    return hold(sparse_gans.CodeGenerator(PRIOR, DECODER), model, 30.0)(None, 2 * X[:, :, :28, :28] - 1)
+
+
+def doubled(replaced):
+    """A network whose first layer gives twice what it would."""
+    network = seeded(lambda: nn.Sequential(nn.Linear(40, 5), nn.Tanh()))
+    with replaced(network, network[0], lambda output: 2 * output):
+        return network(A)
+
+
+def darker(x, generator):
+    """A degradation with chance in it."""
+    return x * torch.rand(len(x), 1, 1, 1, generator=generator)
+
+
+def tiny():
+    return nn.Sequential(nn.Flatten(), nn.Linear(1024, 1024), nn.Unflatten(1, (1, 32, 32)))
+
+
+def numbers_of(comparison):
+    return torch.tensor([comparison.difference, *comparison.per_seed, *comparison.over_seeds, *comparison.over_images])
+
+
 A = draw(30, 40, seed=5).float()
+PRIOR, NOISE = Prior(), draw(50, 7, seed=10).float()
+DECODER = seeded(lambda: autoencoders.ConvDecoder(6, 4)).eval()
+MANY, GROUPS, SCORES = draw(40, 1, 32, 32, seed=11).float().sigmoid(), torch.arange(40) // 4, draw(4, 50, seed=12).float()
 IMAGE_FILTERS = draw(4, 1, 4, 4, seed=7).float()
 LIBRARY = autoencoders.SparseAutoencoder, autoencoders.Atoms, autoencoders.TopK, autoencoders.sparse_loss
 MAPS = draw(6, 4, 5, 5, seed=6).float()
@@ -181,11 +236,29 @@ PAIRS = {
         "VariationalAutoencoder": (lambda f: bound(f, vaes.elbo_terms), bound(vaes.VariationalAutoencoder, vaes.elbo_terms)),
         "elbo_terms": (lambda f: bound(vaes.VariationalAutoencoder, f), bound(vaes.VariationalAutoencoder, vaes.elbo_terms)),
     },
+    "12_sparse_codes_meet_gan.ipynb": {
+        "CodePrior": (lambda f: loaded(f, PRIOR)(NOISE), PRIOR(NOISE)),
+        "CodeGenerator": (lambda f: f(PRIOR, DECODER, autoencoders.TopK(2))(NOISE),
+                          sparse_gans.CodeGenerator(PRIOR, DECODER, autoencoders.TopK(2))(NOISE)),
+        "DictionaryGenerator": (lambda f: made(f, 12), made(sparse_gans.DictionaryGenerator, 12)),
+        "hold": (lambda f: held(f), held(sparse_gans.hold)),
+    },
+    "14_reading_a_generator.ipynb": {
+        "steer": (lambda f: f(MAPS, MAPS[0, :, 0, 0], 0.7), activations.steer(MAPS, MAPS[0, :, 0, 0], 0.7)),
+        "replaced": (lambda f: doubled(f), doubled(activations.replaced)),
+    },
+    "15_project.ipynb": {
+        "three_parts": (lambda f: f(MANY, GROUPS, seed=2).train, project.three_parts(MANY, GROUPS, seed=2).train),
+        "train_model": (lambda f: f(tiny, X, darker, 4, 3)[1].weight, project.train_model(tiny, X, darker, 4, 3)[1].weight),
+        "score": (lambda f: f(lambda x: x, X, darker), project.score(lambda x: x, X, darker)),
+        "compare": (lambda f: numbers_of(f(SCORES, SCORES.flip(1))), numbers_of(project.compare(SCORES, SCORES.flip(1)))),
+        "noise_floor": (lambda f: torch.tensor(f(SCORES)), torch.tensor(project.noise_floor(SCORES))),
+    },
 }
 LESSONS = {name: functions_of(name) for name in PAIRS}
 LESSON = LESSONS["01_sparse_representation.ipynb"]
 # Other than their namesakes among the helpers: they return, or take, something else.
-OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder"},
+OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder", "train_autoencoder"},
          "08_gan_fundamentals.ipynb": {"Gan"}, "10_mode_collapse.ipynb": {"Dense"}}
 
 
@@ -201,7 +274,8 @@ def test_the_lesson_and_the_helper_compute_the_same(notebook, name):
 
 @pytest.mark.parametrize("notebook", PAIRS)
 def test_every_helper_built_in_a_notebook_is_held_against_it(notebook):
-    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches, autoencoders, losses, compression, gans, vaes)
+    modules = (wavelets, sparse_coding, metrics, dictionary_learning, patches, autoencoders, losses, compression, gans, vaes,
+               sparse_gans, activations, project, distributed)
     built = {name for module in modules for name in module.__all__ if name in LESSONS[notebook]}
     assert built - OTHER.get(notebook, set()) <= set(PAIRS[notebook])
 

@@ -34,7 +34,7 @@ CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price
     "dense": (64, Dense, 50), "L1": (128, lambda: L1(1e-4), 30), "TopK": (128, lambda: TopK(32), 30),
 }
 # Milliseconds of a step of 64 images on two idle cores; seconds to fit a prior to 10,000 codes
-MILLISECONDS = {"autoencoder": 12.0, "game": 18.0, "anchored game": 25.0, "dictionary game": 24.0, "code game": 10.0}
+MILLISECONDS = {"autoencoder": 12.0, "game": 18.0, "anchored game": 25.0, "dictionary game": 24.0, "code game": 20.0}
 PRIOR_SECONDS, PRIOR_CODES = 5.0, 10_000
 SHARE = {"prior": 1.0, "code GAN": 0.5, "joined": 0.2}  # of the time for the autoencoder
 RATE = 8e-3  # of the anchored game; held to its reconstructions it stands a larger one than the default
@@ -56,7 +56,7 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     codes = encode(autoencoder, images.images())
     facts = {"alive": share_alive(codes), "active": (codes != 0).sum(dim=1).double().mean().item()}
     if stage == "code GAN":
-        prior = play_codes(codes, steps_in(rest, "code game"))
+        prior = play_codes(codes, sparsity(), steps_in(rest, "code game"))
     else:
         some = codes[torch.randperm(len(codes))[:PRIOR_CODES]]
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))

@@ -60,23 +60,30 @@ def hold(generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float
 
 
 def play(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
-    """The default game of notebook 09 for `steps` steps; its `average` is what to draw from."""
+    """The default game of notebook 09 for `steps` steps; its `average` is what to draw from.
+
+    The generator plays in the mode it is in: the decoder of an evaluated autoencoder keeps the means and
+    variances of its batch normalisation, so that drawn and encoded codes go through the same function.
+    """
     gan = Gan(generator, Discriminator(), total_steps=steps, **settings)
     for x in batches(images, steps):
         gan.step(to_gan_range(x))
     return gan
 
 
-def play_codes(codes: Tensor, steps: int) -> nn.Module:
-    """A GAN on the codes (M, code) themselves: its generator, noise to codes, can stand for a prior."""
-    mean, scale = codes.mean(dim=0), codes.std(dim=0) + 1e-3
-    gan = Gan(PointGenerator(64, 512, codes.shape[1]), PointDiscriminator(512, codes.shape[1]), rate=1e-3,
+def play_codes(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
+    """A GAN on the codes (M, code) themselves, 256 at a time; its generator of sparse codes can stand for a prior.
+
+    `sparsity` is the last layer of the generator: real codes are full of zeros, by which the discriminator
+    would know them at once.
+    """
+    units, scale = codes.shape[1], codes.std()
+    generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
+    gan = Gan(generator, PointDiscriminator(512, units, layers=3, minibatch_std=True), rate=1e-3, penalty="r1", weight=1.0,
               total_steps=steps)
-    order = torch.randint(len(codes), (steps, 256))
-    for row in order:
-        gan.step(((codes[row] - mean) / scale))
-    with torch.no_grad():  # the last layer undoes the standardisation
-        last = gan.average[-1]
-        last.weight.mul_(scale[:, None])
-        last.bias.mul_(scale).add_(mean)
+    for chosen in torch.randint(len(codes), (steps, 256)):
+        gan.step(codes[chosen] / scale)
+    with torch.no_grad():  # the last dense layer undoes the scale
+        for weight in gan.average[-2].parameters():
+            weight.mul_(scale)
     return gan.average
