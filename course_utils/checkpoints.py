@@ -4,6 +4,7 @@ Each file is written all or nothing (`course_utils.files.atomic`).
 """
 import os
 import pathlib
+from dataclasses import dataclass, field
 
 import torch
 from safetensors import SafetensorError
@@ -12,11 +13,29 @@ from torch import Tensor
 
 from course_utils.files import atomic
 
-__all__ = ["CheckpointError", "load_state", "load_weights", "save_state", "save_weights"]
+__all__ = ["Checkpoint", "CheckpointError", "load_state", "load_weights", "save_state", "save_weights"]
 
 
 class CheckpointError(RuntimeError):
     """A file of weights or a training state is missing, damaged or of another model."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file of a training state, and the settings that a run must share to go on from it.
+
+    Can be given wherever the path of a checkpoint can. settings: plain values by name, such as
+    {"seed": 0, "batch": 64}; they are stored in the file, and others are refused by name.
+    """
+
+    file: str | os.PathLike
+    settings: dict = field(default_factory=dict)
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.file)
+
+    def __str__(self) -> str:
+        return os.fspath(self.file)
 
 
 def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
@@ -37,7 +56,9 @@ def load_weights(file: str | os.PathLike, mend: str = "git checkout -- data/pret
 
 
 def save_state(state: dict, file: str | os.PathLike) -> None:
-    """Write a training state (state_dicts, generator states, history) with torch.save."""
+    """Write a training state (state_dicts, generator states, history), and a Checkpoint's settings."""
+    if isinstance(file, Checkpoint):
+        state = state | {"settings": file.settings}
     with atomic(file) as part:
         torch.save(state, part)
 
@@ -46,13 +67,27 @@ def load_state(file: str | os.PathLike) -> dict:
     """Read what `save_state` wrote, tensors and plain values only.
 
     CheckpointError when the file is missing, or damaged: then it says to delete it, so
-    that training starts afresh.
+    that training starts afresh. Also when the settings of a Checkpoint are not those in
+    the file: it names each with both values.
     """
     if not pathlib.Path(file).is_file():
         raise CheckpointError(f"{file} is not there.")
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(
             f"{file} is damaged ({type(error).__name__}). Delete it to train from the beginning."
         ) from error
+    if isinstance(file, Checkpoint):
+        check_settings(file, state.get("settings", {}))
+    return state
+
+
+def check_settings(checkpoint: Checkpoint, stored: dict) -> None:
+    """CheckpointError that names the settings in which checkpoint and file differ."""
+    names = sorted(stored.keys() | checkpoint.settings.keys())
+    values = [(name, stored.get(name, "not there"), checkpoint.settings.get(name, "not there")) for name in names]
+    other = [f"{name} was {then!r} and is {now!r}" for name, then, now in values if then != now]
+    if other:
+        raise CheckpointError(f"{checkpoint} belongs to other settings: {', '.join(other)}. "
+                              "Go on with the settings it was made with, or delete it to train from the beginning.")

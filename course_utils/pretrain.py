@@ -1,14 +1,20 @@
 """The shipped weights: load them, or train them again.
 
-    python -m course_utils.pretrain NAME [--device cuda]
+    python -m course_utils.pretrain NAME [--accelerator cuda] [--devices 4] [--nodes 2]
 
 trains the model NAME of `course_utils.recipes` again, writes data/pretrained/NAME.safetensors
-and its entry in data/pretrained/manifest.json (command, seed, data, device, metrics, SHA-256).
-An interrupted call, made again, goes on behind the last finished epoch.
+and its entry in data/pretrained/manifest.json (command, seed, settings, data, device, metrics,
+SHA-256). An interrupted call, made again, goes on behind the last finished epoch.
+
+The batch of the recipe is divided among the processes, one per device (on a CPU a device is a
+process). Also under torchrun, which then says how many:
+
+    torchrun --nproc-per-node 2 -m course_utils.pretrain NAME
 """
 import argparse
 import datetime
 import json
+import sys
 import time
 
 import torch
@@ -16,6 +22,8 @@ from torch import nn
 
 from course_utils import checkpoints
 from course_utils.arguments import known
+from course_utils.checkpoints import Checkpoint
+from course_utils.distributed import ProcessError, processes
 from course_utils.files import PRETRAINED, sha256, write_text
 from course_utils.recipes import RECIPES
 from course_utils.session import seed_everything
@@ -41,36 +49,60 @@ def pretrained(name: str) -> nn.Module:
     return model.eval()
 
 
-def pretrain(name: str, seed: int = 0, device: str = "cpu") -> dict:
-    """Train, write weights (half precision) and manifest; return the manifest entry."""
+def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> dict:
+    """Train, write weights (half precision) and manifest; return the manifest entry.
+
+    With several processes (`course_utils.distributed.processes`) the first writes, and the others
+    return {}. Raises CheckpointError when an interrupted run was made with other settings,
+    ProcessError when another process fails.
+    """
     known("model", name, tuple(RECIPES))
-    recipe, state = RECIPES[name], PRETRAINED / f"{name}.state"
-    seed_everything(seed)
-    begin = time.perf_counter()
-    model, metrics = recipe.train(state, torch.device(device))
-    seconds = round(time.perf_counter() - begin)
-    file = PRETRAINED / f"{name}.safetensors"
-    halves = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
-    checkpoints.save_weights(halves, file)
-    state.unlink(missing_ok=True)
-    entry = {
-        "file": file.name, "command": f"python -m course_utils.pretrain {name}", "seed": seed,
-        "data": recipe.data, "device": device,
-        "torch": torch.__version__, "date": datetime.date.today().isoformat(), "seconds": seconds,
-        "metrics": metrics, "sha256": sha256(file),
-    }
-    manifest = PRETRAINED / "manifest.json"
-    entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    write_text(manifest, json.dumps(entries | {name: entry}, indent=1) + "\n")
-    if recipe.draw:
-        recipe.draw(pretrained(name))
-    return entry
+    recipe = RECIPES[name]
+    checkpoint = Checkpoint(PRETRAINED / f"{name}.state", {"recipe": name, "seed": seed} | recipe.settings)
+    with processes(accelerator, devices, nodes) as fabric:
+        seed_everything(seed)
+        begin = time.perf_counter()
+        model, metrics = recipe.train(checkpoint, fabric.device)
+        seconds = round(time.perf_counter() - begin)
+        if fabric.global_rank > 0:
+            return {}
+        file = PRETRAINED / f"{name}.safetensors"
+        checkpoints.save_weights({key: half(value) for key, value in model.state_dict().items()}, file)
+        checkpoint.file.unlink(missing_ok=True)
+        entry = {
+            "file": file.name, "command": f"python -m course_utils.pretrain {name}", "seed": seed,
+            "settings": recipe.settings, "data": recipe.data, "device": accelerator, "processes": fabric.world_size,
+            "torch": torch.__version__, "date": datetime.date.today().isoformat(), "seconds": seconds,
+            "metrics": metrics, "sha256": sha256(file),
+        }
+        manifest = PRETRAINED / "manifest.json"
+        entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+        write_text(manifest, json.dumps(entries | {name: entry}, indent=1) + "\n")
+        if recipe.draw:
+            recipe.draw(pretrained(name))
+        return entry
+
+
+def half(value: torch.Tensor) -> torch.Tensor:
+    """Half precision for floats; counters stay as they are."""
+    return value.half() if value.is_floating_point() else value
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m course_utils.pretrain", description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--accelerator", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--devices", type=int, default=1, help="processes on each host, one per device")
+    parser.add_argument("--nodes", type=int, default=1, help="hosts; see course_utils.distributed.processes")
+    try:
+        entry = pretrain(**vars(parser.parse_args(arguments)))
+    except ProcessError as error:  # the process that failed shows its own error
+        sys.exit(str(error))
+    if entry:
+        print(json.dumps(entry, indent=1))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=RECIPES)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    arguments = parser.parse_args()
-    print(json.dumps(pretrain(arguments.name, arguments.seed, arguments.device), indent=1))
+    main()

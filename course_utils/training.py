@@ -1,4 +1,4 @@
-"""One small training loop: progress bar, history, stop on NaN, resume after an interrupt."""
+"""One small training loop: progress bar, history, stop on NaN, resume after an interrupt, several processes."""
 import math
 import os
 import pathlib
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from course_utils import distributed
 from course_utils.arguments import whole_number
 from course_utils.checkpoints import CheckpointError, load_state, save_state
 
@@ -41,7 +42,12 @@ def fit(
     that finds the file goes on behind the last finished epoch: after an interrupted
     kernel run the cell again. The result is the same as without the interruption if all
     random numbers come from torch on the CPU. A file that holds `epochs` or more is loaded
-    and nothing is trained.
+    and nothing is trained. A `course_utils.checkpoints.Checkpoint` also holds the settings
+    that must be the same.
+
+    Inside `course_utils.distributed.processes` each process works on its part of every batch;
+    gradients and history are those of the whole batch, and process 0 saves the state. The loss
+    must then be a mean over the images, and a batch a tensor or a tuple of tensors.
 
     Raises ValueError for epochs < 0, TrainingError when the loss or a gradient is not
     finite (the weights are then as before that step), CheckpointError when the file is
@@ -49,13 +55,13 @@ def fit(
     """
     epochs = whole_number("epochs", epochs)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
-    history = resume(parts, checkpoint) if checkpoint and pathlib.Path(checkpoint).is_file() else []
+    history = resume(parts, checkpoint)
     model.train()
     bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
-               desc="epochs", leave=False, disable=not progress)
+               desc="epochs", leave=False, disable=not progress or distributed.place()[0] > 0)
     for epoch in bar:
         sums, count = {}, 0
-        for batch in batches(epoch):
+        for batch, share in distributed.parts(batches(epoch), epoch):
             result = loss(model, batch)
             terms = result if isinstance(result, dict) else {"loss": result}
             where, value = f"epoch {epoch + 1}, batch {count + 1}", terms["loss"].item()
@@ -63,6 +69,7 @@ def fit(
                 raise TrainingError(f"The loss is {value} in {where}. {TRY}")
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
+            distributed.average_gradients(model.parameters(), share)
             norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # measures, clips nothing
             if not torch.isfinite(norm):
                 raise TrainingError(f"A gradient is not finite in {where}, though the loss is. {TRY}")
@@ -70,15 +77,14 @@ def fit(
             if schedule:
                 schedule.step()
             for name, term in terms.items():
-                sums[name] = sums.get(name, 0.0) + term.detach()
+                sums[name] = sums.get(name, 0.0) + share * term.detach()
             count += 1
         if count == 0:
             raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+        distributed.weighted_sum(list(sums.values()), 1.0)
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
-        if checkpoint:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
+        keep(parts, history, checkpoint)
     return history
 
 
@@ -88,9 +94,19 @@ def kind(parts: dict) -> dict:
     return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {"weights": weights}
 
 
-def resume(parts: dict, checkpoint: str | os.PathLike) -> list[dict[str, float]]:
-    """Load the states of model, optimizer and schedule and return the history so far."""
-    state = load_state(checkpoint)
+def resume(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
+    """Load the states of model, optimizer and schedule; return the history, which is empty without a file.
+
+    Of several processes the first reads the file, and all start from its state; without a file from its weights.
+    """
+    rank, size = distributed.place()
+    there = rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file()
+    state = distributed.broadcast(load_state(checkpoint) if there else None)
+    if state is None:
+        if size > 1:
+            weights = {name: value.cpu() for name, value in parts["model"].state_dict().items()}
+            parts["model"].load_state_dict(distributed.broadcast(weights))
+        return []
     if state.get("kind") != kind(parts):
         raise CheckpointError(
             f"{checkpoint} belongs to another model, optimizer or schedule. "
@@ -100,3 +116,15 @@ def resume(parts: dict, checkpoint: str | os.PathLike) -> list[dict[str, float]]
         part.load_state_dict(state[name])
     torch.set_rng_state(state["random"])
     return list(state["history"])
+
+
+def keep(parts: dict, history: list[dict[str, float]], checkpoint: str | os.PathLike | None) -> None:
+    """Save the state behind an epoch, if asked to.
+
+    Of several processes the first does; before, the buffers, which each gathered on its own part, are averaged.
+    """
+    rank, size = distributed.place()
+    distributed.weighted_sum([b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size)
+    if checkpoint and rank == 0:
+        states = {name: part.state_dict() for name, part in parts.items()}
+        save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)

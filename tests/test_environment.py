@@ -61,10 +61,10 @@ def test_a_mismatching_pair_is_noticed(pip, conda):
     assert differences(pip, conda)
 
 
-def test_conda_uses_conda_forge_alone_and_pip_for_one_package():
+def test_conda_uses_conda_forge_alone_and_pip_for_two_packages():
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert re.search(r"^channels:\n  - conda-forge\ndependencies:", text, re.MULTILINE)
-    assert re.findall(r"^    - ([\w-]+)", text.split("  - pip:")[1], re.MULTILINE) == ["constriction"]
+    assert re.findall(r"^    - ([\w-]+)", text.split("  - pip:")[1], re.MULTILINE) == ["constriction", "lightning-fabric"]
 
 
 def test_every_imported_package_is_in_the_list():

@@ -5,7 +5,6 @@ Built in notebooks 08 and 09.
 import copy
 import math
 import os
-import pathlib
 import time
 from collections.abc import Callable, Iterable
 
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from course_utils import distributed
 from course_utils.arguments import known, whole_number
 from course_utils.autoencoders.sparsity import not_negative
-from course_utils.checkpoints import save_state
 from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
-from course_utils.training import TrainingError, kind, resume
+from course_utils.training import TrainingError, keep, resume
 
 __all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
 
@@ -106,6 +105,7 @@ class Gan(nn.Module):
         for other in self.optimizers.values():
             other.zero_grad(set_to_none=True)
         loss.backward()
+        distributed.average_gradients(player.parameters())
         norm = nn.utils.clip_grad_norm_(player.parameters(), math.inf)  # measures, clips nothing
         if not torch.isfinite(loss.detach() + norm):
             raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
@@ -134,19 +134,24 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
     `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch. With
     `checkpoint` the state is saved after each epoch, and a call that finds the file goes on
-    behind it, as in course_utils.training.fit. Errors as Gan.step, and ValueError for no batch.
+    behind it, as in course_utils.training.fit. Of several processes (`course_utils.distributed`) each
+    plays on its part of every batch, with noise of its own. Errors as Gan.step, and ValueError for no
+    batch, and for `seconds` with several processes, whose clocks differ.
     """
+    rank, size = distributed.place()
+    if size > 1 and seconds < math.inf:
+        raise ValueError(f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone.")
     epochs = whole_number("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
-    history = resume(parts, checkpoint) if checkpoint and pathlib.Path(checkpoint).is_file() else []
+    history = resume(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)
     gan.generator.train(), gan.discriminator.train()
     end = time.perf_counter() + seconds
     bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
-               desc="epochs", leave=False, disable=not progress)
+               desc="epochs", leave=False, disable=not progress or rank > 0)
     for epoch in bar:
         sums, counts = {}, {}
-        for real in batches(epoch):
+        for real, _ in distributed.parts(batches(epoch), epoch):
             for name, value in gan.step(real).items():
                 sums[name], counts[name] = sums.get(name, 0.0) + value, counts.get(name, 0) + 1
             if time.perf_counter() > end:
@@ -158,9 +163,7 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
         bar.set_postfix({name: f"{mean:.3g}" for name, mean in history[-1].items()})
         if watch:
             watch(epoch, gan)
-        if checkpoint:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
+        keep(parts, history, checkpoint)
         if time.perf_counter() > end:
             break
     return history

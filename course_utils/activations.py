@@ -1,0 +1,95 @@
+"""Look into a network: record what a layer gives, put something else in its place, steer it.
+
+Any layer of any torch module, by a forward hook; the network itself is left as it is.
+Built in notebook 14.
+"""
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.arguments import whole_number
+
+__all__ = ["from_positions", "record", "replaced", "steer", "to_positions"]
+
+
+@contextmanager
+def replaced(network: nn.Module, layer: nn.Module, function: Callable[[Tensor], Tensor]) -> Iterator[nn.Module]:
+    """Within the block the layer gives function(its output) instead of its output; afterwards all is as before.
+
+    Raises ValueError for a layer that is not part of the network, and, when the network runs,
+    for a function that gives a tensor of another shape, or none.
+    """
+    if all(module is not layer for module in network.modules()):
+        raise ValueError(f"layer is a {type(layer).__name__} that is not part of the network: give one of "
+                         "network.modules(), such as network[3].")
+
+    def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        new = function(output)
+        if not isinstance(new, Tensor) or new.shape != output.shape:
+            given = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
+            raise ValueError(f"function gave {given}; expected a tensor of the layer's shape {tuple(output.shape)}.")
+        return new
+
+    handle = layer.register_forward_hook(hook)
+    try:
+        yield network
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) -> Tensor:
+    """What the layer gives when the network sees x (N, ...), as (N, ...), computed `batch` at a time.
+
+    Raises ValueError for an empty x, and for a layer that is not part of the network or does
+    not run exactly once for each batch.
+    """
+    whole_number("batch", batch, at_least=1)
+    if len(x) == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one input.")
+    seen = []
+
+    def keep(output: Tensor) -> Tensor:
+        seen.append(output.clone())  # a later layer may write into it
+        return output
+
+    parts = x.split(batch)
+    with replaced(network, layer, keep):
+        for part in parts:
+            network(part)
+    if len(seen) != len(parts):
+        raise ValueError(f"the {type(layer).__name__} ran {len(seen)} times in {len(parts)} batches; expected once in "
+                         "each: choose a layer that is used once.")
+    return torch.cat(seen)
+
+
+def to_positions(maps: Tensor) -> Tensor:
+    """Maps (N, C, H, W) to one vector of C numbers for each place: (N*H*W, C), row by row, image by image."""
+    if maps.ndim != 4:
+        raise ValueError(f"maps has shape {tuple(maps.shape)}; expected (N, C, H, W).")
+    return maps.movedim(1, -1).flatten(0, 2)
+
+
+def from_positions(vectors: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of `to_positions`: (N*height*width, C) to (N, C, height, width).
+
+    Raises ValueError where the vectors do not fill whole images.
+    """
+    if vectors.ndim != 2 or len(vectors) % (height * width):
+        raise ValueError(f"vectors has shape {tuple(vectors.shape)}; expected (N*{height}*{width}, C).")
+    return vectors.unflatten(0, (-1, height, width)).movedim(-1, 1)
+
+
+def steer(maps: Tensor, direction: Tensor, amount: Tensor | float, where: Tensor | float = 1.0) -> Tensor:
+    """maps (N, C, H, W) + amount * where * direction, the direction being (C,) or one for each image, (N, C).
+
+    amount: a number or (N,), in units of the direction's length. where: a mask that broadcasts to
+    (N, 1, H, W), by default every place. Raises ValueError for a direction of another size.
+    """
+    if direction.shape not in ((maps.shape[1],), (len(maps), maps.shape[1])):
+        raise ValueError(f"direction has shape {tuple(direction.shape)}; expected ({maps.shape[1]},) or "
+                         f"({len(maps)}, {maps.shape[1]}) for maps of shape {tuple(maps.shape)}.")
+    size = torch.as_tensor(amount, dtype=maps.dtype, device=maps.device).reshape(-1, 1, 1, 1)
+    return maps + size * where * direction.reshape(-1, maps.shape[1], 1, 1)

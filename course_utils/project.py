@@ -1,0 +1,222 @@
+"""A small comparison that is honest by construction, and pictures of one's own. Built in notebook 15.
+
+Three parts of the data, the last one sealed; both methods trained for the same steps, on the same
+batches; several seeds; pairs of scores; a noise floor; and a file that says what was run.
+"""
+import datetime
+import itertools
+import json
+import os
+import pathlib
+import platform
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+import torch
+from PIL import Image, ImageOps
+from scipy import stats
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.arguments import check_images, generator, whole_number
+from course_utils.data import ImageSet
+from course_utils.files import write_text
+from course_utils.metrics import psnr
+
+__all__ = [
+    "Comparison", "Parts", "compare", "load_folder", "noise_floor", "save_results", "score", "three_parts", "train_model",
+]
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+SCORE_SEED = 2**31 - 1  # of the noise all methods are scored with; no training run uses it
+
+
+class Parts:
+    """Images for training and validation, and a test part that counts how often it was opened.
+
+    All three (N, C, H, W) in [0, 1]. Errors as check_images; ValueError for parts whose images
+    have other channels or sides.
+    """
+
+    def __init__(self, train: Tensor, validation: Tensor, test: Tensor) -> None:
+        for name, images in {"train": train, "validation": validation, "test": test}.items():
+            if check_images(images, name, clipped=True).shape[1:] != train.shape[1:]:
+                shapes = f"images of {tuple(images.shape[1:])}, train of {tuple(train.shape[1:])}"
+                raise ValueError(f"{name} has {shapes}: make them equal.")
+        self.train, self.validation, self._test, self.openings = train, validation, test, 0
+
+    def open_test(self) -> Tensor:
+        """The test images. Once, at the end."""
+        self.openings += 1
+        return self._test
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train)} train, {len(self.validation)} validation, {len(self._test)} test"
+        return f"{sizes}, opened {self.openings} times"
+
+
+def three_parts(
+    images: Tensor, groups: Tensor | None = None, shares: tuple[float, float] = (0.6, 0.2), seed: int = 0
+) -> Parts:
+    """Deal images (N, C, H, W) to train, validation and test, all images of a group to one part.
+
+    groups (N,) holds a whole number per image (the photograph it was cut from, the person who took
+    it); without it each image is a group. shares are those of the groups for train and validation,
+    the rest is test. Raises ValueError unless all three parts get a group.
+    """
+    groups = torch.arange(len(images)) if groups is None else groups
+    if len(groups) != len(images):
+        raise ValueError(f"groups has {len(groups)} numbers for {len(images)} images; give one for each.")
+    names = groups.unique()
+    order = names[torch.randperm(len(names), generator=generator(seed))]
+    first = round(shares[0] * len(names))
+    second = first + round(shares[1] * len(names))
+    if not 0 < first < second < len(names):
+        raise ValueError(f"shares {shares} of {len(names)} groups leave a part without a group: "
+                         "take more groups or other shares.")
+    dealt = order[:first], order[first:second], order[second:]
+    return Parts(*(images[torch.isin(groups, part)] for part in dealt))
+
+
+def train_model(
+    make: Callable[[], nn.Module], images: Tensor, degrade: Callable, steps: int, seed: int, rate: float = 3e-3
+) -> nn.Module:
+    """A model of make(), trained to give images (N, C, H, W) back from degrade(images, generator).
+
+    Squared error, Adam whose rate falls to zero, batches of 64 with replacement. Batches and
+    degradations depend on the seed only, so that two methods with one seed see the same.
+    Raises ValueError for steps < 1.
+    """
+    steps, chance = whole_number("steps", steps, at_least=1), generator(seed)
+    torch.manual_seed(seed)  # the first weights
+    model = make().train()
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        x = images[torch.randint(len(images), (64,), generator=chance)]
+        loss = F.mse_loss(model(degrade(x, chance)), x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+def score(model: Callable[[Tensor], Tensor], images: Tensor, degrade: Callable) -> Tensor:
+    """PSNR in dB (N,) of each image (N, C, H, W) restored; every model gets the same degraded images."""
+    with torch.no_grad():
+        return psnr(model(degrade(images, generator(SCORE_SEED))).clamp(0, 1), images)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidate minus baseline in the unit of the scores.
+
+    difference: the mean. per_seed: the mean of each seed. over_seeds, over_images: intervals of
+    95 % for other seeds (t distribution) and for other images with these networks (bootstrap).
+    """
+
+    difference: float
+    per_seed: tuple[float, ...]
+    over_seeds: tuple[float, float]
+    over_images: tuple[float, float]
+
+    def verdict(self, floor: float) -> str:
+        """ "better" or "worse" if both intervals leave out 0 and the difference exceeds the floor."""
+        for word, sign in {"better": 1, "worse": -1}.items():
+            ends = [sign * end for end in (*self.over_seeds, *self.over_images)]
+            if min(ends) > 0 and sign * self.difference > floor:
+                return word
+        return "no difference shown"
+
+    def __str__(self) -> str:
+        seeds, images = (f"[{low:+.2f}, {high:+.2f}]" for low, high in (self.over_seeds, self.over_images))
+        return f"{self.difference:+.2f}, other seeds {seeds}, other images {images}"
+
+
+def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
+    """Compare scores (seeds, N) of two methods, same seeds and same images in the same order.
+
+    Raises ValueError for unequal shapes, fewer than 2 seeds or 2 images, and scores that are not finite.
+    """
+    if baseline.shape != candidate.shape or baseline.ndim != 2 or min(baseline.shape) < 2:
+        raise ValueError(
+            f"the scores have shapes {tuple(baseline.shape)} and {tuple(candidate.shape)}; expected (seeds, images) "
+            "twice, with at least 2 of each: score both methods with the same seeds on the same images."
+        )
+    pairs = (candidate - baseline).double().cpu().numpy()
+    if not np.isfinite(pairs).all():
+        raise ValueError("the differences are not all finite: an infinite PSNR comes from an image restored exactly.")
+    per_seed, per_image = pairs.mean(axis=1), pairs.mean(axis=0)
+    half = stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / len(per_seed) ** 0.5
+    draws = stats.bootstrap((per_image,), np.mean, n_resamples=2000, method="percentile", random_state=0)
+    mean, ends = float(pairs.mean()), draws.confidence_interval
+    over_seeds, over_images = (float(mean - half), float(mean + half)), (float(ends.low), float(ends.high))
+    return Comparison(mean, tuple(map(float, per_seed)), over_seeds, over_images)
+
+
+def noise_floor(scores: Tensor) -> float:
+    """The largest difference a method shows against itself: scores (seeds, N) dealt in two halves, all ways.
+
+    Raises ValueError for an odd number of seeds, and for fewer than 4.
+    """
+    means = scores.mean(dim=1)
+    n = len(means)
+    if n < 4 or n % 2:
+        raise ValueError(f"scores has {n} seeds; two equal halves need an even number of at least 4: add runs.")
+    hands = itertools.combinations(range(n), n // 2)
+    return max(abs(2 * means[list(hand)].sum() - means.sum()).item() for hand in hands) / (n // 2)
+
+
+def save_results(file: str | os.PathLike, **entries: object) -> None:
+    """Write entries (numbers, texts, lists, dicts of them) with date, versions and threads as JSON.
+
+    Raises TypeError for an entry that JSON cannot hold, such as a tensor: use .tolist().
+    """
+    machine = {
+        "date": datetime.date.today().isoformat(), "python": platform.python_version(), "torch": torch.__version__,
+        "numpy": np.__version__, "scipy": scipy.__version__, "threads": torch.get_num_threads(),
+    }
+    write_text(file, json.dumps(entries | {"machine": machine}, indent=1) + "\n")
+
+
+def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool = False) -> ImageSet:
+    """The pictures of a folder, sorted by name; each subfolder that holds pictures is a class.
+
+    With `size` the centre square of each is scaled to size x size. Pictures turned by their
+    camera's note (EXIF) stand upright. Raises ValueError for a folder that is missing or without
+    pictures, for a file that cannot be read, and without `size` for pictures of several sizes.
+    """
+    folder, size = pathlib.Path(folder), None if size is None else whole_number("size", size, at_least=1)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder: give the folder that holds the pictures.")
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in found if not file.name.startswith("."))
+    if not files:
+        raise ValueError(f"{folder} holds no picture; looked for {', '.join(sorted(SUFFIXES))}, in its subfolders, too.")
+    pictures = [_read(file, size, grey) for file in files]
+    sizes = Counter(picture.shape[1:] for picture in pictures)
+    if len(sizes) > 1:
+        counts = ", ".join(f"{count} of {width} x {height}" for (height, width), count in sizes.most_common(4))
+        raise ValueError(f"{folder} holds pictures of {len(sizes)} sizes ({counts}): "
+                         "give size=64 (or another) to make them equal squares.")
+    places = [file.parent.relative_to(folder).as_posix() for file in files]
+    classes = sorted(set(places))
+    labels = torch.tensor([classes.index(place) for place in places])
+    source = f"{len(files)} pictures of the folder {folder.name}."
+    return ImageSet(folder.name, "all", torch.stack(pictures), labels, tuple(classes), source)
+
+
+def _read(file: pathlib.Path, size: int | None, grey: bool) -> Tensor:
+    """One picture, uint8 (C, H, W)."""
+    try:
+        with Image.open(file) as image:
+            image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read as a picture ({error}): mend or remove it.") from error
+    if size:
+        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(image))
+    return pixels[None] if grey else pixels.permute(2, 0, 1).contiguous()

@@ -1,0 +1,165 @@
+"""Two processes train as one: the same loss, and a word when one of them fails."""
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from course_utils import pretrain as module
+from course_utils.checkpoints import Checkpoint, CheckpointError, load_state, load_weights
+from course_utils.distributed import average_gradients, parts, place, weighted_sum
+from course_utils.pretrain import pretrain
+from course_utils.recipes import RECIPES
+
+PROGRAM = '''
+import os, signal, sys
+from pathlib import Path
+import torch
+from torch import nn
+from torch.nn import functional as F
+from course_utils import pretrain
+from course_utils.data import load
+from course_utils.distributed import place
+from course_utils.recipes import RECIPES, Recipe
+from course_utils.training import fit
+
+FOLDER, FAULT = Path(__file__).parent, os.environ["FAULT"]
+EPOCHS, BATCH = 3, 15  # 15 images for two processes: unequal parts
+
+def model():
+    return nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+
+def train(checkpoint, device):
+    images = load("fashion_mnist").subset(60).to(device)
+    network = model()
+    if place()[0] == 1:
+        nn.init.zeros_(network[0].weight)  # process 0 says where to begin
+    network = network.to(device)
+    adam = torch.optim.Adam(network.parameters(), lr=1e-2)
+    noise = torch.Generator().manual_seed(0)
+
+    def batches(epoch):
+        if epoch == 2 and FAULT != "none":
+            if FAULT == f"{place()[0]} is killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if FAULT == f"{place()[0]} fails":
+                raise ValueError("no image left in cupboard 7")
+        for x, _ in images.batches(BATCH, epoch=epoch):
+            yield x + 0.2 * torch.randn(x.shape, generator=noise), x
+
+    history = fit(network, batches, lambda m, b: {"loss": F.mse_loss(m(b[0]), b[1]), "peak": m(b[0]).mean()}, adam,
+                  EPOCHS, checkpoint=checkpoint, progress=False)
+    return network, {"losses": [entry["loss"] for entry in history], "peaks": [entry["peak"] for entry in history]}
+
+pretrain.PRETRAINED = FOLDER
+RECIPES["small"] = Recipe(model, train, "sixty pictures", settings={"epochs": EPOCHS, "batch": BATCH})
+pretrain.main(["small", *sys.argv[1:]])
+'''
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def start(folder, command=(sys.executable,), fault="none", seed=0):
+    """Run the program in two processes; (exit status, standard error)."""
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))}
+    environment |= {"FAULT": fault, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    process = subprocess.Popen([*command, str(program), "--devices", "2", "--seed", str(seed)], env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        _, said = process.communicate(timeout=120)
+    finally:
+        process.terminate()  # torchrun ends what it has started, and a process that is left alone ends
+    return process.returncode, said
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """A function that runs the program in this process."""
+
+    def run(folder, fault="none", seed=0):
+        program = folder / "program.py"
+        program.write_text(PROGRAM)
+        monkeypatch.setenv("FAULT", fault)
+        monkeypatch.setattr(sys, "argv", [str(program), "--seed", str(seed)])
+        monkeypatch.setattr(module, "PRETRAINED", folder)
+        monkeypatch.setitem(RECIPES, "small", None)
+        runpy.run_path(str(program))
+
+    return run
+
+
+def result(folder):
+    entry = json.loads((folder / "manifest.json").read_text())["small"]
+    return entry, load_weights(folder / "small.safetensors")
+
+
+@pytest.mark.parametrize("how", ["Fabric", "torchrun"])
+def test_two_processes_have_the_losses_and_weights_of_one(alone, tmp_path, how):
+    status, said = start(tmp_path, TORCHRUN if how == "torchrun" else [sys.executable])
+    assert status == 0, said
+    two, same = result(tmp_path)
+    alone(tmp_path)
+    one, weights = result(tmp_path)
+    assert (one["processes"], two["processes"]) == (1, 2)
+    for name in ("losses", "peaks"):
+        assert two["metrics"][name] == pytest.approx(one["metrics"][name], abs=1e-4, rel=1e-4)
+    assert all(torch.allclose(weights[name], same[name], atol=2e-3) for name in weights)  # stored in half precision
+    assert not (tmp_path / "small.state").exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_fails_is_heard_by_the_other_and_one_process_goes_on(alone, tmp_path, rank):
+    status, said = start(tmp_path, fault=f"{rank} fails")
+    assert status != 0
+    assert "ValueError: no image left in cupboard 7" in said
+    heard = f"Process {rank} of 2 failed: ValueError: no image left in cupboard 7 The last checkpoint is whole"
+    assert said.count(heard) == 1, said
+    state = load_state(tmp_path / "small.state")
+    assert len(state["history"]) == 2
+    alone(tmp_path)
+    losses = result(tmp_path)[0]["metrics"]["losses"]
+    assert len(losses) == 3 and losses[:2] == [entry["loss"] for entry in state["history"]]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_process_that_is_killed_is_missed_and_the_checkpoint_is_whole(tmp_path):
+    status, said = start(tmp_path, fault="1 is killed")
+    assert status != 0
+    assert "One of 2 processes ended without a word: it was killed" in said
+    assert len(load_state(tmp_path / "small.state")["history"]) == 2
+
+
+def test_other_settings_are_refused_and_named(alone, tmp_path):
+    with pytest.raises(ValueError, match="cupboard 7"):
+        alone(tmp_path, fault="0 fails")
+    before = (tmp_path / "small.state").read_bytes()
+    with pytest.raises(CheckpointError, match="small.state belongs to other settings: seed was 0 and is 3. Go on with"):
+        alone(tmp_path, seed=3)
+    assert (tmp_path / "small.state").read_bytes() == before
+    wanted = {"recipe": "small", "seed": 0, "epochs": 5, "batch": 15, "rate": 1.0}
+    with pytest.raises(CheckpointError, match="epochs was 3 and is 5, rate was 'not there' and is 1.0. Go on with"):
+        load_state(Checkpoint(tmp_path / "small.state", wanted))
+
+
+def test_the_settings_of_a_recipe_are_its_constants():
+    assert RECIPES["classifier"].settings == {"epochs": 12, "batch": 100}
+    assert all({"epochs", "batch"} <= RECIPES[name].settings.keys() for name in RECIPES)
+    with pytest.raises(ValueError, match="The model 'galery' is unknown"):
+        pretrain("galery")
+
+
+def test_one_process_is_left_alone():
+    p = torch.nn.Parameter(torch.ones(3))
+    average_gradients([p])
+    assert place() == (0, 1) and p.grad is None
+    tensor = torch.ones(2)
+    weighted_sum([tensor], 0.5)
+    assert tensor.tolist() == [1, 1]
+    assert list(parts(["anything"], 0)) == [("anything", 1.0)]
