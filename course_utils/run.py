@@ -44,7 +44,10 @@ def notebooks(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
 
 
 class PeakMemory(threading.Thread):
-    """Samples the resident memory of a process and its children; `bytes` is the peak."""
+    """Samples the resident memory of a process and its children; `bytes` is the peak.
+
+    What several processes share counts once, where the system says so (Linux).
+    """
 
     def __init__(self, pid: int, interval: float = 0.05):
         super().__init__(daemon=True)
@@ -55,7 +58,8 @@ class PeakMemory(threading.Thread):
         while True:
             try:
                 family = [self.process, *self.process.children(recursive=True)]
-                self.bytes = max(self.bytes, sum(p.memory_info().rss for p in family))
+                shared = len(family) > 1 and psutil.LINUX
+                self.bytes = max(self.bytes, sum(p.memory_full_info().pss if shared else p.memory_info().rss for p in family))
             except psutil.Error:  # a process that has just ended
                 pass
             if self.stopped.wait(self.interval):

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from course_utils.checkpoints import Checkpoint
-from course_utils.recipes import classifier, colour, denoiser, fashion_gan, gallery, generator_features, super_resolution
+from course_utils.recipes import (
+    classifier, colour, denoiser, dictionary_gan, fashion_gan, gallery, generator_features, super_resolution,
+)
 
 __all__ = ["RECIPES", "Recipe"]
 
@@ -42,6 +44,7 @@ RECIPES = {
     "classifier": recipe(classifier, CLOTHES),
     "colour": recipe(colour, CIFAR.format("")),
     "denoiser": recipe(denoiser, CIFAR.format(", luma")),
+    "dictionary_gan": recipe(dictionary_gan, CLOTHES),
     "fashion_gan": recipe(fashion_gan, CLOTHES),
     "gallery": recipe(gallery, CLOTHES),
     "generator_features": recipe(generator_features, "images drawn by the shipped fashion_gan"),

@@ -65,7 +65,7 @@ def play(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
     The generator plays in the mode it is in: the decoder of an evaluated autoencoder keeps the means and
     variances of its batch normalisation, so that drawn and encoded codes go through the same function.
     """
-    gan = Gan(generator, Discriminator(), total_steps=steps, **settings)
+    gan = Gan(generator, Discriminator(), total_steps=steps, **settings).to(images.pixels.device)
     for x in batches(images, steps):
         gan.step(to_gan_range(x))
     return gan
