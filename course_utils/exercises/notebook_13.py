@@ -23,7 +23,8 @@ class Machine:
 
 
 @exercise("13.1", "Measured rightly", 1, 6)
-def images_per_second(answer):
+def images_per_second(answer: object) -> None:
+    """A step to call, a clock, the images of a step, two counts of calls -> images per second, by the median."""
     for images, warm_up, runs in [(32, 3, 5), (10, 0, 1), (7, 1, 7)]:
         seconds = [4.0] * warm_up + [0.5 + 0.01 * (3 * i % runs) for i in range(runs)]
         seconds[-1] += 2.0 if runs > 1 else 0.0  # somebody else used the machine
@@ -43,7 +44,8 @@ def images_per_second(answer):
 
 
 @exercise("13.2", "A large batch in small pieces", 2, 8)
-def accumulated_gradient(answer):
+def accumulated_gradient(answer: object) -> None:
+    """Rows (N, d), goals (N,), weights (d,), most rows of a piece -> gradient (d,) of the whole mean."""
     for n, d, size in [(10, 3, 4), (8, 2, 4), (5, 4, 9), (1, 1, 1)]:
         x, y, w = torch.randn(n, d), torch.randn(n), torch.randn(d)
         pieces = [2 * a.T @ (a @ w - b) / len(a) for a, b in zip(x.split(size), y.split(size))]
@@ -59,7 +61,8 @@ def accumulated_gradient(answer):
 
 
 @exercise("13.3", "The rate of a larger batch", 1, 6)
-def rate_at(answer):
+def rate_at(answer: object) -> None:
+    """A step from 0, the rate at 32 images, the batch, the steps of warm-up -> the learning rate."""
     for step, base, batch, warm_up in [(0, 0.1, 256, 5), (2, 0.1, 256, 5), (4, 0.2, 64, 5), (9, 0.1, 128, 5), (0, 0.1, 96, 0)]:
         full = base * batch / 32
         expected = full * min(1.0, (step + 1) / warm_up) if warm_up else full
@@ -76,7 +79,8 @@ def rate_at(answer):
 
 
 @exercise("13.4", "An average without the past it has not got", 2, 8)
-def corrected_average(answer):
+def corrected_average(answer: object) -> None:
+    """Values (T,), decay -> their bias-corrected moving average (T,)."""
     for length, decay in [(6, 0.9), (1, 0.99), (20, 0.5), (4, 0.0)]:
         values = 3 + torch.randn(length)
         plain, mean = [], 0.0
