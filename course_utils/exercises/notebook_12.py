@@ -145,6 +145,8 @@ def pixels_changed(answer: object) -> None:
         if shape[0] > 1:
             mistakes["a pixel has its colours together: sum the squares over the channels first."] = reference(flat, share)
         expect_close(output, truth, mistakes, what=f"the number of pixels of {number} pictures of {shape}")
+    output = attempt(answer, torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 1, 2), 0.5)
+    expect(float(output[0]) == 1, "two equal changes, share 0.5: one pixel holds *at least* a half; stop when the share is reached, not when it is passed.")
 
 
 @exercise("12.5", "A test for copies that duplicates cannot fool", difficulty=3, minutes=25)
@@ -152,6 +154,7 @@ def copy_ratio(answer: object) -> None:
     """generated (N, d), stored (M, d) -> distance to the nearest stored row over that to the nearest one that differs from it, (N,)."""
     for number, many, d, twins in [(6, 12, 3, 0), (1, 5, 2, 0), (5, 9, 4, 4), (3, 6, 1, 3)]:
         stored = torch.randn(many, d)
+        stored[:, 0] = stored[0, 0]  # as pictures share their black border
         generated = torch.randn(number, d)
         generated[0] = stored[0] + 0.01
         if twins:
@@ -175,3 +178,5 @@ def copy_ratio(answer: object) -> None:
             mistakes["a stored picture that is there twice is its own second nearest, and a copy of it looks innocent (ratio 1): leave out "
                      "all rows equal to the nearest."] = two[:, 0] / two[:, 1]
         expect_close(output, near / other, mistakes, what=f"the ratio of {number} generated and {len(stored)} stored pictures", tolerance=2e-3)
+    output = attempt(answer, torch.zeros(1, 2), torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 3.0]]))
+    expect(abs(float(output[0]) - 1) < 1e-6, "two different stored rows at the same distance: the ratio is 1; leave out rows that are *equal* to the nearest, not equally far.")

@@ -107,6 +107,7 @@ WRONG = {
         (lambda a, b, s: counted(squares(a, b), s) / squares(a, b).shape[1], "share of the pixels"),
         (lambda a, b, s: counted((b - a).square().flatten(1), s), "colours together"),
         (lambda a, b, s: counted(squares(a, b), s).float().mean(), "single number"),
+        (lambda a, b, s: counted(squares(a, b), s * (1 + 1e-6)), "when the share is reached, not when it is passed"),
     ],
     "copy_ratio": [
         (lambda g, s: two(g, s)[:, 0] / two(g, s)[:, 1], "its own second nearest"),
@@ -115,5 +116,13 @@ WRONG = {
         (lambda g, s: others(g, s)[0], "*other* one"),
         (lambda g, s: others(g, s)[0] / torch.cdist(g, s).mean(dim=1), "mean distance"),
         (lambda g, s: (others(g, s)[0] / others(g, s)[1]).min(), "single number"),
+        (lambda g, s: farther(g, s), "not equally far"),
     ],
 }
+
+
+def farther(generated, stored):
+    """The rule with the rows that are as far as the nearest left out, equal to it or not."""
+    gaps = torch.cdist(generated, stored)
+    near = gaps.amin(dim=1)
+    return near / gaps.masked_fill(gaps <= near[:, None], float("inf")).amin(dim=1)
