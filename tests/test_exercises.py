@@ -1,4 +1,5 @@
 """Every check accepts its solution, leaves its stub alone and names the mistake of wrong answers."""
+import ast
 import importlib
 import math
 import pathlib
@@ -24,6 +25,15 @@ def exercise_cells(folder, pattern):
     return found
 
 
+def imports_of(file):
+    """The import statements of a notebook, as one program."""
+    cells = [cell.source for cell in nbformat.read(file, as_version=4).cells
+             if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])]
+    nodes = [node for node in ast.parse("\n".join(cells)).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return compile(ast.Module(nodes, []), file.name, "exec")
+
+
+IMPORTS = {file.name[:2]: imports_of(file) for file in (ROOT / "notebooks/solutions").glob("[0-9]*.ipynb")}
 STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
 SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
 
@@ -36,6 +46,7 @@ def run(number, source):
     for module in ("wavelets", "sparse_coding", "metrics", "patches"):
         imported = importlib.import_module(f"course_utils.{module}")
         space |= {name: getattr(imported, name) for name in imported.__all__}
+    exec(IMPORTS[number], space)
     exec(definition, space)
     return eval(call, space), re.fullmatch(r"check\.(\w+)\(.*\)", call)[1]
 
