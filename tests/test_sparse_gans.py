@@ -5,8 +5,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, TopK
+from course_utils.data import load
 from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGenerator
-from course_utils.sparse_gans import CodeGenerator, CodePrior, DictionaryGenerator
+from course_utils.sparse_gans import (
+    CodeGenerator, CodePrior, DictionaryGenerator, batches, encode, hold, play, play_codes, train_autoencoder,
+)
+from course_utils.sparse_gans import comparison
 
 
 def two_clusters(n=4000):
@@ -126,3 +130,53 @@ def test_step_feeds_the_generator_with_what_is_given():
     z = torch.randn(8, 2)
     Gan(Watched(2, 2), PointDiscriminator(8)).step(torch.rand(8, 2), z)
     assert seen[0] is z
+
+
+def test_batches_go_on_through_the_epochs_and_stop():
+    images = load("fashion_mnist").subset(200)
+    drawn = list(batches(images, 7))
+    assert [len(x) for x in drawn] == [64] * 7
+    assert not torch.equal(drawn[0], drawn[3])  # another order in the next epoch
+    assert list(batches(images, 0)) == []
+
+
+def test_the_joined_model_from_autoencoder_to_game():
+    """A few steps of each stage: the decoder learns, and the encoder is as it was."""
+    torch.manual_seed(0)
+    images = load("fashion_mnist").subset(500)
+    autoencoder = train_autoencoder(images, 8, TopK(3), 40)
+    assert not autoencoder.training
+    codes = encode(autoencoder, images.images())
+    assert codes.shape == (500, 8) and ((codes != 0).sum(dim=1) <= 3).all()
+    generator = CodeGenerator(CodePrior.fit(codes, 2), autoencoder.decoder, autoencoder.sparsity)
+    anchor, real = hold(generator, autoencoder, weight=100.0), 2 * images.images()[:64] - 1
+    encoder = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
+    before = anchor(None, real).item()
+    assert before == pytest.approx(100 * F.mse_loss(autoencoder(images.images()[:64]), images.images()[:64]).item(), rel=1e-4)
+    gan = play(generator, images, 15, anchor=anchor)
+    assert anchor(None, real).item() < before
+    assert all(torch.equal(value, encoder[name]) for name, value in autoencoder.encoder.state_dict().items())
+    assert gan.average(torch.randn(2, generator.noise)).shape == (2, 1, 28, 28)
+
+
+def test_a_game_of_codes_gives_sparse_codes_of_their_size():
+    def drawn(scale):
+        torch.manual_seed(0)
+        codes = TopK(3)(torch.randn(600, 10))
+        return play_codes(scale * codes, TopK(3), 20)(torch.randn(400, 64))
+
+    assert ((drawn(1.0) != 0).sum(dim=1) <= 3).all() and (drawn(1.0) != 0).any()
+    torch.testing.assert_close(drawn(64.0), 64 * drawn(1.0), rtol=1e-3, atol=1e-3)
+
+
+def test_the_comparison_knows_its_models_and_counts_seconds_in_steps():
+    assert comparison.steps_in(40.0, "game") == int(40_000 / comparison.MILLISECONDS["game"])
+    assert {model for model, _, _ in comparison.RUNS["12_few_images"]} <= set(comparison.MODELS)
+    with pytest.raises(ValueError, match="The model 'GAM' is unknown"):
+        comparison.train_model("GAM", load("fashion_mnist"))
+
+
+def test_the_nearest_picture_is_found_in_parts():
+    images, others = torch.rand(300, 1, 2, 2), torch.rand(50, 1, 2, 2)
+    expected = (images[:, None] - others).flatten(2).norm(dim=2).amin(dim=1)
+    torch.testing.assert_close(comparison.nearest(images, others), expected, atol=1e-4, rtol=0)

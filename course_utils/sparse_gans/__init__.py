@@ -5,8 +5,8 @@ same game (`Gan`) trains them and the same judge scores them.
 """
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
-from course_utils.sparse_gans.training import encode, hold, play, play_codes, train_autoencoder
+from course_utils.sparse_gans.training import batches, encode, hold, play, play_codes, train_autoencoder
 
 __all__ = [
-    "CodeGenerator", "CodePrior", "DictionaryGenerator", "encode", "hold", "play", "play_codes", "train_autoencoder",
+    "CodeGenerator", "CodePrior", "DictionaryGenerator", "batches", "encode", "hold", "play", "play_codes", "train_autoencoder",
 ]
