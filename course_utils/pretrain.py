@@ -4,7 +4,8 @@
 
 trains the model NAME of `course_utils.recipes` again, writes data/pretrained/NAME.safetensors
 and its entry in data/pretrained/manifest.json (command, seed, settings, data, device, metrics,
-SHA-256). An interrupted call, made again, goes on behind the last finished epoch.
+SHA-256). An interrupted call, made again, goes on behind the last finished epoch (gallery and
+dictionary_gan, some minutes each, start again).
 
 The batch of the recipe is divided among the processes, one per device (on a CPU a device is a
 process). Also under torchrun, which then says how many:

@@ -20,13 +20,11 @@ def model() -> DictionaryGenerator:
 
 def train(checkpoint: Path, device: torch.device) -> tuple[DictionaryGenerator, dict]:
     """The default game; some minutes, no checkpoint."""
-    from course_utils.features import fashion_judge  # here: features load weights by `pretrained`, as recipes do
+    from course_utils.features import fashion_scores  # here: features load weights by `pretrained`, as recipes do
 
     gan = play(model().to(device), load("fashion_mnist").to(device), STEPS)
-    scores = fashion_judge()(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu())
     code = gan.average.codes(gan.noise(1000))
     return gan.average.cpu(), {
-        "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+        **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()),
         "share of atoms in use": round(share_alive(code.amax(dim=(2, 3))), 3),
     }

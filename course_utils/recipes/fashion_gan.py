@@ -18,7 +18,7 @@ def model() -> Generator:
 
 def train(checkpoint: Path, device: torch.device) -> tuple[Generator, dict]:
     """The default game on wider networks, and what the course's judge says of 5,000 images."""
-    from course_utils.features import fashion_judge  # here: features load weights by `pretrained`, as recipes do
+    from course_utils.features import fashion_scores  # here: features load weights by `pretrained`, as recipes do
 
     images = load("fashion_mnist").to(device)
     steps = EPOCHS * (len(images) // BATCH)
@@ -26,9 +26,4 @@ def train(checkpoint: Path, device: torch.device) -> tuple[Generator, dict]:
     train_gan(gan, lambda epoch: (to_gan_range(x) for x, _ in images.batches(BATCH, epoch=epoch)), EPOCHS,
               checkpoint=checkpoint)
     drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()
-    scores = fashion_judge()(drawn)
-    return gan.average.cpu(), {
-        "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1),
-        "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
-    }
+    return gan.average.cpu(), fashion_scores(drawn)

@@ -22,7 +22,7 @@ def model() -> CodeGenerator:
 
 def train(checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
     """TopK autoencoder, Gaussian mixture on its codes, adversarial sharpening of the decoder; some minutes, no checkpoint."""
-    from course_utils.features import fashion_judge  # here: features load weights by `pretrained`, as recipes do
+    from course_utils.features import fashion_scores  # here: features load weights by `pretrained`, as recipes do
 
     if device.type != "cpu":
         raise ValueError(f"device is {device}; the gallery's mixture is fitted on the CPU: leave --accelerator away.")
@@ -31,10 +31,8 @@ def train(checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
     codes = encode(autoencoder, images.images())
     generator = CodeGenerator(CodePrior.fit(codes, COMPONENTS), autoencoder.decoder, autoencoder.sparsity)
     gan = play(generator, images, GAME_STEPS, rate=RATE, anchor=hold(generator, autoencoder))
-    scores = fashion_judge()(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))))
     return gan.average, {
-        "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+        **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
         "share of code units in use": round(share_alive(codes), 3),
     }
 
