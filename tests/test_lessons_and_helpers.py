@@ -259,7 +259,8 @@ LESSONS = {name: functions_of(name) for name in PAIRS}
 LESSON = LESSONS["01_sparse_representation.ipynb"]
 # Other than their namesakes among the helpers: they return, or take, something else.
 OTHER = {"01_sparse_representation.ipynb": {"decode", "denoise", "encode"}, "04_autoencoders.ipynb": {"SparseAutoencoder", "train_autoencoder"},
-         "08_gan_fundamentals.ipynb": {"Gan"}, "10_mode_collapse.ipynb": {"Dense"}, "14_reading_a_generator.ipynb": {"encode"}}
+         "08_gan_fundamentals.ipynb": {"Gan"}, "10_mode_collapse.ipynb": {"Dense"}, "11_variational_autoencoder.ipynb": {"batches"},
+         "14_reading_a_generator.ipynb": {"encode"}}
 
 
 def patches_denoised(D):
