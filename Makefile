@@ -2,6 +2,10 @@
 # make test    prove that everything in the repository runs
 # make run     execute all notebooks, refresh their outputs and their seconds and memory
 # make bench   measure our solvers against others' (installs them; about 4 minutes)
+# make site    the website: every notebook as a page, in build/site
+# make slides  the notebooks as reveal.js slides, in build/slides
+# make editions  the course for students (without solutions) and for teachers, in build/editions
+# make pack    one archive that installs the course on a machine without a network, in build/pack
 # make colab   prove the set-up cell in a fresh environment (downloads packages)
 # make clean   remove the installed environment (.venv) and caches
 #
@@ -15,12 +19,13 @@ PY     := .venv/bin/python
 STAMP  := .venv/course-installed
 PEERS  := .venv/peers-installed
 EXTRA  := .venv/test-extra-installed
+SITE   := .venv/site-extra-installed
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
 WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
 
-.PHONY: lab test run bench colab clean install again
+.PHONY: lab test run bench site slides editions pack colab clean install again
 
 lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
@@ -34,6 +39,12 @@ run: install
 
 bench: install $(PEERS)
 	@$(PY) -m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py $(ARGS)
+
+site slides: install $(SITE)
+	@$(PY) -m course_utils.publishing.$@ $(ARGS)
+
+editions pack: install
+	@$(PY) -m course_utils.publishing.$@ $(ARGS)
 
 colab: install
 	@$(PY) -m pytest -m colab tests/test_colab.py $(ARGS)
@@ -66,6 +77,10 @@ $(PEERS): $(STAMP)
 $(EXTRA): $(STAMP)
 	@$(INSTALL) -e ".[test]" && touch $@ || \
 		echo "The extra \`test\` of pyproject.toml cannot be installed now: the tests that need it are skipped."
+
+# The extra `site`: the generator of the website, and what pages and slides need to work without a network.
+$(SITE): $(STAMP)
+	@$(INSTALL) -e ".[site]" && touch $@
 
 clean:
 	rm -rf .venv .pytest_cache .benchmarks build *.egg-info

@@ -102,7 +102,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         "language_info": {"name": "python"},
     })
     for cell in notebook.cells:
-        cell.metadata = {key: cell.metadata[key] for key in ("jupyter", "tags") if key in cell.metadata}
+        cell.metadata = {key: cell.metadata[key] for key in ("alt", "jupyter", "tags") if key in cell.metadata}
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = "\n".join(line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n"))

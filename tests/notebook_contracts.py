@@ -18,6 +18,7 @@ from course_utils.run import COST
 from course_utils.setup_cell import setup_cell
 
 NOTEBOOK_CONTRACTS, COURSE_CONTRACTS, MODULE_CONTRACTS = [], [], []
+WIDGETS = r"\b(image_slider|before_after)\("  # the interactive figures of course_utils.display
 
 
 class Notebook:
@@ -134,7 +135,7 @@ def metadata_is_plain(notebook):
     if None in ids or len(set(ids)) != len(ids):
         yield "cells without an id of their own"
     for number, cell in enumerate(notebook.cells, 1):
-        if extra := set(cell["metadata"]) - {"tags", "jupyter"}:
+        if extra := set(cell["metadata"]) - {"alt", "jupyter", "tags"}:
             yield f"cell {number} has metadata {sorted(extra)}"
 
 
@@ -143,6 +144,24 @@ def pictures_are_png(notebook):
     for number, output in outputs(notebook):
         if "image/svg+xml" in output.get("data", {}):
             yield f"code cell {number} stores an SVG"
+
+
+@about(NOTEBOOK_CONTRACTS)
+def every_figure_has_words_for_it(notebook):
+    """Metadata "alt" of its cell: a list with one text per stored picture; website and slides use it."""
+    seen = set()
+    for number, cell in enumerate(notebook.code, 1):
+        figures = sum("image/png" in output.get("data", {}) for output in cell["outputs"])
+        texts = cell["metadata"].get("alt", [])
+        if not isinstance(texts, list) or len(texts) != figures:
+            yield f'code cell {number} shows {figures} figures; its metadata "alt" is {texts!r}, not a list of as many texts'
+            continue
+        for text in texts:
+            if not 40 <= len(text) <= 500 or not text.endswith(".") or re.match(r"(?i)(an?|the) (figure|image|picture|plot)\b", text):
+                yield f"code cell {number}: \"{text[:60]}\" should say in one to three sentences (40 to 500 characters) what is seen"
+            if text in seen:
+                yield f"code cell {number}: two figures have the same words, {text[:60]}"
+            seen.add(text)
 
 
 # ------------------------------------------------------------------ shape of a notebook
@@ -184,6 +203,29 @@ def the_closing_looks_back_and_gives_references(notebook):
     for wanted in ("What we did", "Exercises", "References"):
         if not any(wanted in heading for heading in headings):
             yield f"no heading ## {wanted}"
+
+
+@about(NOTEBOOK_CONTRACTS)
+def a_lesson_can_be_shown_as_slides(notebook):
+    shown = [cell for cell in notebook.cells if {"slide", "slide-output"} & set(cell["tags"])]
+    if not notebook.lesson:
+        yield from ("a solution is tagged as a slide" for _ in shown[:1])
+        return
+    if not 12 <= len(shown) <= 45:
+        yield f"{len(shown)} cells are tagged slide or slide-output; 12 to 45 make a session"
+    if notebook.cells and "slide" not in notebook.cells[0]["tags"]:
+        yield "the title is not tagged slide"
+    for cell in shown:
+        if "setup" in cell["tags"]:
+            yield "the set-up cell is no slide"
+        if "slide-output" in cell["tags"] and not cell.get("outputs"):
+            yield f"a cell tagged slide-output has no output: {cell['source'][:60]}"
+
+
+@about(NOTEBOOK_CONTRACTS)
+def a_lesson_has_something_to_move(notebook):
+    if notebook.lesson and "01" <= notebook.number <= "12" and not re.search(WIDGETS, notebook.program()):
+        yield f"no interactive figure ({WIDGETS})"
 
 
 @about(NOTEBOOK_CONTRACTS)
@@ -564,10 +606,10 @@ def public_things_have_docstrings(module):
 
 @about(MODULE_CONTRACTS)
 def helpers_know_no_more_than_they_should(module):
-    imports = module.imports()
-    if module.name not in {"run", "links"} and {name.split(".")[0] for name in imports} & {"nbformat", "nbclient"}:
+    imports, tool = module.imports(), module.file.parent.name in {"grading", "publishing"}
+    if not tool and module.name not in {"run", "links"} and {name.split(".")[0] for name in imports} & {"nbformat", "nbclient"}:
         yield "a helper reads notebooks"
-    if module.file.parent.name != "exercises" and any(name.startswith("course_utils.exercises") for name in imports):
+    if not tool and module.file.parent.name != "exercises" and any(name.startswith("course_utils.exercises") for name in imports):
         yield "a helper knows the exercises"
     if module.name in {"session", "data", "sources", "display"}:
         yield from (f"{module.name} knows {m}" for m in sorted(MODELS) if f"course_utils.{m}" in imports)
