@@ -32,6 +32,13 @@ def code(source, *tags, shows=""):
     return {"cell_type": "code", "metadata": metadata, "source": source.splitlines(True), "outputs": outputs}
 
 
+def figure(source, *alt):
+    """A slide that shows as many pictures as there are words for them."""
+    output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "x", "text/plain": "<Figure>"}}
+    return code(source, "slide-output") | {
+        "metadata": {"tags": ["slide-output"], "alt": list(alt)}, "outputs": [output] * len(alt)}
+
+
 def notebook(cells):
     """The JSON of a notebook with ids and execution counts."""
     count = 0
@@ -56,7 +63,8 @@ def sound_lesson(name, following):
     return notebook([
         text(
             f"# Title\n{badges(REPOSITORY, path)}\n\n"
-            "**Reading** 45 min · **Computing** 12 s on 2 CPU cores · **Memory** 620 MB\n\nIn this notebook you will see."
+            "**Reading** 45 min · **Computing** 12 s on 2 CPU cores · **Memory** 620 MB\n\nIn this notebook you will see.",
+            tags=["slide"],
         ),
         code(setup_cell(ADDRESS), "setup"),
         code(f"import math\nfrom course_utils.pictures import show\nfrom course_utils.exercises import notebook_{number} as check"),
@@ -64,7 +72,8 @@ def sound_lesson(name, following):
         code("print(29.4, 12345, math.pi, show)", "nbval-check-output", shows="29.4 12345\n"),
         text("The paper reports 31.7 dB.", tags=["published"]),
         text("![a cat](../cat.png) drawn with `course_utils.pictures.show(x)`"),
-        *(code(f"x = {i}") for i in range(7)),
+        figure("image_slider = show\nimage_slider(1)", "A curve that falls steeply, then flattens out."),
+        *(code(f"x = {i}", "slide") for i in range(10)),
         text("## What we did\nWe saw 29.4 dB."),
         text("## Exercises"),
         *exercises,
@@ -176,6 +185,11 @@ def numbers(words):
     return said(3, words)
 
 
+def words(*alt):
+    """The alternative texts of the lesson's figure."""
+    return lambda files: files[LESSON]["cells"][7]["metadata"].update(alt=list(alt))
+
+
 FAULTS = [
     ("outputs_are_those_of_one_run_from_top_to_bottom", "a cell not run", cell(4, execution_count=None)),
     ("outputs_are_those_of_one_run_from_top_to_bottom", "cells out of order", cell(4, execution_count=9)),
@@ -195,6 +209,12 @@ FAULTS = [
     ("metadata_is_plain", "no cell id", cell(4, id=None)),
     ("metadata_is_plain", "the same cell id twice", cell(4, id="cell-0")),
     ("metadata_is_plain", "timing", cell(4, metadata={"execution": {}})),
+    ("every_figure_has_words_for_it", "no words", words()),
+    ("every_figure_has_words_for_it", "words for two", words("A curve that falls steeply and flattens.", "A curve that rises, and rises, and rises.")),
+    ("every_figure_has_words_for_it", "a title only", words("The loss.")),
+    ("every_figure_has_words_for_it", "what every figure is", words("A plot of the loss, which falls steeply and then flattens out.")),
+    ("every_figure_has_words_for_it", "the same words twice",
+     lambda f: f[LESSON]["cells"].__setitem__(8, figure("y = 1", "A curve that falls steeply, then flattens out.") | {"execution_count": 5, "id": "x"})),
     ("pictures_are_png", "an SVG", picture("image/svg+xml")),
     ("cells_are_short_and_their_number_is_bearable", "31 lines", said(4, "x = 1\n" * 31)),
     ("cells_are_short_and_their_number_is_bearable", "a class of 41 lines", said(4, "class A:\n" + "    x = 1\n" * 40)),
@@ -209,6 +229,13 @@ FAULTS = [
     ("the_closing_looks_back_and_gives_references", "no closing", replaced(LESSON, "## What we did", "## So")),
     ("the_closing_looks_back_and_gives_references", "no references", replaced(LESSON, "## References", "## So")),
     ("the_closing_looks_back_and_gives_references", "no exercises", replaced(LESSON, "## Exercises", "## So")),
+    ("a_lesson_can_be_shown_as_slides", "no slides", replaced(LESSON, '"slide"', '"other"')),
+    ("a_lesson_can_be_shown_as_slides", "no title", cell(0, metadata={})),
+    ("a_lesson_can_be_shown_as_slides", "the set-up cell", cell(1, metadata={"tags": ["setup", "slide"]})),
+    ("a_lesson_can_be_shown_as_slides", "an output that is not there", cell(8, metadata={"tags": ["slide-output"]})),
+    ("a_lesson_can_be_shown_as_slides", "a solution",
+     lambda f: f[SOLUTION]["cells"][0]["metadata"].update(tags=["slide"])),
+    ("a_lesson_has_something_to_move", "only static figures", replaced(LESSON, "image_slider(1)", "show(1)")),
     ("the_setup_cell_is_the_one_of_the_course", "another seed", replaced(LESSON, "seed=0", "seed=1")),
     ("the_setup_cell_is_the_one_of_the_course", "no tag", cell(1, metadata={})),
     ("the_setup_cell_is_the_one_of_the_course", "in a solution", replaced(SOLUTION, "seed=0", "seed=1")),
@@ -240,7 +267,7 @@ FAULTS = [
      cell(4, metadata={})),
     ("every_quoted_number_is_printed_by_a_compared_cell", "in the closing", replaced(LESSON, "We saw 29.4", "We saw 30.4")),
     ("every_exercise_is_a_card_and_a_stub_that_is_checked", "two exercises only",
-     lambda f: f[LESSON]["cells"].__delitem__(slice(20, 22))),
+     lambda f: f[LESSON]["cells"].__delitem__(slice(24, 26))),
     ("every_exercise_is_a_card_and_a_stub_that_is_checked", "a wrong number", replaced(LESSON, "Exercise 01.2", "Exercise 01.4")),
     ("every_exercise_is_a_card_and_a_stub_that_is_checked", "no stars", replaced(LESSON, "★☆☆", "easy")),
     ("every_exercise_is_a_card_and_a_stub_that_is_checked", "no minutes", replaced(LESSON, "5 min", "short")),
