@@ -1,0 +1,38 @@
+"""GPU cells at reduced size on a CPU: what `course_utils.gpu_cells --trial` changes, and nothing else.
+
+A trial shows that a cell runs, draws and records. Its numbers mean nothing and are not kept.
+"""
+__all__ = ["PRETEND", "REDUCED", "STAND_IN"]
+
+# Before the first import of a lesson: CIFAR-10 is 600 pictures, crops of photographs where it is not at hand.
+STAND_IN = """
+import course_utils.data as _data
+_load = _data.load
+_data.load = lambda name, split="train", **_: _load(name, split, stand_in=True).subset(600) if name == "cifar10" else _load(name, split)
+"""
+
+# Before the GPU cell: the CPU plays the part of the GPU.
+PRETEND = """
+import dataclasses, torch
+session = dataclasses.replace(session, gpu=True, device=torch.device("cpu"))
+torch.cuda.synchronize = torch.cuda.reset_peak_memory_stats = lambda *_: None
+torch.cuda.max_memory_allocated, torch.cuda.get_device_name = lambda *_: 0, lambda *_: "CPU, a trial"
+torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *_, **__: self
+"""
+
+REDUCED = {  # by cell: what its source holds, and what a trial puts there
+    "00_gallery": [("range(100)", "range(1)"), ("10_000", "100")],
+    "01_cycle_spinning": [("20_000", "20")],
+    "02_phase_transition": [("400, 49, 40", "40, 6, 2")],
+    "03_colour_atoms": [("400_000", "2_000"), ("1024", "160"), ("steps=400, batch=4000", "steps=4, batch=200")],
+    "04_colour_autoencoder": [("epochs=30", "epochs=1"), ("width=64", "width=8")],
+    "05_colour_autoencoder": [("maps=64", "maps=16"), ("model, 30,", "model, 1,")],
+    "06_fronts": [("2000, 1e-3, batch=512", "3, 1e-3, batch=64")],
+    "07_larger_network": [("15_000", "300"), ("steps=6", "steps=2"), ("recipe.EPOCHS, schedule", "1, schedule"),
+                          ("recipe.EPOCHS * recipe.STEPS", "100"), ("part.to(device)", "part[:8].to(device)")],
+    "09_cifar_gan": [],
+    "11_colour_vae": [("optimizer, 60)", "optimizer, 1)"), ("(512, 128, 3, 32)", "(512, 16, 3, 32)"), ("(256, 128, 3, 32)", "(256, 16, 3, 32)")],
+    "12_joined_cifar10": [],
+    "13_gpu_ladder": [],
+    "14_generator_features": [("20_000, 64", "200, 64"), ("4096, 16, 20_000", "256, 16, 20")],
+}
