@@ -96,12 +96,13 @@ def show_curves(
             ax.fill_between(x, mean - spread, mean + spread, color=drawn.get_color(), alpha=0.2)
         ends[name] = (mean[-1].item(), drawn.get_color())
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    room = 0.06 * (ax.get_ylim()[1] - ax.get_ylim()[0])  # labels keep this distance
+    ax.get_ylim()  # sets the limits
+    up = ax.transScale + ax.transLimits  # from data to shares of the height, on a logarithmic axis too
     height = -float("inf")
     for name, (end, color) in sorted(ends.items(), key=lambda item: item[1][0]):
-        height = max(end, height + room)
+        height = max(up.transform((x[-1], end))[1], height + 0.06)  # labels keep this distance
         ax.annotate(
-            name, (x[-1], height), xytext=(6, 0), textcoords="offset points", va="center",
+            name, (x[-1], up.inverted().transform((0, height))[1]), xytext=(8, 0), textcoords="offset points", va="center",
             color=ink(color), annotation_clip=False,
         )
     return ax
@@ -148,7 +149,10 @@ def image_slider(
     if os.environ.get("COURSE_WIDGETS") == "0":
         columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
         chosen = np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
-        show_images(images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns)
+        axes = show_images(images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns)
+        if images.shape[-1] > 8 / columns * plt.rcParams["figure.dpi"]:  # smaller than they are: keep words readable
+            for picture in (picture for ax in axes.flat for picture in ax.images):
+                picture.set_interpolation("antialiased")
         return
     frames = [png(image, zoom) for image in images]
     # One output in two forms: the widget, and a picture for pages that cannot run it.

@@ -2,6 +2,7 @@
 
     python -m course_utils.links                          check
     python -m course_utils.links --repository OWNER/NAME  rewrite, after a move or a rename
+    python -m course_utils.links --hub https://hub.example.org  nbgitpuller links of all lessons for a JupyterHub
 
 The address stands in pyproject.toml; the rest follows from it.
 """
@@ -9,11 +10,12 @@ import argparse
 import json
 import pathlib
 import re
+import urllib.parse
 
 from course_utils.files import ROOT, write_text
 from course_utils.setup_cell import setup_cell
 
-__all__ = ["address", "badges", "outdated", "repository", "rewrite"]
+__all__ = ["address", "badges", "hub_link", "outdated", "repository", "rewrite"]
 
 BRANCH = "main"
 BADGES = re.compile(r"\[!\[Open in Colab\][^\n|]*\[!\[Open in Binder\]\([^)]*\)\]\([^)]*\)")
@@ -47,6 +49,24 @@ def badges(repository: str, path: str) -> str:
         f"[![Open in Binder]({binder}/badge_logo.svg)]"
         f"({binder}/v2/gh/{repository}/{BRANCH}?urlpath={target})"
     )
+
+
+def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
+    """The nbgitpuller link that updates OWNER/NAME in a student's home on a JupyterHub and opens `path` there.
+
+    hub: the address at which students log in, such as "https://hub.example.org". Raises ValueError for another.
+    """
+    parts = urllib.parse.urlsplit(hub)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"--hub {hub!r}: expected the address of a JupyterHub, such as https://hub.example.org.")
+    options = {
+        "repo": f"https://github.com/{repository}",
+        "branch": branch,
+        "urlpath": f"lab/tree/{repository.split('/')[1]}/{path}",  # the clone bears the repository's name
+        "depth": 1,  # without the history
+    }
+    query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
+    return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{query}"
 
 
 def rewrite(new: str, root: pathlib.Path = ROOT) -> list[str]:
@@ -111,16 +131,30 @@ def notebook_updated(text: str, new: str, path: str) -> str:
     return formatted if json.loads(text) != notebook else text
 
 
+def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
+    """A Markdown table of all lessons with their links (see `hub_link`)."""
+    lessons = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    paths = [lesson.relative_to(root).as_posix() for lesson in lessons]
+    rows = [f"| [{pathlib.PurePath(path).stem}]({hub_link(hub, repository(root), path, branch)}) |" for path in paths]
+    return "\n".join(["| lesson |", "|---|", *rows])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.links", description=__doc__.split("\n")[0])
-    parser.add_argument("--repository", metavar="OWNER/NAME", help="rewrite everything to this repository")
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument("--repository", metavar="OWNER/NAME", help="rewrite everything to this repository")
+    task.add_argument("--hub", metavar="ADDRESS", help="print links that open the lessons on this JupyterHub")
+    parser.add_argument("--branch", default=BRANCH, help="of those links; default: %(default)s")
     options = parser.parse_args(arguments)
+    try:
+        changed = rewrite(options.repository) if options.repository else []
+        if options.hub:
+            print(hub_table(options.hub, options.branch))
+            return 0
+    except ValueError as error:
+        parser.error(str(error))
     if options.repository:
-        try:
-            changed = rewrite(options.repository)
-        except ValueError as error:
-            parser.error(str(error))
         print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
         return 0
     stale = outdated()

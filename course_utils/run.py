@@ -2,6 +2,7 @@
 
     python -m course_utils.run                      all: lessons in order, then solutions
     python -m course_utils.run notebooks/01_*.ipynb  these
+    python -m course_utils.run --like-binder        only execute the lessons, on one core with 2 GB; write nothing
 
 Each notebook runs in a fresh kernel in its own folder. One with an error in a cell is
 left as it was; the others are written, and the exit status is 1.
@@ -14,6 +15,7 @@ import re
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
 
 import nbformat
 import psutil
@@ -21,8 +23,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from course_utils.files import ROOT, write_text
+from course_utils.small_machine import BINDER, SmallMachine, small_machine
 
-__all__ = ["COST", "ENVIRONMENT", "clean", "execute", "notebooks", "refresh_header", "refresh_readme"]
+__all__ = [
+    "COST", "ENVIRONMENT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",
+    "refresh_readme", "run_in_kernel",
+]
 
 ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.py uses it too
     "COURSE_WIDGETS": "0",  # static pictures where widgets would be
@@ -44,14 +50,17 @@ def notebooks(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
 
 
 class PeakMemory(threading.Thread):
-    """Samples the resident memory of a process and its children; `bytes` is the peak.
+    """Samples a process and its children.
 
-    What several processes share counts once, where the system says so (Linux).
+    bytes: the peak of their resident memory; what several processes share counts once, where the
+    system says so (Linux). cpu_seconds: what they have computed. Above `limit` bytes they are
+    killed, and `exceeded` is True.
     """
 
-    def __init__(self, pid: int, interval: float = 0.05):
+    def __init__(self, pid: int, interval: float = 0.05, limit: float = math.inf):
         super().__init__(daemon=True)
-        self.process, self.interval, self.bytes = psutil.Process(pid), interval, 0
+        self.process, self.interval, self.limit = psutil.Process(pid), interval, limit
+        self.bytes, self.cpu_seconds, self.exceeded = 0, 0.0, False
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -59,26 +68,50 @@ class PeakMemory(threading.Thread):
             try:
                 family = [self.process, *self.process.children(recursive=True)]
                 shared = len(family) > 1 and psutil.LINUX
-                self.bytes = max(self.bytes, sum(p.memory_full_info().pss if shared else p.memory_info().rss for p in family))
+                now = sum(p.memory_full_info().pss if shared else p.memory_info().rss for p in family)
+                self.bytes = max(self.bytes, now)
+                spent = sum(sum(p.cpu_times()[:4]) for p in family)  # user, system, and those of ended children
+                self.cpu_seconds = max(self.cpu_seconds, spent)
+                if now > self.limit:
+                    self.exceeded = True
+                    for process in family:
+                        process.kill()
             except psutil.Error:  # a process that has just ended
                 pass
             if self.stopped.wait(self.interval):
                 return
 
 
-def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
-    """The notebook with fresh outputs, its seconds and its peak memory in MB, rounded up.
+@dataclass(frozen=True)
+class Run:
+    """A notebook with fresh outputs, what it cost, and why it ended early, if it did (`error`).
 
-    Raises RuntimeError that names notebook and cell when a cell fails.
+    seconds on the clock, CPU seconds and peak memory (bytes) of the kernel and its children.
     """
+
+    notebook: nbformat.NotebookNode
+    seconds: float
+    cpu_seconds: float
+    bytes: int
+    error: str = ""
+
+
+def run_in_kernel(
+    file: pathlib.Path, environment: dict[str, str] = ENVIRONMENT, machine: SmallMachine | None = None
+) -> Run:
+    """Run a notebook from top to bottom, in its own folder and a fresh kernel, up to the first cell that fails."""
     notebook = nbformat.read(file, as_version=4)
     client = NotebookClient(
         notebook, timeout=1800, kernel_name="python3", record_timing=False, coalesce_streams=True,
         store_widget_state=False, resources={"metadata": {"path": str(file.parent)}},
     )
-    count = 0
-    with client.setup_kernel(env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL):
-        memory = PeakMemory(client.km.provisioner.pid)
+    count, problem = 0, ""
+    limit = machine.megabytes * 1e6 if machine else math.inf
+    kills = machine.kills() if machine else 0
+    with client.setup_kernel(
+        env=os.environ | environment, stderr=subprocess.DEVNULL, **(machine.popen if machine else {})
+    ):
+        memory = PeakMemory(client.km.provisioner.pid, limit=limit)
         memory.start()
         begin = time.perf_counter()
         try:
@@ -87,12 +120,25 @@ def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
                     count += 1
                     client.execute_cell(cell, index, execution_count=count)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise RuntimeError(f"{file.name}, code cell {count} (cell {index + 1}):\n{error}") from error
+            if memory.exceeded or machine and machine.kills() > kills:
+                error = f"it took more than {machine.megabytes} MB and was killed."
+            problem = f"{file.name}, code cell {count} (cell {index + 1}):\n{error}"
         finally:
             seconds = time.perf_counter() - begin
             memory.stopped.set()
             memory.join()
-    return clean(notebook), math.ceil(seconds), 10 * math.ceil(memory.bytes / 1e7)
+    return Run(clean(notebook), seconds, memory.cpu_seconds, memory.bytes, problem)
+
+
+def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
+    """The notebook with fresh outputs, its seconds and its peak memory in MB, rounded up.
+
+    Raises RuntimeError that names notebook and cell when a cell fails.
+    """
+    run = run_in_kernel(file)
+    if run.error:
+        raise RuntimeError(run.error)
+    return run.notebook, math.ceil(run.seconds), 10 * math.ceil(run.bytes / 1e7)
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -124,14 +170,37 @@ def refresh_readme(text: str, name: str, seconds: int, megabytes: int) -> str:
     return row.sub(rf"\g<1> {seconds} | {megabytes} ", text)
 
 
+def like_binder(files: list[pathlib.Path], **limits: int) -> int:
+    """Execute notebooks on one core with the memory that Binder leaves a kernel; a table, and 1 if any failed.
+
+    Nothing is written or compared. `limits` go on to `small_machine`.
+    """
+    failures = []
+    with small_machine(**limits) as machine:
+        print(f"Each notebook in a fresh kernel: {machine}.")
+        print(f"{'notebook':<44} {'seconds':>8} {'CPU s':>8} {'peak MB':>8}  passed", flush=True)
+        for file in files:
+            run = run_in_kernel(file.resolve(), ENVIRONMENT | BINDER, machine)
+            failures += [run.error] if run.error else []
+            print(f"{file.stem:<44} {run.seconds:>8.0f} {run.cpu_seconds:>8.0f} {10 * math.ceil(run.bytes / 1e7):>8}  "
+                  f"{'no' if run.error else 'yes'}", flush=True)
+    print("".join(f"\n{failure}\n" for failure in failures), end="")
+    return 1 if failures else 0
+
+
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.run", description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all, in order")
-    files = parser.parse_args(arguments).notebooks or notebooks(root)
+    small = "only execute, on one core with 2 GB; default: the lessons"
+    parser.add_argument("--like-binder", action="store_true", help=small)
+    options = parser.parse_args(arguments)
+    files = options.notebooks or [f for f in notebooks(root) if not options.like_binder or f.parent.name == "notebooks"]
     for file in files:
         if not file.is_file() or file.suffix != ".ipynb":
             parser.error(f"{file} is not a notebook. Name files such as notebooks/01_*.ipynb.")
+    if options.like_binder:
+        return like_binder(files)
     readme, failures = root / "README.md", []
     print(f"{'notebook':<52} {'seconds':>8} {'peak MB':>8}")
     for file in files:

@@ -1,6 +1,7 @@
 """Badges, set-up cells and addresses follow pyproject.toml."""
 import json
 import pathlib
+import urllib.parse
 
 import nbformat
 import pytest
@@ -105,3 +106,37 @@ def test_badges_name_the_file_for_colab_and_binder():
 def test_the_setup_cell_is_short_enough_to_read():
     cell = setup_cell(links.address())
     assert len(cell.splitlines()) <= 30 and max(map(len, cell.splitlines())) <= 100
+
+
+def test_a_link_for_a_hub_names_repository_branch_and_lesson():
+    link = links.hub_link("https://hub.example.org/", "jane/sparse", "notebooks/01_x.ipynb", "spring & summer")
+    parts = urllib.parse.urlsplit(link)
+    assert (parts.netloc, parts.path) == ("hub.example.org", "/hub/user-redirect/git-pull")
+    assert dict(urllib.parse.parse_qsl(parts.query)) == {
+        "repo": "https://github.com/jane/sparse", "branch": "spring & summer", "depth": "1",
+        "urlpath": "lab/tree/sparse/notebooks/01_x.ipynb",
+    }
+    below = links.hub_link("http://10.0.0.7:8000/jupyter", "jane/sparse", "notebooks/01_x.ipynb")
+    assert below.startswith("http://10.0.0.7:8000/jupyter/hub/user-redirect/git-pull?repo=") and "branch=main&" in below
+
+
+def test_the_table_for_a_hub_has_a_link_to_every_lesson(capsys):
+    assert links.main(["--hub", "https://hub.example.org", "--branch", "autumn"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    lessons = sorted(file.name for file in (ROOT / "notebooks").glob("*.ipynb"))
+    assert len(rows) == len(lessons) and all(name in row for name, row in zip(lessons, rows, strict=True))
+    assert all("(https://hub.example.org/hub/" in row and "branch=autumn" in row for row in rows)
+
+
+@pytest.mark.parametrize("hub", ["hub.example.org", "", "ftp://hub", "https://", "https://hub.example.org/?next=x"])
+def test_an_address_that_is_no_hub_is_explained(hub):
+    with pytest.raises(ValueError, match="expected the address of a JupyterHub"):
+        links.hub_link(hub, OLD, "notebooks/01_x.ipynb")
+
+
+def test_the_command_line_explains_a_bad_hub_and_does_one_thing_at_a_time(capsys):
+    both = ["--hub", "https://hub.example.org", "--repository", "a/b"]
+    for arguments, message in [(["--hub", "hub"], "expected the address"), (both, "not allowed")]:
+        with pytest.raises(SystemExit):
+            links.main(arguments)
+        assert message in capsys.readouterr().err

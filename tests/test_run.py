@@ -1,11 +1,14 @@
 """`make run` refreshes outputs, seconds and memory, and leaves a failing notebook alone."""
 import json
 import pathlib
+import sys
 
 import nbformat
 import pytest
 
-from course_utils import run
+from course_utils import run, small_machine
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "benchmarks"))
 
 HEADER = "# T\n\n**Reading** 45 min · **Computing** 99 s on 2 CPU cores · **Memory** 9990 MB"
 ROW = "| [01 Sparse](notebooks/01_x.ipynb) | what is learnt | 45 | 99 | 9990 | badges |\n"
@@ -100,3 +103,95 @@ def test_a_header_without_costs_stays_as_it_is():
 
 def test_everything_is_found_in_this_repository():
     assert all(isinstance(file, pathlib.Path) and file.is_file() for file in run.notebooks())
+
+
+@pytest.fixture(params=["as well as this system can", "by sampling alone"])
+def small(request, monkeypatch):
+    """Limits of a small machine, with a control group where one can be made, and without."""
+    if request.param == "by sampling alone":
+        monkeypatch.setattr(small_machine, "own_groups", lambda: iter(()))
+    return {"megabytes": 300}
+
+
+GROWS = "x = b'x' * 600_000_000\nimport time\ntime.sleep(1)\nprint('never')"
+
+
+def test_like_binder_a_notebook_over_the_limit_is_killed_and_named_and_the_others_run(course, capsys, small):
+    good, bad = written(course, "1 + 1"), written(course, "y = 1", GROWS, name="02_y.ipynb")
+    last = written(course, "2", name="03_z.ipynb")
+    before = [file.read_bytes() for file in (good, bad, last)]
+    assert run.like_binder([good, bad, last], **small) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "300 MB" in lines[0]
+    passed = [(line.split()[0], line.split()[-1]) for line in lines[2:5]]
+    assert passed == [("01_x", "yes"), ("02_y", "no"), ("03_z", "yes")]
+    assert lines[6:] == ["02_y.ipynb, code cell 2 (cell 3):", "it took more than 300 MB and was killed."]
+    assert [file.read_bytes() for file in (good, bad, last)] == before  # nothing is written
+
+
+def test_like_binder_the_memory_of_processes_that_a_notebook_starts_counts(course, capsys, small):
+    child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {GROWS!r}], check=True)"
+    assert run.like_binder([written(course, child)], **small) == 1
+    assert "code cell 1 (cell 2)" in capsys.readouterr().out
+
+
+def test_like_binder_there_is_one_core_and_its_seconds_are_counted(course, capsys):
+    burn = "import os, time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    ask = "assert os.environ['OMP_NUM_THREADS'] == os.environ['CPU_LIMIT'] == '1'"
+    pinned = "import psutil\nassert not hasattr(os, 'sched_setaffinity') or len(psutil.Process().cpu_affinity()) == 1"
+    file = written(course, burn, ask, pinned)
+    assert run.main(["--like-binder", str(file)], course) == 0
+    name, seconds, computed, megabytes, passed = capsys.readouterr().out.splitlines()[2].split()
+    assert (name, passed) == ("01_x", "yes")
+    assert 1 <= int(computed) <= int(seconds) + 1 and 30 <= int(megabytes) < 300
+
+
+def test_like_binder_an_error_in_a_cell_is_shown_and_is_a_failure(course, capsys):
+    assert run.main(["--like-binder", str(written(course, "1 / 0"))], course) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_like_binder_takes_the_lessons_and_no_solutions(course, monkeypatch):
+    taken = []
+    monkeypatch.setattr(run, "like_binder", lambda files: taken.extend(files) or 0)
+    (course / "notebooks/solutions").mkdir()
+    lesson = written(course, "1")
+    written(course, "2", name="solutions/01_x_solutions.ipynb")
+    assert run.main(["--like-binder"], course) == 0 and taken == [lesson]
+
+
+def test_a_small_machine_leaves_no_control_group_behind():
+    with small_machine.small_machine(300) as machine:
+        group = machine.group
+        assert group is None or group.is_dir()
+    assert group is None or not group.exists()
+
+
+def test_the_control_groups_of_both_versions_are_found(tmp_path):
+    table = tmp_path / "cgroup"
+    table.write_text("4:memory:/docker/1\n3:cpu,cpuacct:/\n0::/user.slice/terminal.scope\n")
+    root = small_machine.CONTROL_GROUPS
+    assert list(small_machine.own_groups(table)) == [root / "memory/docker/1", root / "user.slice"]
+    assert list(small_machine.own_groups(tmp_path / "none")) == []
+
+
+def test_a_class_is_measured_while_it_waits_and_at_its_peak(course, capsys):
+    import classroom
+
+    file = written(course, "import time", "x = b'x' * 200_000_000\ntime.sleep(1.5)")
+    row = classroom.together(file, 2)
+    assert row.kernels == 2 and 1.5 <= row.seconds < 60 and 0 < row.cpu_seconds < 30
+    assert 40 < row.idle_mb < 300 and 400 < row.peak_mb - row.idle_mb < 500
+    assert classroom.main(["1", "--notebook", str(written(course, "1 / 0", name="02_y.ipynb"))]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["0"], "0 kernels: expected 1 or more"), (["1", "--notebook", "none.ipynb"], "is not a notebook"), ([], "required"),
+])
+def test_a_class_that_cannot_be_measured_is_explained(arguments, message, capsys):
+    import classroom
+
+    with pytest.raises(SystemExit):
+        classroom.main(arguments)
+    assert message in capsys.readouterr().err

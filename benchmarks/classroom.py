@@ -1,0 +1,174 @@
+"""How much memory and how many cores a class needs: N students press Run All in the same lesson at once.
+
+    python benchmarks/classroom.py 1 2 4 8
+    python benchmarks/classroom.py 4 --notebook notebooks/05_sparse_autoencoder.ipynb
+
+For each number that many kernels start together, with one thread each. Each runs the set-up cell and the imports
+and waits: the memory of a class that reads. Then all run the rest: the memory at the peak, and the seconds on the clock
+until the last has finished (the wait left out). Memory that several kernels share counts once, where the system says so
+(Linux). No Jupyter server is among it: add one per student (docs/classroom.md). Nothing is written.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from course_utils.run import ENVIRONMENT  # noqa: E402
+from course_utils.small_machine import BINDER  # noqa: E402
+
+LESSON = ROOT / "notebooks/01_sparse_representation.ipynb"
+HEAD = "kernels  seconds  CPU s per kernel  idle MB  per kernel  peak MB  per kernel"
+LINE = "{:>7} {:>8.0f} {:>17.0f} {:>8.0f} {:>11.0f} {:>8.0f} {:>11.0f}"
+INTERVAL = 0.5  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Row:
+    """What N kernels took together: seconds on the clock, CPU seconds, memory in MB while they wait and at the peak."""
+
+    kernels: int
+    seconds: float
+    cpu_seconds: float
+    idle_mb: float
+    peak_mb: float
+
+    def __str__(self) -> str:
+        each = self.cpu_seconds / self.kernels, self.idle_mb / self.kernels, self.peak_mb / self.kernels
+        return LINE.format(self.kernels, self.seconds, each[0], self.idle_mb, each[1], self.peak_mb, each[2])
+
+
+
+
+class Student(threading.Thread):
+    """A kernel that runs a lesson up to its imports, waits at the gate twice, and runs the rest; `problem` or ""."""
+
+    def __init__(self, file: pathlib.Path, gate: threading.Barrier):
+        super().__init__(daemon=True)
+        self.file, self.gate, self.problem = file, gate, ""
+
+    def run(self) -> None:
+        notebook = nbformat.read(self.file, as_version=4)
+        client = NotebookClient(notebook, timeout=None, kernel_name="python3", store_widget_state=False,
+                                resources={"metadata": {"path": str(self.file.parent)}})
+        try:
+            with client.setup_kernel(env=os.environ | ENVIRONMENT | BINDER, stderr=subprocess.DEVNULL):
+                codes = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+                ready = next((i for i, (_, cell) in enumerate(codes) if not prepares(cell)), len(codes))
+                for index, cell in codes[:ready]:
+                    client.execute_cell(cell, index)
+                self.gate.wait()
+                self.gate.wait()
+                for index, cell in codes[ready:]:
+                    client.execute_cell(cell, index)
+                self.gate.wait()  # kernels end together, so that the peak counts all
+                self.gate.wait()
+        except threading.BrokenBarrierError:  # another one has failed
+            pass
+        except Exception as error:
+            self.problem = str(error)
+            self.gate.abort()
+
+
+def prepares(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is the set-up cell or holds nothing but imports."""
+    lines = [line for line in cell.source.splitlines() if line and not line.startswith((" ", ")", "#"))]
+    return "setup" in cell.metadata.get("tags", []) or all(line.startswith(("import ", "from ")) for line in lines)
+
+
+def together(file: pathlib.Path, kernels: int) -> Row:
+    """Run a lesson in so many kernels at once. Raises RuntimeError, with what the first said, when one fails."""
+    gate = threading.Barrier(kernels + 1)
+    students = [Student(file, gate) for _ in range(kernels)]
+    memory = Memory()
+    begin = time.perf_counter()
+    for student in students:
+        student.start()
+    memory.start()
+    try:
+        gate.wait()  # all have their imports
+        seconds = time.perf_counter() - begin
+        time.sleep(2 * INTERVAL)
+        idle = memory.look()
+        begin = time.perf_counter()
+        gate.wait()
+        gate.wait()  # all have finished
+        seconds += time.perf_counter() - begin
+        row = Row(kernels, seconds, memory.cpu_seconds(), idle, max(memory.peak, memory.look()))
+        gate.wait()
+    except threading.BrokenBarrierError:
+        row = None
+    for student in students:
+        student.join()
+    memory.stopped.set()
+    memory.join()
+    if row is None:
+        raise RuntimeError(next(student.problem for student in students if student.problem))
+    return row
+
+
+class Memory(threading.Thread):
+    """Looks at the memory of all processes that this one has started; `peak` in MB."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.peak, self.stopped = 0.0, threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.wait(INTERVAL):
+            self.peak = max(self.peak, self.look())
+
+    def look(self) -> float:
+        """Megabytes now."""
+        return sum(self.each(lambda p: p.memory_full_info().pss if psutil.LINUX else p.memory_info().rss)) / 1e6
+
+    def cpu_seconds(self) -> float:
+        """Seconds that they, and children of theirs that have ended, have computed."""
+        return sum(self.each(lambda p: sum(p.cpu_times()[:4])))
+
+    @staticmethod
+    def each(measure) -> list[float]:
+        """A measure of each process that is still there."""
+        values = []
+        for process in psutil.Process().children(recursive=True):
+            try:
+                values.append(measure(process))
+            except psutil.Error:
+                pass
+        return values
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kernels", nargs="+", type=int, help="how many at once, such as: 1 2 4 8")
+    parser.add_argument("--notebook", type=pathlib.Path, default=LESSON, help=f"default: {LESSON.name}")
+    options = parser.parse_args(arguments)
+    if min(options.kernels) < 1:
+        parser.error(f"{min(options.kernels)} kernels: expected 1 or more.")
+    if not options.notebook.is_file() or options.notebook.suffix != ".ipynb":
+        parser.error(f"{options.notebook} is not a notebook. Name a file such as {LESSON.relative_to(ROOT)}.")
+    load = f"load {os.getloadavg()[0]:.1f} at the start, " if hasattr(os, "getloadavg") else ""
+    print(f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{psutil.virtual_memory().total / 1e9:.0f} GB")
+    print(HEAD, flush=True)
+    for kernels in options.kernels:
+        try:
+            print(together(options.notebook.resolve(), kernels), flush=True)
+        except RuntimeError as error:
+            print(f"{kernels:>7} kernels: one failed.\n{error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,201 @@
+"""The course for students, without the solutions, and for teachers, with everything (`make editions`).
+
+    python -m course_utils.publishing.editions
+
+writes both, as folders and as zip files, to build/editions:
+
+- the student edition runs and tests itself like the course. Left out are the solutions and the wrong answers, what only
+  teachers and contributors use, and the tests of all that. Texts that lead to it are rewritten;
+- the teacher's edition is the whole course, with the slides where `make slides` has made them, and TEACHING.md, which
+  says where everything is.
+"""
+import argparse
+import ast
+import json
+import re
+import shutil
+from pathlib import Path
+
+from course_utils.files import ROOT, write_text
+from course_utils.links import address
+from course_utils.publishing.trees import (
+    copy_files, course_files, explained, new_folder, project_name, walk, write_zip,
+)
+
+__all__ = ["dead_links", "make_editions", "student_files", "student_notebook"]
+
+ANSWERS = ("notebooks/solutions/", "tests/wrong_answers/")
+TOOLS = (  # of those who teach with the course or keep it
+    "benchmarks/", "course_utils/grading/", "course_utils/publishing/", "docs/", "slides/", ".ci/", ".github/",
+    "CONTRIBUTING.md", "TEACHING.md", "tests/notebook_contracts.py",
+)
+NAMED = re.compile(  # a test that names one of these is a test of something that is left out
+    r"notebooks/solutions|wrong_answers|notebook_contracts|course_utils.(grading|publishing)"
+    r"|benchmarks|CONTRIBUTING|\bdocs\b"
+)
+TARGETS = ("bench", "site", "slides", "editions", "pack")  # of the Makefile, for these tools
+SOLUTIONS = "Your teacher has the solutions."
+README = [  # regular expression, what takes its place; each must be found
+    (r"\A(# .*\n)", rf"\1\n*The student edition: all lessons, all exercises. {SOLUTIONS}*\n"),
+    (r", the rules every notebook must keep, and each notebook and solution\b", " and each notebook"),
+    (r", and solutions in a folder of their own", ""),
+    (r"; solutions/ beside them", ""),
+    (r", rules for the notebooks", ""),
+    (r"(?ms)^## For teachers\n.*?(?=^## )", ""),
+    (r"(?ms)^## For contributors\n.*?(?=^## )", "## Found a mistake?\n\nPlease tell us: <ADDRESS/issues>.\n\n"),
+]
+INDEX = """# Teacher's edition
+
+This folder is the whole course. Start with [README.md](README.md); `make lab` opens it.
+
+| what | where |
+|---|---|
+| lessons, with their exercises | [notebooks](notebooks) |
+| solutions, one notebook for each lesson | [notebooks/solutions](notebooks/solutions) |
+| typical wrong answers, and what the checks say to them | [tests/wrong_answers](tests/wrong_answers) |
+| the checks of the exercises | [course_utils/exercises](course_utils/exercises) |
+| slides | SLIDES |
+| the edition for your students | `make editions` writes it to `build/editions` |
+| a pack for machines without a network | `make pack` writes it to `build/pack` |
+"""
+
+
+def student_files(root: Path) -> list[str]:
+    """Paths of the files of the course that the student edition has."""
+    kept = [name for name in course_files(root) if not name.startswith(ANSWERS + TOOLS)]
+    return [name for name in kept if not about_left_out(root / name, name)]
+
+
+def about_left_out(file: Path, name: str) -> bool:
+    """Whether a test names, or a module imports, something that the student edition has not."""
+    if re.fullmatch(r"tests/test_\w+\.py", name):
+        return bool(NAMED.search(file.read_text(encoding="utf-8")))
+    if not name.startswith("course_utils/") or file.suffix != ".py":
+        return False
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [f"{x.module}.{alias.name}" for x in nodes if isinstance(x, ast.ImportFrom) for alias in x.names]
+    return any(f"{name.replace('.', '/')}/".startswith(TOOLS) for name in names)
+
+
+def student_notebook(text: str) -> str:
+    """The JSON text of a lesson without links to solutions, else unchanged."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            source = "".join(cell["source"])
+            source = re.sub(r"Solutions are in \[[^\]]*\]\(solutions/[^)]*\)\.", SOLUTIONS, source)
+            source = re.sub(r"\[([^\]]*)\]\(solutions/[^)]*\)", r"\1", source)
+            cell["source"] = source.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def student_readme(text: str, repository: str) -> str:
+    """README for students. Raises ValueError where a passage to rewrite is not there, or a solution is still named."""
+    for pattern, new in README:
+        text, count = re.subn(pattern, new.replace("ADDRESS", repository), text)
+        if count != 1:
+            raise ValueError(
+                f"README.md: the student edition rewrites the passage {pattern!r}, which is there {count} times, "
+                "not once. Mend the list README in course_utils/publishing/editions.py."
+            )
+    for line in text.replace(SOLUTIONS, "").splitlines():
+        if re.search(r"(?i)\bsolutions?\b", line):
+            raise ValueError(
+                f'README.md: the student edition would say "{line.strip()[:80]}", but it has no solutions. '
+                "Add the passage to the list README in course_utils/publishing/editions.py."
+            )
+    return text
+
+
+def student_makefile(text: str) -> str:
+    """The Makefile without the targets whose programs are left out."""
+    gone = "|".join(TARGETS)
+    text = re.sub(rf"^# make (?:{gone})\b.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\.PHONY:.*$", lambda line: re.sub(rf" (?:{gone})\b", "", line[0]), text, flags=re.MULTILINE)
+    text = re.sub(r"^(PEERS|SITE) +:=.*\n", "", text, flags=re.MULTILINE)
+    rule = re.compile(rf"^(?:(?:{gone})(?: (?:{gone}))*|\$\((?:PEERS|SITE)\)):", re.MULTILINE)
+    return "\n\n".join(part for part in text.split("\n\n") if not rule.search(part)).rstrip("\n") + "\n"
+
+
+def dead_links(root: Path) -> list[str]:
+    """The relative links of README, other Markdown and lessons below `root` that lead nowhere, as "file: link"."""
+    found = []
+    for file in sorted([*root.glob("*.md"), *root.glob("data/*.md"), *root.glob("notebooks/**/*.ipynb")]):
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".ipynb":
+            text = "\n".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "markdown")
+        for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", re.sub(r"\$.*?\$|`.*?`", "", text)):
+            if ":" not in link and not (file.parent / link).exists():
+                found.append(f"{file.relative_to(root).as_posix()}: {link}")
+    return found
+
+
+def write_student(root: Path, folder: Path) -> None:
+    """Write the student edition of the course in `root`. Raises ValueError where a link in it would be dead."""
+    copy_files(root, student_files(root), folder)
+    texts = {"README.md": lambda text: student_readme(text, address(root)), "Makefile": student_makefile}
+    texts |= {file.relative_to(folder).as_posix(): student_notebook for file in folder.glob("notebooks/*.ipynb")}
+    for name, rewritten in texts.items():
+        write_text(folder / name, rewritten((root / name).read_text(encoding="utf-8")))
+    if dead := dead_links(folder):
+        raise ValueError("The student edition would have dead links:\n  " + "\n  ".join(dead) +
+                         "\nMend them in the course, or in course_utils/publishing/editions.py.")
+
+
+def write_teacher(root: Path, folder: Path) -> None:
+    """Write the teacher's edition of the course in `root`."""
+    copy_files(root, course_files(root), folder)
+    slides = root / "build" / "slides"
+    if slides.is_dir():
+        shutil.copytree(slides, folder / "slides")
+    where = "[slides](slides)" if slides.is_dir() else "`make slides` writes them to `build/slides`"
+    write_text(folder / "TEACHING.md", INDEX.replace("SLIDES", where) + pages(folder))
+
+
+def pages(folder: Path) -> str:
+    """The list of the pages in docs/, by their titles; "" where there are none."""
+    titles = {file: re.search(r"^# (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+              for file in sorted(folder.glob("docs/**/*.md"))}
+    lines = [f"- [{title[1]}]({file.relative_to(folder).as_posix()})" for file, title in titles.items() if title]
+    head = "\nPlans and guides, as pages (`make site` makes a website of them):\n\n"
+    return head + "\n".join(lines) + "\n" if lines else ""
+
+
+def make_editions(root: Path = ROOT) -> list[Path]:
+    """Write both editions to build/editions and return the two archives.
+
+    Raises ValueError where `root` is not the course, or build/editions is not ours; OSError where it cannot be written.
+    """
+    course_files(root)  # is it the course?
+    folder = root / "build" / "editions"
+    archives = []
+    with new_folder(folder) as part:
+        for edition, write in (("student", write_student), ("teacher", write_teacher)):
+            write(root, part / edition)
+            name, tree = f"{project_name(root)}-{edition}", part / edition
+            files = {f"{name}/{file.relative_to(tree).as_posix()}": file for file in sorted(walk(tree))}
+            write_zip(part / f"{name}.zip", files)
+            archives.append(folder / f"{name}.zip")
+    return archives
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """The command line; returns the exit status."""
+    about = __doc__.split("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m course_utils.publishing.editions", description=about)
+    parser.parse_args(arguments)
+    try:
+        archives = make_editions(root)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(explained(error, root / "build" / "editions"))
+    for archive in archives:
+        tree = archive.parent / archive.stem.split("-")[-1]
+        print(f"{archive.relative_to(root)}  {archive.stat().st_size / 1e6:.1f} MB, unpacked: {tree.relative_to(root)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
