@@ -155,7 +155,7 @@ def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
     by_row = D.T.clone(memory_format=torch.contiguous_format)
     wanted = xz.T[used] / uses[used, None]
     others = zz[used] / uses[used, None]
-    others[torch.arange(len(used)), used] = 0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
+    others[torch.arange(len(used), device=D.device), used] = 0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
     for j, target, overlap in zip(used.tolist(), wanted, others):
         new = torch.addmv(target, by_row.T, overlap, alpha=-1)
         by_row[j] = new / torch.linalg.vector_norm(new).clamp_min(torch.finfo(D.dtype).tiny)

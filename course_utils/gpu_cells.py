@@ -5,11 +5,13 @@
     python -m course_utils.gpu_cells --again          those recorded once: a second run, to see what moves
     python -m course_utils.gpu_cells --trial          on any machine: at reduced size, nothing is recorded
 
-Each cell is a piece of its own, in a fresh kernel that first runs the cells above it, and is stopped after
-`--minutes` (8). A stopped or failed piece records nothing; the next call goes on with it. The records lie in
-data/recorded (see `course_utils.session.gpu_cell`); the notebooks show them after the next `make run`.
+Each piece runs in a fresh kernel, behind the set-up and the imports of its lesson, and behind the cells between if
+it uses a name of theirs; of a cell with several pieces one runs. It is stopped after `--minutes` (8). A stopped or
+failed piece records nothing; the next call goes on with it. The records lie in data/recorded (see
+`course_utils.session.gpu_cell`); the notebooks show them after the next `make run`.
 """
 import argparse
+import ast
 import json
 import math
 import os
@@ -67,31 +69,45 @@ def reduced(name: str, source: str) -> str:
     return source
 
 
+def above(cells: list) -> list:
+    """What must run before the last of these cells: all others if it uses a name of theirs, else set-up and imports."""
+    code = [cell for cell in cells[:-1] if cell.cell_type == "code"]
+    made = set()
+    for cell in code[2:]:
+        for node in ast.walk(ast.parse(cell.source)):
+            made |= {getattr(node, "name", None), getattr(node, "asname", None)}  # functions, classes, imports
+            made |= {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+    used = {node.id for node in ast.walk(ast.parse(cells[-1].source)) if isinstance(node, ast.Name)}
+    return code if used & made else code[:2]
+
+
 def run(cell: GpuCell, folder: pathlib.Path, seconds: float, trial: bool = False) -> dict:
-    """Run the notebook down to the cell; what the cell recorded in `folder`, with "figure" as a path if it drew one.
+    """Run the piece and what it needs; what it recorded in `folder`, with "figure" as a path if it drew one.
 
     With `trial` the cell runs on the CPU at reduced size. Raises RuntimeError that names the cell and what happened.
     """
     cells = nbformat.read(cell.notebook, as_version=4).cells[:cell.index + 1]
     last = cells[-1]
+    cells = [*above(cells), last]
     last.source = reduced(cell.name, last.source) if trial else last.source
     prepare = f"import pathlib, course_utils.session as _s; _s.RECORDED = pathlib.Path({str(folder)!r})"
     cells.insert(-1, nbformat.v4.new_code_cell("\n".join([prepare, *([PRETEND] if trial else [])])))
     if trial:
-        cells.insert(2, nbformat.v4.new_code_cell(STAND_IN))
+        cells.insert(1, nbformat.v4.new_code_cell(STAND_IN))
     notebook = nbformat.v4.new_notebook(cells=cells)
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(cell.notebook.parent)}})
+    environment = os.environ | ENVIRONMENT | {"COURSE_RECORD": "1", "COURSE_PIECE": cell.name}
     until = time.monotonic() + seconds
     try:
-        with client.setup_kernel(env=os.environ | ENVIRONMENT | {"COURSE_RECORD": "1"}, stderr=subprocess.DEVNULL):
+        with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
             for index, part in enumerate(cells):
+                begins = part.source.strip().split("\n")[0]
                 client.timeout = max(1, math.ceil(until - time.monotonic()))
-                if part.cell_type == "code":
-                    client.execute_cell(part, index)
+                client.execute_cell(part, index)
     except CellTimeoutError as error:
-        raise RuntimeError(f"{cell.name}: stopped after {seconds:.0f} s, in cell {index}.") from error
+        raise RuntimeError(f"{cell.name}: stopped after {seconds:.0f} s, in the cell that begins {begins!r}.") from error
     except (CellExecutionError, DeadKernelError) as error:
-        raise RuntimeError(f"{cell.name}: cell {index} failed.\n{error}") from error
+        raise RuntimeError(f"{cell.name}: the cell that begins {begins!r} failed.\n{error}") from error
     file = folder / f"{cell.name}.json"
     if not file.is_file():
         raise RuntimeError(f"{cell.name}: recorded nothing. Is there a GPU? (Without one: --trial)")

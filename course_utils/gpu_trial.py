@@ -20,6 +20,10 @@ torch.cuda.max_memory_allocated, torch.cuda.get_device_name = lambda *_: 0, lamb
 torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *_, **__: self
 """
 
+SMALL = "seconds=4, images=40, width=8, batch=16, network=%s.FeatureNetwork('colour', 3, 3, lambda x: x.mean((2, 3)))"
+GAN = [("session.device)", f"session.device, {SMALL % 'cifar_gans'})")]
+JOINED = [(f"session.device, {seed})", f"session.device, {seed}, {SMALL % 'joined_cifar'})") for seed in range(3)]
+
 REDUCED = {  # by cell: what its source holds, and what a trial puts there
     "00_gallery": [("range(100)", "range(1)"), ("10_000", "100")],
     "01_cycle_spinning": [("20_000", "20")],
@@ -27,12 +31,14 @@ REDUCED = {  # by cell: what its source holds, and what a trial puts there
     "03_colour_atoms": [("400_000", "2_000"), ("1024", "160"), ("steps=400, batch=4000", "steps=4, batch=200")],
     "04_colour_autoencoder": [("epochs=30", "epochs=1"), ("width=64", "width=8")],
     "05_colour_autoencoder": [("maps=64", "maps=16"), ("model, 30,", "model, 1,")],
+    "05_listing": [("seconds=300, epochs=100", "seconds=20, epochs=3")],
     "06_fronts": [("2000, 1e-3, batch=512", "3, 1e-3, batch=64")],
     "07_larger_network": [("15_000", "300"), ("steps=6", "steps=2"), ("recipe.EPOCHS, schedule", "1, schedule"),
                           ("recipe.EPOCHS * recipe.STEPS", "100"), ("part.to(device)", "part[:8].to(device)")],
-    "09_cifar_gan": [],
+    "09_cifar_dcgan": GAN, "09_cifar_sngan": GAN, "09_cifar_gan": GAN,
     "11_colour_vae": [("optimizer, 60)", "optimizer, 1)"), ("(512, 128, 3, 32)", "(512, 16, 3, 32)"), ("(256, 128, 3, 32)", "(256, 16, 3, 32)")],
-    "12_joined_cifar10": [],
-    "13_gpu_ladder": [],
+    "12_joined_cifar10": JOINED, "12_joined_cifar10_1": JOINED, "12_joined_cifar10_2": JOINED,
+    "13_gpu_ladder": [("Denoiser(128)", "Denoiser(16)"), ("batches=(32, 1024), steps=40", "batches=(32, 64), steps=2"),
+                      ("side=8192, numbers=2**28", "side=256, numbers=2**20")],
     "14_generator_features": [("20_000, 64", "200, 64"), ("4096, 16, 20_000", "256, 16, 20")],
 }

@@ -160,12 +160,12 @@ def gpu_cell(session: Session, name: str, full_size: Callable[[], dict]) -> dict
     date, seconds and peak memory in MB, ready for `course_utils.display.gpu_result`.
     Returns None when there is no GPU and nothing was recorded. With
     COURSE_RECORD=1 in the environment a run on a GPU is stored in data/recorded/NAME.json
-    and NAME.png. Raises ValueError for a name that cannot be a file name. Used from
-    notebook 00.
+    and NAME.png; with COURSE_PIECE=NAME only that piece runs, of the others the records are
+    given. Raises ValueError for a name that cannot be a file name. Used from notebook 00.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
-    if not session.gpu:
+    if not session.gpu or os.environ.get("COURSE_PIECE", name) != name:
         return recorded_result(name)
     torch.cuda.reset_peak_memory_stats()
     begin = time.perf_counter()

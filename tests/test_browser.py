@@ -1,4 +1,8 @@
-"""The first lesson in a browser: JupyterLab, Run All Cells, no error, widgets and formulas drawn."""
+"""Lessons in a browser: JupyterLab, Run All Cells, no error, formulas drawn, sliders that move their pictures.
+
+The first lesson always; all of them, with a table of seconds, by `pytest -m every_lesson tests/test_browser.py`.
+COURSE_SCREENSHOTS=FOLDER keeps a picture of every slider and of what went wrong.
+"""
 import json
 import os
 import pathlib
@@ -15,7 +19,7 @@ import psutil
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LESSON = "notebooks/01_sparse_representation.ipynb"
+LESSONS = sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 DRIVER = shutil.which("chromedriver")
 TOKEN = "course"
@@ -105,6 +109,7 @@ def lab(tmp_path):
     yield start
     for server in started:
         server.close()
+    shutil.rmtree(folder)  # 200 MB of data
 
 
 def test_a_lab_answers_and_a_second_one_takes_the_next_port(lab):
@@ -146,9 +151,15 @@ def wait_for(driver, condition: str, seconds: float):
         if value := driver.execute_script(f"return {condition}"):
             return value
         time.sleep(0.3)
-    if shot := os.environ.get("COURSE_SCREENSHOT"):
-        driver.save_screenshot(shot)
+    screenshot(driver, "waiting")
     raise AssertionError(f"waited {seconds} s in vain for: {condition}")
+
+
+def screenshot(driver, name: str) -> None:
+    """Keep what the window shows, where it is asked for."""
+    if folder := os.environ.get("COURSE_SCREENSHOTS"):
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        driver.save_screenshot(str(pathlib.Path(folder) / f"{name}.png"))
 
 
 def click(driver, menu: str, item: str) -> None:
@@ -167,15 +178,19 @@ ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(outpu
     output.dataset.mimeType === 'application/vnd.jupyter.error' ||
     output.dataset.mimeType === 'application/vnd.jupyter.stderr' && /Traceback|Warning|Error/.test(output.innerText)
 ).map(output => output.innerText)"""
-WIDGETS = """[...document.querySelectorAll('.jp-OutputArea-output .jupyter-widgets')].filter(widget => {
-    const box = widget.getBoundingClientRect(); return box.width > 50 && box.height > 10 })"""
+SLIDERS = """[...document.querySelectorAll('.jp-OutputArea-output .widget-vbox')].filter(box =>
+    box.querySelector('.noUi-handle') && box.querySelector('img')?.getBoundingClientRect().width > 50)"""
+PIXELS = """(img => { const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [img.naturalWidth, img.naturalHeight];
+    canvas.getContext('2d').drawImage(img, 0, 0); return canvas.toDataURL() })"""
 STRETCHED = """[...document.querySelectorAll('.jupyter-widgets img')].filter(img =>
     img.complete && Math.abs(img.getBoundingClientRect().width - img.naturalWidth) > 1)"""
 FORMULAS = "[...document.querySelectorAll('.jp-RenderedMarkdown mjx-container')]"
+UNREADABLE = "[...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(formula => formula.textContent)"
 
 
-def run_all(browser, server: Lab, path: str) -> tuple[list[str], list[str]]:
-    """Open a notebook, clear its outputs, Run All Cells; the prompts and the errors to be seen."""
+def run_all(browser, server: Lab, path: str, limit: float = 180) -> tuple[list[str], list[str], float]:
+    """Open a notebook, clear its outputs, Run All Cells; the prompts and the errors to be seen, and the seconds."""
     cells = json.loads((server.folder / path).read_text(encoding="utf-8"))["cells"]
     codes = sum(cell["cell_type"] == "code" for cell in cells)
     browser.get(f"{server.address()}lab/tree/{path}?token={TOKEN}")
@@ -184,23 +199,80 @@ def run_all(browser, server: Lab, path: str) -> tuple[list[str], list[str]]:
     click(browser, "View", "Expand All Code")  # a folded cell shows no number
     click(browser, "Edit", "Clear Outputs of All Cells")
     wait_for(browser, f"{PROMPTS}.every(prompt => prompt === '[ ]:')", 60)
+    begin = time.monotonic()
     click(browser, "Run", "Run All Cells")
-    wait_for(browser, f"{ERRORS}.length || {PROMPTS}.every(prompt => /\\d/.test(prompt))", 180)
+    wait_for(browser, f"{ERRORS}.length || {PROMPTS}.every(prompt => /\\d/.test(prompt))", limit)
     wait_for(browser, IDLE, 30)
-    return browser.execute_script(f"return [{PROMPTS}, {ERRORS}]")
+    seconds = time.monotonic() - begin
+    return *browser.execute_script(f"return [{PROMPTS}, {ERRORS}]"), seconds
 
 
-def test_run_all_in_a_browser_gives_no_error_and_draws_widgets_and_formulas(lab, browser):
-    prompts, errors = run_all(browser, lab(free_port()), LESSON)
+def moves(browser, number: int, seconds: float = 20) -> bool:
+    """Whether an arrow key on the handle of this slider changes the pixels of its picture."""
+    from selenium.webdriver.common.keys import Keys
+
+    box = f"{SLIDERS}[{number}]"
+    pixels = f"{PIXELS}({box}.querySelector('img'))"
+    wait_for(browser, f"{box}.querySelector('img').complete", 10)
+    before = browser.execute_script(f"{box}.scrollIntoView({{block: 'center'}}); return {pixels}")
+    handle = browser.execute_script(f"return {box}.querySelector('.noUi-handle')")
+    last = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+    handle.send_keys(Keys.ARROW_LEFT if last else Keys.ARROW_RIGHT)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if browser.execute_script(f"return {box}.querySelector('img').complete && {pixels}") not in (before, False):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def passes(browser, server: Lab, path: str, limit: float = 180) -> tuple[float, int]:
+    """Run All of a lesson with all that a reader expects to see; its seconds and its number of sliders."""
+    prompts, errors, seconds = run_all(browser, server, path, limit)
     assert errors == []
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
-    wait_for(browser, f"{WIDGETS}.length", 30)
-    wait_for(browser, f"!{STRETCHED}.length", 30)
     wait_for(browser, f"{FORMULAS}.length", 30)
-    if shot := os.environ.get("COURSE_SCREENSHOT"):
-        browser.execute_script(f"{WIDGETS}[0].scrollIntoView({{block: 'center'}})")
-        time.sleep(1)
-        browser.save_screenshot(shot)
+    assert browser.execute_script(f"return {UNREADABLE}") == []
+    wait_for(browser, f"!{STRETCHED}.length", 30)
+    name = pathlib.Path(path).stem
+    sliders = browser.execute_script(f"return {SLIDERS}.length")
+    for number in range(sliders):
+        assert moves(browser, number), f"{name}: slider {number + 1} of {sliders} does not move its picture"
+        screenshot(browser, f"{name}_{number + 1}")
+    return seconds, sliders
+
+
+def test_run_all_in_a_browser_gives_no_error_and_draws_formulas_and_sliders_that_move(lab, browser):
+    _, sliders = passes(browser, lab(free_port()), LESSONS[1])
+    assert sliders
+
+
+@pytest.fixture(scope="module")
+def table(request):
+    """Rows (notebook, seconds, sliders), printed at the end."""
+    rows = []
+    yield rows
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n\n{'Run All in JupyterLab':<44} {'seconds':>8} {'sliders':>8}")
+        for name, seconds, sliders in rows:
+            print(f"{name:<44} {seconds:>8.0f} {sliders:>8}")
+
+
+@pytest.mark.every_lesson
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: pathlib.Path(path).stem)
+def test_every_lesson_runs_in_a_browser_and_its_sliders_move_their_pictures(lab, browser, table, path):
+    name = pathlib.Path(path).stem
+    seconds, sliders = passes(browser, lab(free_port()), path, limit=600)
+    table.append((name, seconds, sliders))
+    assert sliders or not "01" <= name[:2] <= "12", f"{name} has no slider"
+
+
+def faulty(server: Lab, source: str) -> str:
+    """Write a notebook of this one cell; its path."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+    nbformat.write(notebook, server.folder / "notebooks" / "faulty.ipynb")
+    return "notebooks/faulty.ipynb"
 
 
 @pytest.mark.parametrize("source, message", [
@@ -209,9 +281,22 @@ def test_run_all_in_a_browser_gives_no_error_and_draws_widgets_and_formulas(lab,
 ])
 def test_an_error_in_a_cell_would_be_seen(lab, browser, source, message):
     server = lab(free_port())
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
-    nbformat.write(notebook, server.folder / "notebooks" / "faulty.ipynb")
-    _, errors = run_all(browser, server, "notebooks/faulty.ipynb")
+    _, errors, _ = run_all(browser, server, faulty(server, source))
     assert len(errors) == 1 and message in errors[0]
-    assert not browser.execute_script(f"return {WIDGETS}.length + {FORMULAS}.length")
+    assert not browser.execute_script(f"return {SLIDERS}.length + {FORMULAS}.length")
+
+
+UNMOVED = """
+import io, ipywidgets, PIL.Image
+file = io.BytesIO()
+PIL.Image.new("L", (90, 90)).save(file, "PNG")
+ipywidgets.VBox([ipywidgets.SelectionSlider(options=["a", "b"]), ipywidgets.Image(value=file.getvalue())])
+""".strip()
+
+
+def test_a_slider_that_moves_nothing_would_be_seen(lab, browser):
+    server = lab(free_port())
+    _, errors, _ = run_all(browser, server, faulty(server, UNMOVED))
+    assert errors == []
+    wait_for(browser, f"{SLIDERS}.length === 1", 30)
+    assert not moves(browser, 0, seconds=5)

@@ -60,9 +60,29 @@ def test_a_trial_runs_what_stands_above_the_cell_and_gives_what_it_records(small
     assert result["figure"].is_file() and tool.problems(result) == []
 
 
+def test_of_a_cell_with_several_pieces_the_named_one_runs(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(REDUCED, "05_small", [])
+    cell = small('[gpu_cell(session, name, lambda: {"loss": value}) for name in ("05_small", "05_other")]')
+    assert tool.run(cell, tmp_path, 60, trial=True)["loss"] == 0.25
+    assert [file.name for file in tmp_path.glob("*.json")] == ["05_small.json"]
+
+
+@pytest.mark.parametrize("last, runs", [
+    ("show(gpu_cell)", "ab"),
+    ("show(value)", "abcd"),
+    ("show(helper(1))", "abcd"),
+    ("show(later)", "abcd"),
+])
+def test_cells_behind_the_imports_run_if_the_last_one_uses_a_name_of_theirs(last, runs):
+    sources = ["a = 1", "from b import gpu_cell", "def helper(c):\n    pass\nvalue = 3", "import d as later", last]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells.insert(3, nbformat.v4.new_markdown_cell("value, helper"))
+    assert tool.above(cells) == [cell for cell in cells if cell.cell_type == "code"][:len(runs)]
+
+
 @pytest.mark.parametrize("code, seconds, message", [
     ("import time; time.sleep(30)", 8, "05_small: stopped after 8 s"),
-    ("1 / 0", 60, "05_small: cell .* failed(.|\n)*ZeroDivisionError"),
+    ("1 / 0", 60, "05_small: the cell that begins '1 / 0' failed(.|\n)*ZeroDivisionError"),
     ('gpu_cell(session, "05_small", dict)', 60, "05_small: recorded nothing. Is there a GPU"),
 ])
 def test_what_goes_wrong_is_said_with_the_name_of_the_cell(small, tmp_path, monkeypatch, code, seconds, message):

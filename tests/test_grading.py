@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -121,7 +122,7 @@ for descriptor in range(3, 30):
     except OSError: pass
 print('{"status": "passed", "message": "correct."}')
 """
-GIGABYTE = "import sys\nfor _ in range(1000): sys.stdout.write('x' * 1_000_000)\nraise ValueError('y' * 10**8)"
+GIGABYTE = "import sys\nfor _ in range(1000): sys.stdout.write('x' * 1_000_000)\nraise ValueError('y' * 10**6)"
 CHILDREN = """
 import os, subprocess, sys
 for _ in range(20):
@@ -177,7 +178,7 @@ def submissions(folder, official, outside):
     write(f"stripped/homework.ipynb", handed_in(official, SOLVED, change=strip), RIGHT, "asks for the kernel 'julia-1.9'")
     write(f"old/{name}", format_3(handed_in(official, SOLVED | {
         "00.1": "def to_unit_range(pixels)\n    return pixels", "00.2": "%time 1\nraise SystemExit", "00.3": "answer = input()\n" + SOLVED["00.3"]},
-        before=GIGABYTE)), ["not defined", "not defined", "not defined"], "format 3")
+        before=GIGABYTE)), ["not defined", "not defined", "not defined"], "(ValueError)")
     write(f"killer/{name}", handed_in(official, SOLVED, before="import os\nos._exit(0)"), RIGHT, "the Python process ended in cell")
     write(f"children/{name}", handed_in(official, SOLVED, before=CHILDREN), RIGHT)
     write(f"deleted/{name}", handed_in(official, SOLVED, change=without("00.2")), ["passed", "cell not found", "passed"], "no cell defines")
@@ -221,14 +222,24 @@ def not_run(folder, official):
 
 
 def fingerprint(*folders):
-    """Paths, kinds and contents of all that lies in folders."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if "__pycache__" not in path.parts:
-                content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
-                digest.update(f"{path} {content!r}".encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()
+    """{path: digest of kind and content} of all that lies in folders."""
+    found = {}
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        if "__pycache__" not in path.parts:
+            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b"folder"
+            found[path] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def in_grading():
+    """The processes of submissions on this machine."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            found += [process] if "COURSE_GRADING" in process.environ() else []
+        except (psutil.Error, OSError):
+            pass
+    return found
 
 
 def read_csv(file):
@@ -241,8 +252,8 @@ def graded(folder, official, cell_seconds):
     marks = folder.parent / "marks.csv"
     begin = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "CELL_SHARE", cell_seconds / 200)
-        status = main(["grade", str(folder), "--csv", str(marks), "--seconds", "200", "--memory-mb", "1500"], official)
+        patch.setattr(judge, "CELL_SHARE", cell_seconds / 100)
+        status = main(["grade", str(folder), "--csv", str(marks), "--seconds", "100", "--memory-mb", "1500"], official)
     return read_csv(marks), status, time.monotonic() - begin
 
 
@@ -286,13 +297,7 @@ def test_nothing_outside_the_copies_is_touched(class_of):
 
 
 def test_no_process_of_a_submission_is_left(class_of):
-    left = []
-    for process in psutil.process_iter():
-        try:
-            left += [process.cmdline()] if "COURSE_GRADING" in process.environ() else []
-        except (psutil.Error, OSError):
-            pass
-    assert not left
+    assert not in_grading()
 
 
 @pytest.mark.every_submission
@@ -310,7 +315,7 @@ def test_a_class_of_forty_hands_in_notebook_00(tmp_path):
         expected[f"wrong {k}/{OFFICIAL.name}"] = (["failed"] * 3, "")
     more = {
         "bomb": (handed_in(OFFICIAL, SOLVED, after=BOMB), RIGHT, "processes were started"),
-        "endless": (handed_in(OFFICIAL, SOLVED, after="while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+        "endless": (handed_in(OFFICIAL, SOLVED, after="import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass"),
                     RIGHT, "the time limit was reached in cell"),
         "Ann": (handed_in(OFFICIAL, SOLVED), RIGHT, "same student and notebook as ann/"),
         "ann": (handed_in(OFFICIAL), ["not attempted"] * 3, "same student and notebook as Ann/"),
@@ -324,7 +329,7 @@ def test_a_class_of_forty_hands_in_notebook_00(tmp_path):
         expected[f"{name}/{OFFICIAL.name}"] = (statuses, words)
     watched = [folder, outside, *(ROOT / name for name in ("course_utils", "notebooks", "data", "tests"))]
     before = fingerprint(*watched)
-    rows, status, seconds = graded(folder, ROOT / "notebooks", cell_seconds=30)
+    rows, status, seconds = graded(folder, ROOT / "notebooks", cell_seconds=20)
     rows = {name.removeprefix("'"): row for name, row in rows.items()}
     print(f"{len(rows)} submissions in {seconds:.0f} s; the slowest took {max(float(r['seconds']) for r in rows.values()):.0f} s.")
     assert (set(rows), status) == (set(expected), 0)
@@ -364,7 +369,7 @@ def test_without_isolation_limits_and_marks_are_the_same(light, tmp_path):
     one = submission(file, tmp_path, lessons(light))
     row = judge.grade(one, tmp_path, KINDS[-1], judge.Limits(120, 2000))
     assert [row.results[number][0] for number in SOLVED] == RIGHT
-    test_no_process_of_a_submission_is_left(None)
+    assert not in_grading()
 
 
 def test_a_weaker_isolation_is_chosen_and_named_where_the_stronger_fails(tmp_path):
@@ -386,6 +391,24 @@ def test_the_program_that_seals_files_refuses_where_others_would_be_sealed_in(tm
     assert Path("/proc/self/mountinfo").read_text() == before
 
 
+@sealed
+def test_a_submission_ends_when_the_grading_is_killed(tmp_path):
+    code = ("from pathlib import Path; from course_utils.grading.isolation import *; import sys\n"
+            f"apart = Apart(strongest(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
+            "apart.ask('start', lesson='00', folder='w', seconds=100, megabytes=3000); print(apart.scratch.name, flush=True)\n"
+            "apart.ask('cell', source='while True: pass', seconds=100)")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    scratch = process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+    for _ in range(50):
+        if not in_grading():
+            break
+        time.sleep(0.1)
+    assert not in_grading()
+    shutil.rmtree(scratch)
+
+
 def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     folder, marks = tmp_path / "submissions", tmp_path / "marks.csv"
     for name, before in (("a", ""), ("b", "while True: pass"), ("c", "")):
@@ -403,7 +426,7 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     assert (process.returncode, "Interrupted" in rest) == (130, True)
     rows = read_csv(marks)
     assert [(row["passed"], row["exercise 1"]) for row in rows.values()] == [("3", "passed"), ("0", "not run"), ("0", "not run")]
-    test_no_process_of_a_submission_is_left(None)
+    assert not in_grading()
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -37,7 +37,7 @@ def grade(
     left_out: set[int] = set()
     while True:
         at, left = None, limits.seconds - (time.monotonic() - begin)
-        row.errors = 0
+        row.errors.clear()
         try:
             with Apart(isolation, hidden(submission, folder), left, limits.megabytes, stop) as apart:
                 copy(submission, folder, apart.work / "work", row)
@@ -49,7 +49,8 @@ def grade(
         except Stopped as stopped:
             where = ended(row, submission.steps[at], str(stopped)) if at is not None else f"{stopped} before the first cell"
             row.note_once(where)
-            if stopped.final or at is None or len(left_out) == RESTARTS:
+            settled = len(row.results) == len(row.exercises)
+            if stopped.final or settled or at is None or len(left_out) == RESTARTS:
                 row.give_up(f"not reached: {where}.")
                 break
             left_out.add(at)
@@ -75,10 +76,10 @@ def take(step: tuple, apart: Apart, row: Row, limits: Limits) -> None:
     """Run one cell, or judge one exercise that has no result yet."""
     seconds = min(limits.seconds * CELL_SHARE, max(apart.left(), 1))
     if step[0] == "cell":
-        _, _, source, exercises = step
+        _, place, source, exercises = step
         error = apart.ask("cell", source=source, seconds=seconds).get("error")
         if error:
-            row.errors += 1
+            row.errors.append(f"{place} ({error.split(':')[0]})")
             for number in exercises:
                 row.trouble[number] = f"its cell stopped with {error}"
         return

@@ -25,7 +25,7 @@ class Row:
     results: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    errors: int = 0
+    errors: list[str] = field(default_factory=list)
     trouble: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -61,8 +61,9 @@ class Row:
     @property
     def note(self) -> str:
         """All notes in one line."""
-        stopped = [f"{self.errors} cells stopped with an error"] if self.errors > 1 else ["1 cell stopped with an error"]
-        return "; ".join(self.notes + (stopped if self.errors else []))
+        more = f" and {len(self.errors) - 3} more" if len(self.errors) > 3 else ""
+        stopped = [f"cells that stopped with an error: {', '.join(self.errors[:3])}{more}"] if self.errors else []
+        return "; ".join(self.notes + stopped)
 
 
 def plain(text: str) -> str:

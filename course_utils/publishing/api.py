@@ -19,6 +19,7 @@ GROUPS = {  # as in README, "Where is what"; a module that is not named here is 
     "Measures and training": ["metrics", "metrics.judge", "training", "distributed", "checkpoints", "project"],
     "Exercises and shipped models": ["exercises", "exercises.core", "recipes", "pretrain"],
 }
+ORDER = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
 TOOLS = "Tools that keep the course"
 SPECIAL = re.compile(r"([\\*|_])")
 
@@ -40,23 +41,29 @@ def modules() -> list[str]:
     return found
 
 
+def groups() -> dict[str, list[str]]:
+    """The modules of each group; one that is not named there is in its package's, or else a tool."""
+    found: dict[str, list[str]] = {title: [] for title in [*GROUPS, TOOLS]}
+    for name in sorted(modules(), key=lambda name: ORDER.get(name, ORDER.get(name.split(".")[0], (len(GROUPS), 0)))):
+        title = next((title for title, names in GROUPS.items() if {name, name.split(".")[0]} & set(names)), TOOLS)
+        found[title].append(name)
+    return found
+
+
 def write_api(folder: pathlib.Path) -> None:
     """Write a page for each module, and an index of them in groups."""
-    names = modules()
-    tools = [name for name in names if name not in sum(GROUPS.values(), [])]
     lines = [
         "# Helpers: course_utils", "",
         "Every method of the course is built in a notebook first; these modules keep it for later notebooks, and for you.",
         "Signatures give the types, the texts give shapes in brackets: (N, C, H, W) is number, channels, height, width.", "",
     ]
-    for title, group in {**GROUPS, TOOLS: tools}.items():
-        lines += [f"## {title}", ""]
-        lines += [f"- [`{name}`]({name}.rst): {summary(name)}" for name in group if name in names]
-        lines += ["", "```{toctree}", ":hidden:", "", *(name for name in group if name in names), "```", ""]
+    for title, names in groups().items():
+        lines += [f"## {title}", "", *(f"- [`{name}`]({name}.rst): {summary(name)}" for name in names)]
+        lines += ["", "```{toctree}", ":hidden:", "", *names, "```", ""]
+        for name in names:
+            page = f"{name}\n{'=' * len(name)}\n\n.. automodule:: course_utils.{name}\n   :members:\n"
+            write_text(folder / f"{name}.rst", page)
     write_text(folder / "index.md", "\n".join(lines))
-    for name in names:
-        full = f"course_utils.{name}"
-        write_text(folder / f"{name}.rst", f"{name}\n{'=' * len(name)}\n\n.. automodule:: {full}\n   :members:\n")
 
 
 def summary(name: str) -> str:
@@ -72,15 +79,15 @@ def to_rst(lines: list[str], pages: dict[str, str] | None = None) -> list[str]:
     `pages` ({"01": "notebooks/01_x"}): "notebook 01" becomes a link to that page.
     """
     result: list[str] = []
+    example = False
     for line in lines:
-        example = line.startswith("    ")
-        if example and (not result or not result[-1].startswith("    ")) and "".join(result[-1:]).strip() == "":
-            result += ["::", ""]
-        if example and result and result[-1].startswith("    ") or result[-2:] == ["::", ""]:
-            result.append(line)
+        if line.startswith("    ") and (example or not "".join(result[-1:]).strip()):
+            result += [line] if example else ["::", "", line]
+            example = True
             continue
-        if result and result[-1].startswith("    ") and line.strip():
+        if example and line.strip():
             result.append("")
+            example = False
         pieces = line.split("`")
         pieces[0::2] = [SPECIAL.sub(r"\\\1", piece) for piece in pieces[0::2]]
         pieces[1::2] = [f"``{piece}``" for piece in pieces[1::2]]

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from course_utils.links import BRANCH, address
 from course_utils.run import COST
 
-__all__ = ["SIZE", "Deck", "Slide", "add_code", "add_outputs", "add_text"]
+__all__ = ["SIZE", "Deck", "Slide", "add_code", "add_outputs", "add_text", "inline"]
 
 SIZE, ROOM = 28, 14.5  # px of the text; rows of text that fit below a heading, 1 row = 40 px
 WIDTH, LETTER = 1130, 0.602  # px of a line of code; width of one of its letters in em
-SHOWN = {  # kinds of blocks that stand on the slide, with the rows they take beside their lines
-    "math_block": 2, "math_block_label": 2, "bullet_list_open": 0, "ordered_list_open": 0, "blockquote_open": 0,
-}
+SHOWN = {"math_block": 2, "math_block_label": 2, "blockquote_open": 0}  # shown; rows they take beside their lines
 LEFT_OUT = re.compile(r"References|Next\b|Further reading")  # sections for readers at home
+ALONE = re.compile(r"(\d+\. )?On a GPU")  # left out where nothing else of the section is shown
 PREDICT = re.compile(r"\*\*Predict[.:]?\*\*")
 LEAD = re.compile(r"\*\*[^*\n]+(?:[.:?!]\*\*|\*\*(?=:|\s*\Z))")  # bold words that end with a stop, or are all there is
 
@@ -52,7 +51,13 @@ class Deck:
 
     def open(self, title: str, kind: str = "") -> None:
         """Begin a slide."""
+        self.close()
         self.slides.append(Slide(title, kind))
+
+    def close(self) -> None:
+        """Take the last slide away if it would be a heading that says nothing by itself."""
+        if self.slides and not self.slides[-1].parts and ALONE.fullmatch(self.slides[-1].title):
+            self.slides.pop()
 
     def note(self, text: str) -> None:
         """Something to say about the last slide."""
@@ -124,7 +129,7 @@ def inline(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Markdown without what takes no room on a slide."""
+    """Markdown without what takes no room."""
     return re.sub(r"\]\([^)]*\)|[*`$]|\\[a-z]+", "", text)
 
 
@@ -144,6 +149,18 @@ def add_table(deck: Deck, source: str) -> None:
         deck.show(markdown().render(part), min(ROOM, sum(rows[begin : begin + each]) + 1.5))
 
 
+def add_list(deck: Deck, source: str) -> None:
+    """A list; a long one goes on over several slides."""
+    items = re.split(r"\n(?=(?:[-*+]|\d+[.)]) )", source)
+    taken = [rows_of(item, 0.1) for item in items]
+    pieces = math.ceil(sum(taken) / (1.15 * ROOM))
+    share = [int(pieces * (sum(taken[:n]) + taken[n] / 2) / sum(taken)) for n in range(len(items))]  # the slide of each
+    for piece in sorted(set(share)):
+        chosen = [n for n in range(len(items)) if share[n] == piece]
+        part = "\n".join(items[n] for n in chosen)
+        deck.show(markdown().render(part), min(ROOM, sum(taken[n] for n in chosen)))
+
+
 def add_text(deck: Deck, text: str) -> None:
     """Put a text cell on slides."""
     skip = False
@@ -158,6 +175,8 @@ def add_text(deck: Deck, text: str) -> None:
             continue
         elif kind == "table_open":
             add_table(deck, source)
+        elif kind in ("bullet_list_open", "ordered_list_open"):
+            add_list(deck, source)
         elif kind == "fence":
             program = "\n".join(source.splitlines()[1:-1])
             deck.show(*preformatted(program, html.escape(program), "code"))
@@ -194,10 +213,13 @@ def add_paragraph(deck: Deck, source: str, shown: str) -> None:
 def preformatted(text: str, inner: str, kind: str) -> tuple[str, float]:
     """<pre> whose letters are as large as its longest line allows, and its rows."""
     lines = text.rstrip().splitlines() or [""]
-    least = 19 if kind == "output" and len(lines) < 6 else 15  # a few long lines are broken rather than small
+    columns = kind == "output" and sum(bool(re.search(r"\S {2,}\S", line)) for line in lines) > 1
+    least = 15 if columns or len(lines) > 14 else 18 if kind == "code" else 22  # rather break a line than make it small
     size = min(24, max(least, WIDTH / LETTER / max(map(len, lines))))
     count = sum(math.ceil(max(len(line), 1) * size * LETTER / WIDTH) for line in lines)
-    return f'<pre class="{kind}" style="font-size: {size / SIZE:.3f}em">{inner}</pre>', (count * size * 1.3 + 30) / 40
+    height = 1.3 if count < 20 else 1.15
+    style = f"font-size: {size / SIZE:.3f}em; line-height: {height}"
+    return f'<pre class="{kind}" style="{style}">{inner}</pre>', (count * size * height + 30) / 40
 
 
 def add_code(deck: Deck, source: str) -> None:

@@ -35,15 +35,24 @@ NAMED = re.compile(  # a test that names one of these is a test of something tha
 )
 TARGETS = ("bench", "site", "slides", "editions", "pack")  # of the Makefile, for these tools
 SOLUTIONS = "Your teacher has the solutions."
-README = [  # regular expression, what takes its place; each must be found
+README = [  # regular expression of a passage about what is left out, what takes its place
     (r"\A(# .*\n)", rf"\1\n*The student edition: all lessons, all exercises. {SOLUTIONS}*\n"),
     (r", the rules every notebook must keep, and each notebook and solution\b", " and each notebook"),
     (r", and solutions in a folder of their own", ""),
     (r"; solutions/ beside them", ""),
+    (r", with a worked report", ""),
     (r", rules for the notebooks", ""),
-    (r"(?ms)^## For teachers\n.*?(?=^## )", ""),
+    (r"(?m)^ *(?:publishing|grading|docs|benchmarks)/ .*\n", ""),
+    (r"(?ms)^## (?:For teachers|Read it, teach with it)\n.*?(?=^## )", ""),
     (r"(?ms)^## For contributors\n.*?(?=^## )", "## Found a mistake?\n\nPlease tell us: <ADDRESS/issues>.\n\n"),
 ]
+LESSON = [  # the same for the text cells of the lessons
+    (r"Solutions are in \[[^\]]*\]\(solutions/[^)]*\)\.", SOLUTIONS),
+    (r"\[([^\]]*)\]\(solutions/[^)]*\)", r"\1"),
+    (r"\b(stands|waits) in the solutions(?:, behind the exercises)?", r"\1 in your teacher's solutions"),
+]
+README_LEFT = re.compile(rf"(?i)\bsolutions?\b|make (?:{'|'.join(TARGETS)})\b|\b(?:publishing|grading|docs|benchmarks)/")
+LESSON_LEFT = re.compile(r"(?i)solutions/|\b(?:in|see) the solutions\b|_solutions\b")
 INDEX = """# Teacher's edition
 
 This folder is the whole course. Start with [README.md](README.md); `make lab` opens it.
@@ -55,6 +64,7 @@ This folder is the whole course. Start with [README.md](README.md); `make lab` o
 | typical wrong answers, and what the checks say to them | [tests/wrong_answers](tests/wrong_answers) |
 | the checks of the exercises | [course_utils/exercises](course_utils/exercises) |
 | slides | SLIDES |
+| marks for what students hand in | `python -m course_utils.exercises grade submissions/ --csv marks.csv` |
 | the edition for your students | `make editions` writes it to `build/editions` |
 | a pack for machines without a network | `make pack` writes it to `build/pack` |
 """
@@ -78,34 +88,26 @@ def about_left_out(file: Path, name: str) -> bool:
     return any(f"{name.replace('.', '/')}/".startswith(TOOLS) for name in names)
 
 
-def student_notebook(text: str) -> str:
-    """The JSON text of a lesson without links to solutions, else unchanged."""
+def rewritten(name: str, text: str, passages: list[tuple[str, str]], left: re.Pattern) -> str:
+    """A text with its `passages` replaced. Raises ValueError where what is `left` names what students do not have."""
+    for pattern, new in passages:
+        text = re.sub(pattern, new, text)
+    for line in text.replace(SOLUTIONS, "").splitlines():
+        if left.search(line):
+            raise ValueError(
+                f'{name}: the student edition would say "{line.strip()[:80]}", but that is left out there. '
+                "Change the sentence, or add the passage to the lists in course_utils/publishing/editions.py."
+            )
+    return text
+
+
+def student_notebook(name: str, text: str) -> str:
+    """The JSON text of a lesson without what leads to solutions, else unchanged. Raises ValueError like `rewritten`."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            source = "".join(cell["source"])
-            source = re.sub(r"Solutions are in \[[^\]]*\]\(solutions/[^)]*\)\.", SOLUTIONS, source)
-            source = re.sub(r"\[([^\]]*)\]\(solutions/[^)]*\)", r"\1", source)
-            cell["source"] = source.splitlines(keepends=True)
+            cell["source"] = rewritten(name, "".join(cell["source"]), LESSON, LESSON_LEFT).splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-
-
-def student_readme(text: str, repository: str) -> str:
-    """README for students. Raises ValueError where a passage to rewrite is not there, or a solution is still named."""
-    for pattern, new in README:
-        text, count = re.subn(pattern, new.replace("ADDRESS", repository), text)
-        if count != 1:
-            raise ValueError(
-                f"README.md: the student edition rewrites the passage {pattern!r}, which is there {count} times, "
-                "not once. Mend the list README in course_utils/publishing/editions.py."
-            )
-    for line in text.replace(SOLUTIONS, "").splitlines():
-        if re.search(r"(?i)\bsolutions?\b", line):
-            raise ValueError(
-                f'README.md: the student edition would say "{line.strip()[:80]}", but it has no solutions. '
-                "Add the passage to the list README in course_utils/publishing/editions.py."
-            )
-    return text
 
 
 def student_makefile(text: str) -> str:
@@ -132,12 +134,16 @@ def dead_links(root: Path) -> list[str]:
 
 
 def write_student(root: Path, folder: Path) -> None:
-    """Write the student edition of the course in `root`. Raises ValueError where a link in it would be dead."""
+    """Write the student edition of the course in `root`. Raises ValueError where a text in it would lead nowhere."""
     copy_files(root, student_files(root), folder)
-    texts = {"README.md": lambda text: student_readme(text, address(root)), "Makefile": student_makefile}
-    texts |= {file.relative_to(folder).as_posix(): student_notebook for file in folder.glob("notebooks/*.ipynb")}
-    for name, rewritten in texts.items():
-        write_text(folder / name, rewritten((root / name).read_text(encoding="utf-8")))
+    readme = [(pattern, new.replace("ADDRESS", address(root))) for pattern, new in README]
+    for file in [folder / "README.md", folder / "Makefile", *folder.glob("notebooks/*.ipynb")]:
+        name, text = file.relative_to(folder).as_posix(), file.read_text(encoding="utf-8")
+        if name == "Makefile":
+            text = student_makefile(text)
+        else:
+            text = student_notebook(name, text) if file.suffix == ".ipynb" else rewritten(name, text, readme, README_LEFT)
+        write_text(file, text)
     if dead := dead_links(folder):
         raise ValueError("The student edition would have dead links:\n  " + "\n  ".join(dead) +
                          "\nMend them in the course, or in course_utils/publishing/editions.py.")
@@ -149,14 +155,14 @@ def write_teacher(root: Path, folder: Path) -> None:
     slides = root / "build" / "slides"
     if slides.is_dir():
         shutil.copytree(slides, folder / "slides")
-    where = "[slides](slides)" if slides.is_dir() else "`make slides` writes them to `build/slides`"
+    where = "[slides](slides/index.html)" if slides.is_dir() else "`make slides` writes them to `build/slides`"
     write_text(folder / "TEACHING.md", INDEX.replace("SLIDES", where) + pages(folder))
 
 
 def pages(folder: Path) -> str:
-    """The list of the pages in docs/, by their titles; "" where there are none."""
+    """The list of the pages in docs/, by their titles, without the landing page; "" where there are none."""
     titles = {file: re.search(r"^# (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-              for file in sorted(folder.glob("docs/**/*.md"))}
+              for file in sorted(folder.glob("docs/**/*.md")) if file.name != "index.md"}
     lines = [f"- [{title[1]}]({file.relative_to(folder).as_posix()})" for file, title in titles.items() if title]
     head = "\nPlans and guides, as pages (`make site` makes a website of them):\n\n"
     return head + "\n".join(lines) + "\n" if lines else ""

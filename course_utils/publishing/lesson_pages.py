@@ -20,6 +20,7 @@ EXERCISE = re.compile(r"^#+ Exercise (\d\d\.\d+)\b.*$", re.MULTILINE)
 HEADING = re.compile(r"^(#+)( .*)$", re.MULTILINE)
 WIDGET, PNG = "application/vnd.jupyter.widget-view+json", "image/png"
 STANDS_STILL = "[A still picture here: in JupyterLab, Colab or Binder you can move it.]{.stands-still}"
+MORE = "# the next picture of the cell above"  # not shown; myst-nb leaves a cell without source out, outputs and all
 NO_WORDS = "Picture drawn by the code above"
 FOLDED = "<details class=\"setup\"><summary>Set-up, the same in every notebook</summary>", "</details>"
 
@@ -30,8 +31,8 @@ def read_with_outputs(links: SiteLinks, path: str) -> NotebookNode:
     try:
         notebook = nbformat.read(links.root / path, as_version=4)
         nbformat.validate(notebook)
-    except (ValueError, AttributeError, nbformat.ValidationError) as error:
-        raise ValueError(f"{path} cannot be read as a notebook: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # no JSON, or JSON of something else: nbformat then raises whatever it stumbles over
+        raise ValueError(f"{path} cannot be read as a notebook: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
     for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
         if cell.source.strip() and cell.execution_count is None:
             raise ValueError(f"{path} has no stored outputs: code cell {number} was never run. {again}")
@@ -99,7 +100,7 @@ def code_cells(cell: NotebookNode) -> list[NotebookNode]:
         if any(PNG in output.get("data", {}) for output in outputs):
             metadata["mystnb"]["image"] = {"alt": words.pop(0) if words else NO_WORDS}
         cells.append(nbformat.v4.new_code_cell(
-            "" if number else cell.source, execution_count=cell.execution_count, outputs=outputs, metadata=metadata))
+            MORE if number else cell.source, execution_count=cell.execution_count, outputs=outputs, metadata=metadata))
     if "setup" in cell.metadata.get("tags", []):
         before, after = map(nbformat.v4.new_markdown_cell, FOLDED)
         cells = [before, *cells, after]

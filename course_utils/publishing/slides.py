@@ -17,7 +17,7 @@ import shutil
 import string
 
 from course_utils.files import ROOT, write_text
-from course_utils.publishing.deck import SIZE, Deck, add_code, add_outputs, add_text
+from course_utils.publishing.deck import SIZE, Deck, add_code, add_outputs, add_text, inline
 from course_utils.run import notebooks
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
@@ -35,10 +35,14 @@ def lesson_slides(file: pathlib.Path) -> Deck:
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} cannot be read as a notebook ({error.__class__.__name__}: {error}).") from error
-    deck, tagged = Deck(), False
+    deck, tagged, heading = Deck(), False, None
     for number, cell in enumerate(cells, 1):
         source, tags = "".join(cell["source"]), set(cell["metadata"].get("tags", [])) & {"slide", "slide-output"}
         tagged |= bool(tags)
+        own = re.findall(r"^#{1,3} +(.+)$", source, re.MULTILINE) if cell["cell_type"] == "markdown" else []
+        if tags and heading and not own:  # the heading stands in a text cell that is not shown
+            deck.open(inline(heading))
+        heading = None if tags else own[-1] if own else heading
         if tags and cell["cell_type"] == "markdown":
             add_text(deck, source)
         elif tags and cell["cell_type"] == "code":
@@ -50,6 +54,7 @@ def lesson_slides(file: pathlib.Path) -> Deck:
             if "slide" in tags:
                 add_code(deck, source)
             add_outputs(deck, cell)
+    deck.close()
     if not tagged:
         raise ValueError(f"{file} has no cell with the tag slide or slide-output: nothing to show. See docs/slides.md.")
     return deck

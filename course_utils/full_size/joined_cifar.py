@@ -1,0 +1,107 @@
+"""Joined models against a plain GAN on all of CIFAR-10, at equal seconds: notebook 12's comparison in colour.
+
+Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the rules, and against
+the discriminator, of our recipe in `course_utils.full_size.cifar_gans`, and their last layers are the same: they
+differ in what these layers are fed with, and in the anchor.
+"""
+import time
+
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor, nn
+
+from course_utils.autoencoders import ConvEncoder, Dense, SparseAutoencoder, TopK, share_alive, sparse_loss
+from course_utils.data import ImageSet, load
+from course_utils.display import show_images
+from course_utils.features import FeatureNetwork
+from course_utils.full_size.cifar_gans import RULES, Game, draw, floors, judge_of, play, said, stream
+from course_utils.full_size.residual import Fast, discriminator, layers_up
+from course_utils.gans import Gan, from_gan_range
+from course_utils.metrics import psnr
+from course_utils.session import seed_everything
+from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, hold
+from course_utils.training import fit
+
+__all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
+
+SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
+CODES = {"dense": (256, Dense), "TopK": (512, lambda: TopK(64))}  # numbers of a code, its sparsity
+SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.sparse_gans.comparison`
+GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
+
+
+class Decoder(nn.Sequential):
+    """Codes (N, code) to images (N, 3, 32, 32) in [0, 1], by the layers of the plain generator."""
+
+    def forward(self, code: Tensor) -> Tensor:
+        return from_gan_range(super().forward(code))
+
+
+def describe(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH) -> SparseAutoencoder:
+    """An autoencoder with a code of CODES, trained for so many seconds, in evaluation mode."""
+    units, sparsity = CODES[kind]
+    encoder = Fast(ConvEncoder(units, 2 * width, channels=3, size=32))
+    model = SparseAutoencoder(encoder, Decoder(Fast(layers_up(units, width))), sparsity(), units)
+    model = model.to(images.pixels.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
+    gone = 0.0
+
+    def batches(_: int):
+        nonlocal gone
+        for gone, x in stream(images, batch, seconds):
+            yield x
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1 - gone)
+    loss = lambda model, x: sparse_loss(model, x, revive=0.1)
+    fit(model, batches, loss, optimizer, 1, schedule=schedule, progress=False)
+    return model.eval()
+
+
+def joined(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH) -> tuple[Gan, dict]:
+    """An autoencoder, a mixture of Gaussians fitted to its codes, and the game held to its reconstructions.
+
+    All within the seconds: the game gets what the others leave. Returns the game and facts about the parts.
+    """
+    began = time.perf_counter()
+    model = describe(images, kind, SHARE * seconds, width, batch)
+    some = images.images(torch.randperm(len(images))[:PRIOR_CODES].to(images.pixels.device))
+    codes = encode(model, some)
+    components = max(1, min(GAUSSIANS, len(codes) // (2 * codes.shape[1])))
+    prior = CodePrior.fit(codes, components).to(codes.device)
+    test = load("cifar10", "test").images(slice(500)).to(codes.device)
+    with torch.no_grad():
+        level = psnr(model(test), test).mean().item()
+    facts = {"PSNR, dB": round(level, 1), "not zero": round((codes != 0).sum(dim=1).double().mean().item()),
+             "alive": round(share_alive(codes), 2)}
+    generator = CodeGenerator(prior, model.decoder, model.sparsity)
+    gan = Gan(generator, discriminator(width), anchor=hold(generator, model), **RULES)
+    facts["before the game, s"] = round(time.perf_counter() - began)
+    return gan, facts | play(Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began)))
+
+
+def plain(images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH) -> tuple[Gan, dict]:
+    """Our recipe of notebook 09."""
+    gan = Gan(Fast(layers_up(128, width)), discriminator(width), **RULES)
+    return gan, play(Game(gan, batch, True), images, seconds)
+
+
+def compared(device: torch.device, seed: int, *, seconds: float = SECONDS, images: int = IMAGES, width: int = 64,
+             batch: int = BATCH, network: FeatureNetwork | None = None) -> dict:
+    """Train and judge all three with one seed; what they got, by name, and "figure" with a row of each.
+
+    What follows `seed` is smaller in a trial on a CPU.
+    """
+    torch.backends.cudnn.benchmark = True
+    train, judge = load("cifar10").to(device), judge_of(device, images, network)
+    result, rows = {"seconds each": seconds}, []
+    for name in ("plain", *CODES):
+        seed_everything(seed)
+        if name == "plain":
+            gan, facts = plain(train, seconds, width, batch)
+        else:
+            gan, facts = joined(train, name, seconds, width, batch)
+        x = draw(gan, images)
+        rows.append(x[:20])
+        result |= {f"{name}: {key}": value for key, value in (facts | said(judge, x)).items()}
+    show_images(torch.cat(rows), columns=20, size=0.5)
+    return result | floors(judge, images) | {"figure": plt.gcf()}

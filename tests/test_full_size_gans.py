@@ -1,0 +1,207 @@
+"""The GANs of CIFAR-10 behind the GPU cells of notebooks 09 and 12, at toy size on the CPU, by a clock that ticks."""
+import math
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import nn
+
+from course_utils.autoencoders import Dense, TopK
+from course_utils.data import CLASSES, ImageSet
+from course_utils.features import FeatureError, FeatureNetwork
+from course_utils.full_size import cifar_gans, joined_cifar
+from course_utils.full_size.records import mean_and_spread, show_records
+from course_utils.full_size.residual import Augment, Fast, discriminator, layers_up
+
+CPU = torch.device("cpu")
+COLOURS = FeatureNetwork("mean colour", 3, 3, lambda x: x.mean(dim=(2, 3)))
+SMALL = {"images": 12, "width": 4, "batch": 8, "network": COLOURS}
+
+
+def toy(name, split="train"):
+    """Sixty coloured noises, other ones in the test part."""
+    assert name == "cifar10"
+    pixels = torch.randint(256, (60, 3, 32, 32), generator=torch.Generator().manual_seed(len(split)), dtype=torch.uint8)
+    return ImageSet(name, split, pixels, torch.arange(60) % 10, CLASSES[name], "Noise.")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Toy images, and a clock that goes on by one second whenever somebody looks at it."""
+    now = iter(range(10**6))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
+    for module in (cifar_gans, joined_cifar):
+        monkeypatch.setattr(module, "load", toy)
+    monkeypatch.setattr(joined_cifar, "CODES", {"dense": (8, Dense), "TopK": (16, lambda: TopK(4))})
+    yield
+    plt.close("all")
+
+
+def numbers(result):
+    """The result without its figure, whose numbers are all finite."""
+    assert result["figure"].axes
+    kept = {key: value for key, value in result.items() if key != "figure"}
+    assert all(math.isfinite(value) for value in kept.values() if not isinstance(value, str))
+    return kept
+
+
+@pytest.mark.parametrize("name", cifar_gans.RECIPES)
+def test_a_recipe_gives_scores_and_floors_and_a_second_run_gives_the_same(name):
+    first, second = (numbers(cifar_gans.trained(name, CPU, seconds=3, **SMALL)) for _ in range(2))
+    assert first == second
+    assert first.keys() == {
+        "training, s", "batch", "steps", "images/s", "Fréchet distance", "kernel distance", "precision", "recall",
+        "Fréchet, floor", "kernel, floor", "features"}
+    assert first["features"] == "mean colour, 12 pictures"
+
+
+def test_all_recipes_get_the_same_seconds():
+    results = [cifar_gans.trained(name, CPU, seconds=5, **SMALL) for name in cifar_gans.RECIPES]
+    assert {result["training, s"] for result in results} == {5}
+    assert {result["steps"] for result in results} == {5}  # a look at the clock for each step
+
+
+def test_an_unknown_recipe_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="recipe 'biggan' is unknown; choose one of dcgan, sngan, ours"):
+        cifar_gans.trained("biggan", CPU)
+
+
+@pytest.mark.parametrize("name, batch, loss, rates", [
+    ("dcgan", 128, "non-saturating", (2e-4, 2e-4)), ("sngan", 128, "hinge", (2e-4, 2e-4)), ("ours", 256, "hinge", (2e-4, 4e-4)),
+])
+def test_the_recipes_play_by_their_rules(name, batch, loss, rates):
+    game = cifar_gans.RECIPES[name](4)
+    assert (game.batch, game.gan.rates, game.gan.critic_steps) == (batch, rates, 1)
+    assert game.gan.loss is cifar_gans.Gan.__init__.__globals__["LOSSES"][loss]
+    assert game.gan.discriminator(game.gan.generator(game.gan.noise(2))).shape == (2,)
+
+
+@pytest.mark.parametrize("name, generator, critic", [
+    # counted by hand from the published tables, weights and biases
+    ("dcgan", 100 * 256 * 16 + 2 * (256 + 128 + 64) + 16 * (256 * 128 + 128 * 64 + 64 * 3),
+     16 * (3 * 64 + 64 * 128 + 128 * 256 + 256) + 2 * (128 + 256)),
+    ("sngan", 129 * 8192 + 2 * (512 + 256 + 128 + 64) + 16 * (512 * 256 + 256 * 128 + 128 * 64) + 448 + 27 * 64 + 3,
+     28 * 64 + 1025 * 64 + 577 * 128 + 2049 * 128 + 1153 * 256 + 4097 * 256 + 2305 * 512 + 8193),
+])
+def test_the_copied_recipes_have_as_many_weights_as_their_tables(name, generator, critic):
+    gan = cifar_gans.RECIPES[name]().gan
+    assert [sum(p.numel() for p in player.parameters()) for player in (gan.generator, gan.discriminator)] == [generator, critic]
+
+
+def test_the_rate_falls_with_the_clock_to_zero_where_the_recipe_says_so():
+    for name, ends in (("sngan", 0.1), ("dcgan", 1.0)):
+        game = cifar_gans.RECIPES[name](4)._replace(batch=8)
+        cifar_gans.play(game, toy("cifar10"), 10)
+        last = game.gan.optimizers["generator"].param_groups[0]["lr"]
+        assert last == pytest.approx(ends * 2e-4)
+
+
+def test_the_stream_gives_a_batch_even_when_there_is_no_time_and_goes_on_into_the_next_epoch():
+    images = toy("cifar10")
+    assert len(list(cifar_gans.stream(images, 8, 1e-9))) == 1
+    shares, batches = zip(*cifar_gans.stream(images, 30, 4))
+    assert list(shares) == [0, 0.25, 0.5, 0.75]
+    assert not torch.equal(batches[0], batches[2])
+
+
+def test_no_test_image_is_trained_on(monkeypatch):
+    seen = []
+    step = cifar_gans.Gan.step
+    monkeypatch.setattr(cifar_gans.Gan, "step", lambda gan, real, z=None: seen.append(real) or step(gan, real, z))
+    cifar_gans.trained("ours", CPU, seconds=9, **SMALL)
+    joined_cifar.compared(CPU, 0, seconds=9, **SMALL)
+    own = {tuple(x[0, 0].tolist()) for x in cifar_gans.to_gan_range(toy("cifar10").images())}
+    assert {tuple(x[0, 0].tolist()) for x in torch.cat(seen)} <= own
+
+
+def test_augmented_images_are_moved_and_mirrored_copies_padded_with_zero():
+    x = torch.zeros(400, 1, 16, 16)
+    x[:, :, 7, 5] = 1
+    places = Augment()(x).nonzero()
+    assert len(places) == 400 and Augment()(x).sum() == 400  # nearest pixel: nothing is smeared
+    assert set(places[:, 2].tolist()) == {5, 6, 7, 8, 9}  # two pixels, an eighth of sixteen
+    assert set(places[:, 3].tolist()) == {3, 4, 5, 6, 7} | {8, 9, 10, 11, 12}  # 5 mirrored is 10
+    grey = Augment()(torch.ones(200, 1, 16, 16))
+    assert set(grey.unique().tolist()) == {0.0, 1.0}
+
+
+def test_gradients_go_through_the_augmentation_to_each_pixel_that_is_kept():
+    x = torch.rand(50, 3, 16, 16, requires_grad=True)
+    y = Augment()(x)
+    y.sum().backward()
+    assert torch.equal(x.grad.unique(), torch.tensor([0.0, 1.0]))
+    assert x.grad.sum() == (y != 0).sum()
+
+
+def test_both_kinds_of_images_are_augmented_in_front_of_the_discriminator():
+    assert isinstance(discriminator(4)[0], Augment)
+
+
+def test_a_fast_network_on_the_cpu_is_the_network_and_its_layers_are_normalised():
+    network = layers_up(6, 4)
+    z = torch.randn(5, 6)
+    copy = layers_up(6, 4)
+    copy.load_state_dict(network.state_dict())
+    assert torch.allclose(Fast(network)(z), copy(z), atol=1e-5) and Fast(network).noise == 6
+    critic = discriminator(4)
+    for _ in range(60):  # the power method comes nearer with each pass
+        critic(torch.rand(2, 3, 32, 32))
+    layers = [layer for layer in critic.eval().modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    assert len(layers) == 1 + 4 * 3 + 1
+    assert all(torch.linalg.matrix_norm(layer.weight.flatten(1), 2) == pytest.approx(1, abs=0.05) for layer in layers)
+
+
+def test_inception_is_left_out_where_it_cannot_be_had_and_asked_for_with_enough_images(monkeypatch):
+    def missing(name, device):
+        raise FeatureError("no weights")
+
+    monkeypatch.setattr(cifar_gans, "feature_network", missing)
+    assert cifar_gans.real_fid(CPU, torch.rand(3000, 3, 2, 2)) == {}
+    monkeypatch.setattr(cifar_gans, "feature_network", lambda *_: pytest.fail("too few images for it"))
+    assert cifar_gans.real_fid(CPU, torch.rand(2048, 3, 2, 2)) == {}
+
+
+def test_the_comparison_gives_each_model_its_scores_and_equal_seeds_give_equal_results():
+    runs = [numbers(joined_cifar.compared(CPU, seed, seconds=20, **SMALL)) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
+    for name in ("plain", "dense", "TopK"):
+        assert {f"{name}: {key}" for key in ("steps", "Fréchet distance", "kernel distance", "precision", "recall")} <= runs[0].keys()
+    assert runs[0]["dense: not zero"] == 8 and runs[0]["TopK: not zero"] <= 4
+
+
+def test_the_joined_models_pay_for_autoencoder_and_mixture_out_of_the_same_seconds(monkeypatch):
+    spent, play = [], joined_cifar.play
+    monkeypatch.setattr(joined_cifar, "play", lambda game, images, seconds: spent.append(seconds) or play(game, images, seconds))
+    result = joined_cifar.compared(CPU, 0, seconds=20, **SMALL)
+    assert spent[0] == 20 and all(20 - before <= game + 2 for before, game in zip(
+        (result["dense: before the game, s"], result["TopK: before the game, s"]), spent[1:]))
+    assert max(spent[1:]) <= 16  # a fifth of the time is the autoencoder's
+
+
+def test_the_layers_behind_the_codes_are_those_of_the_plain_generator():
+    model = joined_cifar.describe(toy("cifar10"), "TopK", 2, 4, 8)
+    decoder, generator = model.decoder[0].network, layers_up(128, 4)
+    assert [type(a) for a in decoder] == [type(b) for b in generator]
+    assert 0 <= model(toy("cifar10").images([0, 1])).min() <= model(toy("cifar10").images([0, 1])).max() <= 1
+
+
+def test_records_stand_side_by_side_with_mean_and_spread(capsys):
+    show_records({"seed 0": {"steps": 10, "loss": 1.0, "device": "H"}, "seed 1": None,
+                  "seed 2": {"steps": 10, "loss": 2.0, "device": "H", "second run": {"loss": 2.5}}}, spread=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["seed", "0", "seed", "2", "mean", "±", "spread"]
+    assert lines[1].split() == ["loss", "1.0", "2.0", "1.5", "±", "0.7"]
+    assert lines[2].split() == ["steps", "10,", "all"] and lines[3].split() == ["device", "H,", "all"]
+    assert lines[4] == "seed 2, a second run gave: {'loss': 2.5}"
+
+
+def test_one_record_alone_is_a_column_and_none_says_so(capsys):
+    show_records({"ours": {"steps": 10}, "sngan": None})
+    assert capsys.readouterr().out.split() == ["ours", "steps", "10"]
+    show_records({"ours": None, "sngan": None})
+    assert capsys.readouterr().out == "No GPU here, and no result of a GPU run is recorded yet.\n"
+
+
+def test_there_is_no_spread_of_words_or_of_one_number():
+    assert mean_and_spread([1.0, 2.0]) == "1.5 ± 0.7"
+    assert mean_and_spread([1.0]) == mean_and_spread(["H", "H"]) == ""
