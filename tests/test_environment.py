@@ -23,7 +23,7 @@ def environment(text: str) -> dict[str, str]:
     block = text.split("\ndependencies:\n")[1]
     found = dict(requirement(line) for line in re.findall(r"^(?:  |    )- ([^:\n]*)$", block, re.MULTILINE))
     found.pop("pip", None)  # pip itself
-    return found
+    return found | {"python": re.search(r"^  - python(\S+)", block, re.MULTILINE)[1]}
 
 
 def requirement(text: str) -> tuple[str, str]:
@@ -33,7 +33,8 @@ def requirement(text: str) -> tuple[str, str]:
 
 def differences(pip: dict[str, str], conda: dict[str, str]) -> list[str]:
     """Packages that only one of the two has, bounds that differ or are not loose."""
-    wanted = {CONDA_NAMES.get(name, name): bound for name, bound in pip.items()}
+    wanted = {CONDA_NAMES.get(name, name): bound for name, bound in pip.items() if name != "python"}
+    conda = {name: bound for name, bound in conda.items() if name != "python"}
     found = [f"only in one: {name}" for name in wanted.keys() ^ conda.keys()]
     found += [f"{n}: {wanted[n]} and {conda[n]}" for n in wanted.keys() & conda.keys() if wanted[n] != conda[n]]
     return found + [f"{n} {b}: one lower bound, please" for n, b in wanted.items() if not re.fullmatch(r">=[\d.]+", b)]
@@ -46,6 +47,13 @@ CONDA = environment((ROOT / "environment.yml").read_text(encoding="utf-8"))
 def test_conda_and_pip_install_the_same_packages_with_the_same_lower_bounds():
     assert len(PIP) > 15
     assert differences(PIP, CONDA) == []
+
+
+def test_conda_names_one_python_that_is_new_enough():
+    """Binder's builder takes its own default, an old one, where the version is not given with `=`."""
+    least, chosen = (tuple(map(int, re.fullmatch(rf"{sign}(\d+)\.(\d+)", bound["python"]).groups()))
+                     for sign, bound in ((">=", PIP), ("=", CONDA)))
+    assert chosen >= least
 
 
 @pytest.mark.parametrize("pip, conda", [
@@ -70,6 +78,8 @@ def test_conda_uses_conda_forge_alone_and_pip_for_two_packages():
 def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
     known |= set(sys.stdlib_module_names) | {"course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
+    known |= {"jinja2", "markdown_it", "mdit_py_plugins", "pygments", "traitlets"}  # with jupyterlab and myst-nb
+    known |= {"docutils", "myst_nb", "nbgrader", "repo2docker", "sphinx"}  # of the extras, imported where they are needed
     files = [file for folder in ("course_utils/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

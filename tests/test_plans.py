@@ -39,7 +39,7 @@ PLANS = [("Eight weeks", 8), ("Fifteen weeks", 15)]
 def test_a_plan_has_its_weeks_and_every_lesson_once(title, count):
     rows = weeks(title)
     assert [int(row[0]) for row in rows] == list(range(1, count + 1))
-    linked = [re.findall(r"\[(\d\d)\]\(\.\./notebooks/([^)]+)\)", row[1]) for row in rows]
+    linked = [re.findall(r"\[(\d\d) [^\]]+\]\(\.\./notebooks/([^)]+)\)", row[1]) for row in rows]
     assert sorted(name for row in linked for _, name in row) == sorted(TEXTS)
     assert all(name.startswith(number) for row in linked for number, name in row)
 
@@ -48,7 +48,7 @@ def test_a_plan_has_its_weeks_and_every_lesson_once(title, count):
 def test_minutes_in_class_are_those_of_the_headers(title, count):
     rows, total = weeks(title), 0
     for week, lessons, minutes, *_ in rows:
-        reading = sum(READING[number] for number in re.findall(r"\[(\d\d)\]", lessons))
+        reading = sum(READING[number] for number in re.findall(r"\[(\d\d) ", lessons))
         assert (minutes if minutes != "·" else "0") == str(reading), f"week {week}: {reading} minutes by the headers"
         total += reading
     assert SUMS.search(section(title))[1] == str(total) == str(sum(READING.values()))
@@ -58,8 +58,8 @@ def test_minutes_in_class_are_those_of_the_headers(title, count):
 def test_exercises_at_home_exist_with_stars_and_minutes_and_follow_their_lesson(title, count):
     total, seen, named = 0, set(), set()
     for week, lessons, _, home, minutes, _ in weeks(title):
-        seen |= set(re.findall(r"\[(\d\d)\]", lessons))
-        exercises = re.findall(r"(\d\d\.\d) (★+) (\d+)", home)
+        seen |= set(re.findall(r"\[(\d\d) ", lessons))
+        exercises = re.findall(r"(\d\d\.\d)\s(★+)\s(\d+)", home)
         for number, stars, each in exercises:
             assert CARDS[number] == (stars, int(each)), f"week {week}: {number}"
             assert number not in named and number[:2] in seen, f"week {week}: {number}"
@@ -73,7 +73,7 @@ def test_exercises_at_home_exist_with_stars_and_minutes_and_follow_their_lesson(
 
 def test_lessons_come_after_those_they_need():
     for title, _ in PLANS:
-        order = [number for row in weeks(title) for number in re.findall(r"\[(\d\d)\]", row[1])]
+        order = [number for row in weeks(title) for number in re.findall(r"\[(\d\d) ", row[1])]
         for name, text in TEXTS.items():
             needs = re.search(r"\*\*Before this\*\*(.*)", text)[1]
             for needed in re.findall(r"\]\((\d\d)_|notebook (\d\d)", needs):

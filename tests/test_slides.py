@@ -158,8 +158,9 @@ def test_words_of_a_picture_and_texts_are_escaped(deck_of):
 
 def test_warnings_and_widgets_are_left_out(deck_of):
     cell = code("x", "slide", prints="shown")
-    cell["outputs"] += [{"output_type": "stream", "name": "stderr", "text": "a warning"}, {
-        "output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a widget"}}]
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a widget"}
+    cell["outputs"] += [{"output_type": "stream", "name": "stderr", "text": "a warning"},
+                        {"output_type": "display_data", "data": widget}]
     page = slides_page(deck_of(TITLE, cell))
     assert "shown" in page and "a warning" not in page and "a widget" not in page
 
@@ -230,9 +231,9 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     """A Chromium with a window of the slides' size."""
-    webdriver = pytest.importorskip("selenium.webdriver")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra: browser)")
     if not (CHROMIUM and DRIVER):
-        pytest.skip("no Chromium with its driver")
+        pytest.skip("Chromium or its chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in ["headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking",

@@ -60,7 +60,8 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     folder = given.folder.resolve()
     files, others = find(folder)
     if others:
-        print(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{f' and {len(others) - 8} more' if len(others) > 8 else ''}.")
+        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+        print(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{more}.")
     if not files:
         parser.error(f"{given.folder} holds no notebook (*.ipynb). Put the submissions there, unpacked.")
     known = lessons(official)
@@ -80,7 +81,8 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
                 name_clashes(rows)
                 write_csv(given.csv, rows)
                 passed = f"{row.passed} of {len(row.exercises)}" if row.exercises else "-"
-                print(f"{number:>4}  {plain(row.submission):<50} {passed:>7} {row.seconds:>7.1f} s  {plain(row.note)}", flush=True)
+                line = f"{number:>4}  {plain(row.submission):<50} {passed:>7} {row.seconds:>7.1f} s  {plain(row.note)}"
+                print(line.rstrip(), flush=True)
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(cancel_futures=True)

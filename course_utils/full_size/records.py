@@ -2,6 +2,7 @@
 
 Used by notebooks 09 and 12; one result alone: `course_utils.display.gpu_result`.
 """
+import math
 import statistics
 
 from course_utils.display import gpu_result
@@ -12,10 +13,12 @@ APART = {"figure", "second run"}  # not in the table
 
 
 def mean_and_spread(values: list) -> str:
-    """Mean and standard deviation of numbers as "12.3 ± 0.4"; "" for fewer than two, or for words."""
+    """Mean and standard deviation of numbers as "12.3 ± 0.4", no more decimals than the latter has; "" for fewer than two, or for words."""
     if len(values) < 2 or not all(isinstance(value, (int, float)) for value in values):
         return ""
-    return f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.1g}"
+    spread = statistics.stdev(values)
+    decimals = max(0, -math.floor(math.log10(spread))) if spread else 0
+    return f"{statistics.mean(values):.{decimals}f} ± {spread:.{decimals}f}"
 
 
 def show_records(results: dict[str, dict | None], spread: bool = False) -> None:

@@ -31,6 +31,10 @@ PASSED_ON = [  # of the environment; the rest, which may hold passwords, is not
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS",
     "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMFILES", "NUMBER_OF_PROCESSORS",
 ]
+HOMES = [  # variables that say where programs keep their own
+    "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+    "IPYTHONDIR", "MPLCONFIGDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+]
 NOWHERE = dict.fromkeys(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"], "http://127.0.0.1:9")
 
 
@@ -57,8 +61,10 @@ class Isolation:
             return runner
         hide = [path for path in [*hidden, Path.home(), Path("/run"), Path("/media"), Path("/mnt")]
                 if path.is_dir() and path != Path(path.anchor)]
-        config = {"files": self.files, "open": str(scratch), "keep": needed(), "hide": [str(path.resolve()) for path in hide],
-                  "mounts outside": os.readlink("/proc/self/ns/mnt")}
+        config = {
+            "files": self.files, "open": str(scratch), "keep": needed(), "hide": [str(path.resolve()) for path in hide],
+            "mounts outside": os.readlink("/proc/self/ns/mnt"),
+        }
         return [*self.before, "--", sys.executable, "-I", "-S", str(HERE / "sandbox.py"), json.dumps(config), *runner]
 
 
@@ -68,11 +74,11 @@ SEALED = ("no network; all files read-only but a scratch copy, which is deleted;
 KINDS = [
     Isolation(SEALED, ("unshare", "--user", "--map-root-user", *APART), files=True),
     Isolation(SEALED, ("unshare", *APART), files=True),
-    Isolation("no network; limits on seconds, memory and processes. FILES ARE NOT PROTECTED: a submission can change what you can "
-              "change. Grade notebooks of people whom you do not know on a machine of its own",
+    Isolation("no network; limits on seconds, memory and processes. FILES ARE NOT PROTECTED: a submission can change "
+              "what you can change. Grade notebooks of people whom you do not know on a machine of its own",
               ("unshare", "--user", "--map-root-user", "--net")),
-    Isolation("limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission can do what you "
-              "can do. Grade notebooks of people whom you do not know on Linux, or on a machine of its own"),
+    Isolation("limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission can "
+              "do what you can do. Grade notebooks of people whom you do not know on Linux, or on a machine of its own"),
 ]
 
 
@@ -83,8 +89,9 @@ def strongest(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
         if kind.before and sys.platform != "linux":
             continue
         try:
+            outside = [str(ROOT), str(folder.resolve()), str(Path.home())] if kind.files else []
             with Apart(kind, [folder], seconds=60, megabytes=1000) as apart:
-                seen = apart.ask("probe", outside=[str(ROOT), str(folder.resolve()), str(Path.home())] if kind.files else [])
+                seen = apart.ask("probe", outside=outside)
         except (Stopped, OSError) as error:
             problem = str(error)
             continue
@@ -97,9 +104,10 @@ def strongest(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
 def needed() -> list[str]:
     """Folders that a process of this Python reads: the course, Python and its packages, also behind links."""
     base = Path(sys.executable).resolve().parent.parent
-    folders = {ROOT, Path(sys.prefix), Path(sys.base_prefix), base, *(Path(p) for p in sys.path[1:] if Path(p).is_dir())}
-    folders = {way for path in folders for way in (path.absolute(), path.resolve())}
-    return sorted(str(path) for path in folders if path not in (Path.cwd(), Path.home(), Path(path.anchor)) or path == ROOT)
+    packages = [Path(place) for place in sys.path[1:] if Path(place).is_dir()]
+    folders = [ROOT, Path(sys.prefix), Path(sys.base_prefix), base, *packages]
+    ways = {way for path in folders for way in (path.absolute(), path.resolve())}
+    return sorted(str(way) for way in ways if way == ROOT or way not in (Path.cwd(), Path.home(), Path(way.anchor)))
 
 
 def environment(scratch: Path) -> dict[str, str]:
@@ -113,8 +121,7 @@ def environment(scratch: Path) -> dict[str, str]:
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         **{name: value for name, value in ENVIRONMENT.items() if name not in PASSED_ON or name not in os.environ},
         **NOWHERE,
-        **dict.fromkeys(["HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "IPYTHONDIR", "MPLCONFIGDIR",
-                         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "APPDATA", "LOCALAPPDATA"], str(home)),
+        **dict.fromkeys(HOMES, str(home)),
         **dict.fromkeys(["TMPDIR", "TMP", "TEMP"], str(temporary)),
         "PYTHONUSERBASE": site.getuserbase(), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

@@ -41,13 +41,16 @@ def grade(
         try:
             with Apart(isolation, hidden(submission, folder), left, limits.megabytes, stop) as apart:
                 copy(submission, folder, apart.work / "work", row)
-                apart.ask("start", lesson=submission.lesson.number, folder="work", seconds=left, megabytes=limits.megabytes)
+                lesson, megabytes = submission.lesson.number, limits.megabytes
+                apart.ask("start", lesson=lesson, folder="work", seconds=left, megabytes=megabytes)
                 for at, step in enumerate(submission.steps):
                     if at not in left_out:
                         take(step, apart, row, limits)
             break
         except Stopped as stopped:
-            where = ended(row, submission.steps[at], str(stopped)) if at is not None else f"{stopped} before the first cell"
+            where = f"{stopped} before the first cell"
+            if at is not None:
+                where = ended(row, submission.steps[at], str(stopped))
             row.note_once(where)
             settled = len(row.results) == len(row.exercises)
             if stopped.final or settled or at is None or len(left_out) == RESTARTS:
@@ -113,7 +116,7 @@ def copy(submission: Submission, folder: Path, target: Path, row: Row) -> None:
                 continue
             room -= file.lstat().st_size
             if room < 0:
-                row.note_once(f"more than {COPIED / 1e6:.0f} MB beside the notebook: not all of it was there when it ran")
+                row.note_once(f"more than {COPIED / 1e6:.0f} MB beside the notebook: not all of it was copied")
                 return
             copied = target / file.relative_to(source)
             copied.parent.mkdir(parents=True, exist_ok=True)

@@ -32,8 +32,9 @@ class Row:
     def of_submission(cls, submission: Submission) -> "Row":
         """The row before anything has run: exercises without a cell, or without a readable notebook, are settled."""
         lesson = submission.lesson
-        row = cls(submission.name, submission.student, lesson.file.stem if lesson else "", list(lesson.exercises) if lesson else [])
-        row.notes = list(submission.notes)
+        row = cls(submission.name, submission.student, notes=list(submission.notes))
+        if lesson:
+            row.notebook, row.exercises = lesson.file.stem, list(lesson.exercises)
         if lesson and not submission.cells:
             row.give_up(f"the notebook was not run: {submission.notes[0]}.")
         elif lesson:
@@ -68,9 +69,9 @@ class Row:
 
 def plain(text: str) -> str:
     """One line that every terminal and spreadsheet can show: no control characters, no halves of characters."""
-    text = " ".join(str(text).split(" ")).replace("\n", " ").replace("\t", " ").replace("\r", " ")
-    text = "".join(c if unicodedata.category(c) not in ("Cc", "Cs", "Cf", "Zl", "Zp") else f"\\u{ord(c):04x}" for c in text)
-    return text.strip()
+    odd = ("Cc", "Cs", "Cf", "Zl", "Zp")
+    text = text.translate(str.maketrans("\n\r\t", "   "))
+    return "".join(c if unicodedata.category(c) not in odd else f"\\u{ord(c):04x}" for c in text).strip()
 
 
 def harmless(value: object) -> object:
@@ -102,7 +103,7 @@ def write_csv(file: Path, rows: list[Row]) -> None:
     for row in rows:
         known = bool(row.exercises)
         results = [word for number in row.exercises for word in row.results.get(number, ("not run", ""))]
-        cells = [row.submission, row.student, row.notebook, row.passed if known else "", len(row.exercises) if known else "",
+        cells = [row.submission, row.student, row.notebook, *((row.passed, len(row.exercises)) if known else ("", "")),
                  row.seconds, row.note, *results]
         table.writerow([harmless(cell) for cell in cells + [""] * (7 + 2 * most - len(cells))])
     write_text(file, "\ufeff" + text.getvalue())
@@ -115,6 +116,6 @@ def summary(rows: list[Row]) -> str:
         for number in row.exercises:
             status = row.results.get(number, ("not run", ""))[0]
             counts[number][status if status in STATUSES else "other"] += 1
-    lines = [f"{'exercise':<10}" + "".join(f"{name:>15}" for name in [*STATUSES, "other"])]
-    lines += [f"{number:<10}" + "".join(f"{counts[number][name]:>15}" for name in [*STATUSES, "other"]) for number in sorted(counts)]
-    return "\n".join(lines)
+    names = [*STATUSES, "other"]
+    table = [("exercise", names)] + [(number, [counts[number][name] for name in names]) for number in sorted(counts)]
+    return "\n".join(f"{first:<10}" + "".join(f"{cell:>15}" for cell in cells) for first, cells in table)

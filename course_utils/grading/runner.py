@@ -83,6 +83,7 @@ class Runner:
         config.HistoryManager.enabled = False
         self.shell = InteractiveShell.instance(config=config)
         self.shell.ask_exit = lambda: None
+        self.shell._tee = lambda channel: contextlib.nullcontext()  # IPython 9 keeps all that is printed
         owners = [importlib.import_module(name) for name in KEPT] + [torch.Tensor, torch.Tensor.__mro__[1]]
         owners += [module for name, module in sys.modules.items() if name.split(".")[0] == "course_utils"]
         self.kept = [(owner, {n: v for n, v in vars(owner).items() if callable(v)}) for owner in owners]
@@ -146,7 +147,8 @@ def probe(outside: list[str]) -> dict:
             file.touch()
             file.unlink()
             written.append(folder)
-    missing = [name for name in ("torch", "IPython", "course_utils.exercises") if importlib.util.find_spec(name) is None]
+    wanted = ["torch", "IPython", "course_utils.exercises"]
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     Path("probe").write_text("The scratch folder is writable.", encoding="utf-8")
     return {"written": written, "missing": missing}
 

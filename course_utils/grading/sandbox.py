@@ -43,7 +43,8 @@ def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str 
 def writable(place: str, yes: bool, below: bool = False) -> None:
     """Make one mount, or all below it, writable or read-only."""
     change = struct.pack("QQQQ", 0 if yes else READ_ONLY, READ_ONLY if yes else 0, 0, 0)
-    must(libc.syscall(SET_ATTRIBUTES, HERE, os.fsencode(place), BELOW if below else 0, change, len(change)), f"remount {place}")
+    where = BELOW if below else 0
+    must(libc.syscall(SET_ATTRIBUTES, HERE, os.fsencode(place), where, change, len(change)), f"remount {place}")
 
 
 def inside(path: str, folder: str) -> bool:
@@ -69,7 +70,7 @@ def hide(folder: str, keep: list[str]) -> None:
 
 def seal(config: dict) -> None:
     """The files as the submission is to see them."""
-    with contextlib.suppress(OSError):  # not allowed in some containers; the processes outside are then seen, not reached
+    with contextlib.suppress(OSError):  # not allowed in some containers: processes outside are then seen, not reached
         mount("proc", "/proc", "proc")
     graphics = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("nvidia")]
     hide("/dev", [f"/dev/{name}" for name in DEVICES] + graphics)
@@ -98,7 +99,8 @@ def give_up_privileges() -> None:
 def main(config: dict, command: list[str]) -> int:
     """Seal, start, wait; the exit status of the command (128 + signal when one ended it)."""
     if config["files"] and (os.getpid() != 1 or os.readlink("/proc/self/ns/mnt") == config["mounts outside"]):
-        raise SystemExit("sandbox.py seals files for all who share its mounts: start it inside `unshare --mount --pid --fork`.")
+        raise SystemExit("sandbox.py seals files for all who share its mounts: "
+                         "start it inside `unshare --mount --pid --fork`.")
     loopback()
     if config["files"]:
         seal(config)

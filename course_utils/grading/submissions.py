@@ -85,7 +85,7 @@ def lessons(folder: Path = ROOT / "notebooks") -> list[Lesson]:
 
 
 def find(folder: Path) -> tuple[list[Path], list[str]]:
-    """The notebooks below `folder`, sorted, and the names of what is left aside: other files, unreadable folders, links."""
+    """The notebooks below `folder`, sorted; the names of what is left aside (other files, locked folders, links)."""
     notebooks, others = [], []
     for place, folders, files in os.walk(folder, onerror=lambda error: others.append(str(error.filename))):
         linked = [name for name in folders if os.path.islink(os.path.join(place, name))]
@@ -126,7 +126,8 @@ def read(file: Path) -> tuple[list[dict], list[str]]:
         if size == 0:
             raise ValueError("the file is empty")
         if size > LARGEST:
-            raise ValueError(f"the file has {size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}: ask for one without outputs")
+            most = LARGEST / 1e6
+            raise ValueError(f"the file has {size / 1e6:.0f} MB, more than {most:.0f}: ask for one without outputs")
         content = file.read_bytes()
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from error
@@ -161,19 +162,20 @@ def plain_cell(cell: dict) -> dict:
 
 
 def identify(cells: list[dict], stem: str, official: list[Lesson]) -> Lesson | None:
-    """The lesson that most exercise tags speak for, else most cells left as they were, else the title, else the file name.
+    """The lesson that exercise tags speak for; else calls of checks, cells left as they were, title, file name.
 
     (Cell ids say nothing: they count, and are the same in all lessons.)
     """
+    sources = {cell["source"].strip() for cell in cells}
     tagged = Counter(number[:2] for number in map(exercise_of, cells) if number)
-    kept = Counter({lesson.number: len(lesson.sources & {cell["source"].strip() for cell in cells}) for lesson in official})
+    kept = Counter({lesson.number: len(lesson.sources & sources) for lesson in official})
     called = Counter({
         lesson.number: sum(f"check.{name}(" in cell["source"] for cell in cells for name in lesson.exercises.values())
         for lesson in official
     })
-    for votes in (tagged, called, kept):
+    for votes, least in ((tagged, 1), (called, 1), (kept, 3)):  # any notebook may hold `plt.show()`
         for lesson in official:
-            if votes and lesson.number == votes.most_common(1)[0][0] and votes[lesson.number]:
+            if votes[lesson.number] >= max([least, *votes.values()]):
                 return lesson
     title = title_of(cells)
     for lesson in official:
