@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import nbformat
 import psutil
 import pytest
 
-from course_utils.exercises.__main__ import main
+from course_utils.exercises.__main__ import main, save
 from course_utils.grading import isolation, judge
 from course_utils.grading.isolation import KINDS, Apart, Stopped, strongest
 from course_utils.grading.marks import Row, harmless, name_clashes, plain, summary, write_csv
@@ -231,12 +232,23 @@ def fingerprint(*folders):
     return found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scratch(tmp_path_factory):
+    """All copies of submissions lie below a folder of this run, so that it knows its own processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("scratch")
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield folder
+
+
 def in_grading():
-    """The processes of submissions on this machine."""
+    """The processes of submissions that this run of the tests has started."""
     found = []
     for process in psutil.process_iter():
         try:
-            found += [process] if "COURSE_GRADING" in process.environ() else []
+            known = process.environ()
+            found += [process] if "COURSE_GRADING" in known and known["HOME"].startswith(os.environ["TMPDIR"]) else []
         except (psutil.Error, OSError):
             pass
     return found
@@ -401,7 +413,7 @@ def test_a_submission_ends_when_the_grading_is_killed(tmp_path):
     scratch = process.stdout.readline().strip()
     process.kill()
     process.communicate()
-    for _ in range(50):
+    for _ in range(200):
         if not in_grading():
             break
         time.sleep(0.1)
@@ -539,6 +551,17 @@ def test_the_table_of_exercises_shows_where_a_class_struggles():
             Row("b", "b", "00", ["00.1", "00.2"], {"00.1": ("passed", ""), "00.2": ("cell not found", "")}), Row("c", "c")]
     lines = [line.split() for line in summary(rows).splitlines()[1:]]
     assert lines == [["00.1", "2", "0", "0", "0"], ["00.2", "0", "1", "0", "1"]]
+
+
+def test_a_table_that_a_spreadsheet_has_locked_is_written_beside_it(tmp_path, monkeypatch):
+    def locked(file, rows, write=write_csv):
+        if file.name == "marks.csv":
+            raise PermissionError(13, "locked")
+        write(file, rows)
+
+    monkeypatch.setattr("course_utils.grading.marks.write_csv", locked)
+    assert save(tmp_path / "marks.csv", [Row("a/x.ipynb", "a")]) == tmp_path / "marks-new.csv"
+    assert list(read_csv(tmp_path / "marks-new.csv")) == ["a/x.ipynb"]
 
 
 def test_names_that_differ_by_case_only_name_each_other(tmp_path):

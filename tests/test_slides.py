@@ -15,7 +15,7 @@ pytest.importorskip("markdown_it")
 pytest.importorskip("mdit_py_plugins")
 pytest.importorskip("sphinx_revealjs")
 from course_utils.publishing import slides
-from course_utils.publishing.slides import lesson_slides, slides_page
+from course_utils.publishing.slides import index_page, lesson_slides, slides_page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -101,7 +101,7 @@ def test_paragraphs_are_said_and_the_rest_is_shown(deck_of):
     assert all(piece in on(first) for piece in ["1. First", "x = 1", "a point", "cell", "quoted"])
     assert "Spoken" not in on(first) and "Spoken words." in "".join(first.notes)
     assert "It reads the slide before." in "".join(first.notes) and "2. Second" in on(second)
-    assert "More speech." in "".join(second.notes) and "More speech" not in on(second)
+    assert "More speech." in "".join(second.notes)
     page = slides_page(deck)
     assert page.index("1. First") < page.index('<aside class="notes"><p>Spoken words.') < page.index("2. Second")
 
@@ -113,8 +113,40 @@ def test_the_question_is_on_the_slide_and_the_answer_comes_at_a_click(deck_of, p
     question = text(f"## Ask\n\nSpoken.\n\n{predict}", "slide")
     deck = deck_of(TITLE, question, code("x", "slide-output", prints="the answer"))
     slide = deck.slides[-1]
-    assert '<p class="predict">' in slide.parts[0] and "hich one" in slide.parts[0]
-    assert slide.parts[1].startswith('<div class="fragment">') and "the answer" in slide.parts[1]
+    assert slide.parts[0] == "<p>Spoken.</p>"  # the question is too short to be understood alone
+    assert '<p class="predict">' in slide.parts[1] and "hich one" in slide.parts[1]
+    assert slide.parts[2].startswith('<div class="fragment">') and "the answer" in slide.parts[2]
+
+
+def test_a_long_question_stands_alone_and_a_long_paragraph_is_shown_from_its_last_sentences_on(deck_of):
+    long = "**Predict.** " + "Which of the two will win, and by how much, if the noise is as strong as it was before? " * 2
+    said = "A first sentence that is long. " * 9 + "The last one."
+    alone, with_context = (deck_of(TITLE, text(f"## Ask\n\n{said}\n\n{question}", "slide")).slides[-1] for question in (long, "**Predict.** Which?"))
+    assert alone.parts[0].startswith('<p class="predict">')
+    assert with_context.parts[0].endswith("The last one.</p>") and 30 < len(with_context.parts[0]) < 300
+    assert "A first sentence" in "".join(with_context.notes)
+
+
+def test_text_that_is_not_shown_is_said_on_the_slide_of_its_section_and_nowhere_else(deck_of):
+    deck = deck_of(
+        TITLE, text("## 1. One\n\n$$x$$", "slide"), text("It reads the formula.\n\n## 2. Two\n\nOf two.\n\n## 3. Three\n\nOf three."),
+        code("x", "slide", prints="y"), text("It reads the output.\n\n## 4. Four\n\nOf four."), text("## 5. Five\n\n- a", "slide"),
+    )
+    one, three, five = ("".join(slide.notes) for slide in deck.slides[1:])
+    assert "reads the formula" in one and "Of three" in three and "reads the output" in three
+    assert "Of two" not in one + three + five and "Of four" not in one + three + five
+
+
+def test_the_link_of_the_title_opens_the_notebook_in_colab(deck_of):
+    badges = "[![Open in Colab](https://colab.research.google.com/assets/b.svg)](https://colab.research.google.com/github/a/b/blob/main/x.ipynb)"
+    deck = deck_of(text(f"# Title\n\n{badges}", "slide"), text("## 1. One\n\n- a", "slide"))
+    assert 'href="https://colab.research.google.com/github/a/b/blob/main/x.ipynb"' in on(deck.slides[0])
+
+
+def test_one_deck_made_anew_leaves_the_others_in_the_list(tmp_path, monkeypatch):
+    for name in ("01_one", "02_two"):
+        (tmp_path / f"{name}.html").write_text(f"<title>{name}</title><section a>x</section>")
+    assert all(name in index_page(tmp_path) for name in ("01_one", "02_two"))
 
 
 def test_a_heading_of_an_untagged_cell_names_the_slide_it_belongs_to(deck_of):

@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from course_utils.files import ROOT
@@ -47,7 +47,7 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     """Grade a folder; complaints about the command line end with exit status 2 before anything runs."""
     from course_utils.grading.isolation import strongest
     from course_utils.grading.judge import Limits, grade
-    from course_utils.grading.marks import Row, name_clashes, plain, summary, write_csv
+    from course_utils.grading.marks import Row, name_clashes, plain, summary
     from course_utils.grading.submissions import find, lessons, submission
 
     for name, least in (("seconds", 1), ("memory_mb", 500), ("jobs", 1)):
@@ -75,21 +75,35 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     limits, stop = Limits(given.seconds, given.memory_mb), threading.Event()
     with ThreadPoolExecutor(given.jobs) as pool:
         places = {pool.submit(grade, one, folder, isolation, limits, stop): k for k, one in enumerate(submissions)}
+        waiting, saved = set(places), save(given.csv, rows)
         try:
-            for number, finished in enumerate(as_completed(places), 1):
-                row = rows[places[finished]] = finished.result()
-                name_clashes(rows)
-                write_csv(given.csv, rows)
-                passed = f"{row.passed} of {len(row.exercises)}" if row.exercises else "-"
-                line = f"{number:>4}  {plain(row.submission):<50} {passed:>7} {row.seconds:>7.1f} s  {plain(row.note)}"
-                print(line.rstrip(), flush=True)
+            while waiting:  # woken each half second, else Ctrl-C may have to wait as well
+                finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    row = rows[places[future]] = future.result()
+                    name_clashes(rows)
+                    saved = save(given.csv, rows)
+                    print(f"{places[future] + 1:>4}  {row}".rstrip(), flush=True)
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(cancel_futures=True)
-            print(f"\nInterrupted: {given.csv} holds the rows finished so far; the others say \"not run\".")
+            saved = save(given.csv, rows)
+            print(f"\nInterrupted: {saved} holds the rows finished so far; the others say \"not run\".")
             return 130
-    print(f"\n{summary(rows)}\n\n{given.csv}: {len(rows)} rows.")
+    print(f"\n{summary(rows)}\n\n{saved}: {len(rows)} rows.")
     return 0
+
+
+def save(file: Path, rows: list) -> Path:
+    """Write the rows, to a file beside it when this one is locked (Windows, while a spreadsheet shows it)."""
+    from course_utils.grading.marks import write_csv
+
+    try:
+        write_csv(file, rows)
+    except PermissionError:
+        file = file.with_stem(f"{file.stem}-new")
+        write_csv(file, rows)
+    return file
 
 
 def cannot_write(file: Path) -> str:

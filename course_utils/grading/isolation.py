@@ -77,8 +77,8 @@ KINDS = [
     Isolation("no network; limits on seconds, memory and processes. FILES ARE NOT PROTECTED: a submission can change "
               "what you can change. Grade notebooks of people whom you do not know on a machine of its own",
               ("unshare", "--user", "--map-root-user", "--net")),
-    Isolation("limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission can "
-              "do what you can do. Grade notebooks of people whom you do not know on Linux, or on a machine of its own"),
+    Isolation("limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission "
+              "can do what you can do. Grade notebooks of people whom you do not know on Linux or on a machine of its own"),
 ]
 
 

@@ -49,6 +49,10 @@ class Row:
         """How many exercises passed."""
         return sum(status == "passed" for status, _ in self.results.values())
 
+    def __str__(self) -> str:
+        passed = f"{self.passed} of {len(self.exercises)}" if self.exercises else "-"
+        return f"{plain(self.submission):<50} {passed:>7} {self.seconds:>7.1f} s  {plain(self.note)}"
+
     def give_up(self, message: str) -> None:
         """Settle all exercises that have no result."""
         for number in self.exercises:

@@ -51,7 +51,9 @@ LESSON = [  # the same for the text cells of the lessons
     (r"\[([^\]]*)\]\(solutions/[^)]*\)", r"\1"),
     (r"\b(stands|waits) in the solutions(?:, behind the exercises)?", r"\1 in your teacher's solutions"),
 ]
-README_LEFT = re.compile(rf"(?i)\bsolutions?\b|make (?:{'|'.join(TARGETS)})\b|\b(?:publishing|grading|docs|benchmarks)/")
+README_LEFT = re.compile(
+    rf"(?i)\bsolutions?\b|make (?:{'|'.join(TARGETS)})\b|\b(?:publishing|grading|docs|benchmarks)/"
+)
 LESSON_LEFT = re.compile(r"(?i)solutions/|\b(?:in|see) the solutions\b|_solutions\b")
 INDEX = """# Teacher's edition
 
@@ -142,7 +144,8 @@ def write_student(root: Path, folder: Path) -> None:
         if name == "Makefile":
             text = student_makefile(text)
         else:
-            text = student_notebook(name, text) if file.suffix == ".ipynb" else rewritten(name, text, readme, README_LEFT)
+            lesson = file.suffix == ".ipynb"
+            text = student_notebook(name, text) if lesson else rewritten(name, text, readme, README_LEFT)
         write_text(file, text)
     if dead := dead_links(folder):
         raise ValueError("The student edition would have dead links:\n  " + "\n  ".join(dead) +

@@ -6,7 +6,7 @@
 Tags of the cells decide. `slide`: the cell is shown, code with its output; `slide-output`: its output alone. Of a text
 cell headings, display formulas, tables, lists, quotations and what begins with **Predict** stand on the slide, with the
 bold words that open a paragraph. The paragraphs go to the speaker's notes; those before the first heading read the
-picture before, and go to its slide. Below a question the answer comes at a click. See docs/slides.md.
+picture before, and go to its slide, as those of text cells that are not shown do. Below a question the answer comes at a click. See docs/slides.md.
 """
 import argparse
 import importlib.util
@@ -17,7 +17,8 @@ import shutil
 import string
 
 from course_utils.files import ROOT, write_text
-from course_utils.publishing.deck import SIZE, Deck, add_code, add_outputs, add_text, inline
+from course_utils.publishing.deck import SIZE, Deck, add_code, add_outputs
+from course_utils.publishing.slide_text import add_notes, add_text, inline
 from course_utils.run import notebooks
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
@@ -42,9 +43,9 @@ def lesson_slides(file: pathlib.Path) -> Deck:
         own = re.findall(r"^#{1,3} +(.+)$", source, re.MULTILINE) if cell["cell_type"] == "markdown" else []
         if tags and heading and not own:  # the heading stands in a text cell that is not shown
             deck.open(inline(heading))
-        heading = None if tags else own[-1] if own else heading
-        if tags and cell["cell_type"] == "markdown":
-            add_text(deck, source)
+        heading, deck.said = None if tags else own[-1] if own else heading, ""
+        if cell["cell_type"] == "markdown":
+            (add_text if tags else add_notes)(deck, source)
         elif tags and cell["cell_type"] == "code":
             if cell.get("execution_count") is None:
                 raise ValueError(f"{file}, cell {number}, has no stored output. Run: make run ARGS={file.as_posix()}")
@@ -94,13 +95,14 @@ def libraries(folder: pathlib.Path) -> None:
     shutil.copyfile(mathjax / "tex-svg.js", folder / "mathjax/tex-svg.js")
 
 
-def index_page(decks: dict[str, Deck]) -> str:
-    """The list of all decks, {file name: deck}, as HTML."""
-    rows = [
-        f'<li><a href="{name}">{deck.name}</a> '
-        f'<span>{len(deck.slides)} slides · <a href="{name}?print-pdf">to print</a></span></li>'
-        for name, deck in decks.items()
-    ]
+def index_page(folder: pathlib.Path) -> str:
+    """The list of all decks in a folder, as HTML."""
+    rows = []
+    for file in sorted(folder.glob("[0-9]*.html")):
+        page = file.read_text(encoding="utf-8")
+        title, count = re.search(r"<title>(.*?)</title>", page)[1], page.count("<section ")
+        rows.append(f'<li><a href="{file.name}">{title}</a> '
+                    f'<span>{count} slides · <a href="{file.name}?print-pdf">to print</a></span></li>')
     page = TEMPLATE.with_name("slides_index.html").read_text(encoding="utf-8")
     return string.Template(page).substitute(course=COURSE, rows="\n".join(rows))
 
@@ -125,7 +127,7 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
         for name, deck in decks.items():
             write_text(folder / name, slides_page(deck))
             print(f"{folder / name}: {len(deck.slides)} slides")
-        write_text(folder / "index.html", index_page(decks))
+        write_text(folder / "index.html", index_page(folder))
     except (OSError, ValueError) as error:
         parser.error(f"the slides cannot be written: {error}")
     print(f"Open {folder / 'index.html'} in a browser; S opens the speaker's notes.")
