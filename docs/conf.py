@@ -33,15 +33,19 @@ add_module_names = False
 python_display_short_literal_types = True
 
 html_theme = "sphinx_book_theme"
-# MathJax as files, from the package (as an extension it would forbid parallel reading); what these pages never use stays away.
+# MathJax as files, from the package (as an extension it forbids parallel reading), without what is not used here.
 MATHJAX = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static"
 mathjax_path = "mathjax/tex-chtml.js"
-exclude_patterns = ["mathjax/*svg*", "mathjax/*mml-*", "mathjax/*full.js", "mathjax/node-main.js", "mathjax/output/svg*", "mathjax/latest.js"]
+exclude_patterns = [
+    "mathjax/*svg*", "mathjax/*mml-*", "mathjax/*full*.js", "mathjax/node-main.js", "mathjax/output/svg*",
+    "mathjax/latest.js",
+]
 html_static_path = ["_static", str(MATHJAX)]
 html_css_files = ["course.css"]
 html_favicon = "_static/mark.svg"
 html_logo = "_static/mark.svg"
 html_copy_source = False
+html_use_index = html_domain_indices = False  # the index of the helpers is a page
 html_theme_options = {
     "repository_url": address(),
     "repository_branch": BRANCH,

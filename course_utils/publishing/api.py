@@ -1,6 +1,7 @@
 """Pages of `course_utils` for the website, and the Sphinx extension that reads its docstrings.
 
-Docstrings of the course are plain text: `code` in backticks, indented examples, lists. Here they become reStructuredText.
+Docstrings of the course are plain text: `code` in backticks, indented examples, lists.
+Here they become reStructuredText.
 """
 import importlib
 import pathlib
@@ -54,8 +55,8 @@ def write_api(folder: pathlib.Path) -> None:
     """Write a page for each module, and an index of them in groups."""
     lines = [
         "# Helpers: course_utils", "",
-        "Every method of the course is built in a notebook first; these modules keep it for later notebooks, and for you.",
-        "Signatures give the types, the texts give shapes in brackets: (N, C, H, W) is number, channels, height, width.", "",
+        "Every method of the course is built in a notebook first; these modules keep it for later, and for you.",
+        "Signatures give the types, texts the shapes in brackets: (N, C, H, W) is number, channels, height, width.", "",
     ]
     for title, names in groups().items():
         lines += [f"## {title}", "", *(f"- [`{name}`]({name}.rst): {summary(name)}" for name in names)]
@@ -109,5 +110,9 @@ def setup(app) -> dict:
         lessons = (doc for doc in app.env.found_docs if re.match(r"notebooks/\d\d_", doc))
         lines[:] = to_rst(lines, {doc.split("/")[1][:2]: doc for doc in lessons})
 
+    def readable(app, what, name, obj, options, signature: str | None, returns: str | None) -> tuple | None:
+        return (re.sub(r"= ?<\w+>", "= ...", signature), returns) if signature else None  # <factory> is no Python
+
     app.connect("autodoc-process-docstring", convert)
+    app.connect("autodoc-process-signature", readable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

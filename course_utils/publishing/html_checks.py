@@ -1,4 +1,4 @@
-"""A built website: its theme's barriers mended; checks that links lead somewhere, pictures have words, no network is needed."""
+"""A built website: mends barriers of its theme; checks links, words of pictures, and that no network is needed."""
 import pathlib
 import re
 from collections import defaultdict
@@ -14,10 +14,12 @@ REPAIRS = [  # what axe-core finds in the theme (sphinx-book-theme 1.4, pydata-s
     (' title="Search" aria-label="Search" data-bs', ' title="Search" data-bs'),
     # a triangle that opens a part of the navigation has a name
     ('<summary><span class="toctree-toggle"', '<summary aria-label="pages below"><span class="toctree-toggle"'),
+    # an empty corner of a table heads nothing
+    ('<th class="head"><p></p></th>', "<td></td>"),
     # what stands beside the text is a landmark
     ('<div id="pst-primary-sidebar"', '<div id="pst-primary-sidebar" role="region" aria-label="Course"'),
 ]
-SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)  # Sphinx puts <dd> without <dt> into a signature of several lines
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)  # of several lines: Sphinx puts <dd> without <dt> into it
 
 
 def mend(site: pathlib.Path) -> None:
@@ -57,14 +59,13 @@ class Page(HTMLParser):
 
 
 def problems(site: pathlib.Path) -> dict[str, list[str]]:
-    """Broken links, pictures without words and things to be fetched from a network, by kind; empty lists if all is well."""
+    """Broken links, pictures without words, things to be fetched from a network; empty lists if all is well."""
     pages = {file: Page(file.read_text(encoding="utf-8")) for file in pages_of(site)}
     found: dict[str, list[str]] = defaultdict(list, {"broken links": [], "pictures without words": [], "remote": []})
     for file, page in pages.items():
         name = file.relative_to(site).as_posix()
         found["pictures without words"] += [f"{name}: {source}" for source in page.wordless]
-        found["remote"] += [f"{name}: {target}" for target in page.loaded if urlsplit(target).scheme in ("http", "https")
-                            or target.startswith("//")]
+        found["remote"] += [f"{name}: {target}" for target in page.loaded if re.match(r"(https?:)?//", target)]
         for target in dict.fromkeys(page.links):
             parts = urlsplit(target)
             if parts.scheme or parts.netloc:
@@ -74,6 +75,6 @@ def problems(site: pathlib.Path) -> dict[str, list[str]]:
             if not there.is_file() or there in pages and unquote(parts.fragment) not in pages[there].anchors:
                 found["broken links"].append(f"{name}: {target}")
     for file in sorted(site.rglob("*.css")):
-        remote = re.findall(r"url\([\"']?((?:https?:)?//[^)\"']+)|@import [\"'](https?:[^\"']+)", file.read_text("utf-8"))
-        found["remote"] += [f"{file.relative_to(site).as_posix()}: {''.join(target)}" for target in remote]
+        remote = re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", file.read_text("utf-8"))
+        found["remote"] += [f"{file.relative_to(site).as_posix()}: {target}" for target in remote]
     return dict(found)

@@ -32,7 +32,8 @@ def read_with_outputs(links: SiteLinks, path: str) -> NotebookNode:
         notebook = nbformat.read(links.root / path, as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # no JSON, or JSON of something else: nbformat then raises whatever it stumbles over
-        raise ValueError(f"{path} cannot be read as a notebook: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} cannot be read as a notebook: {reason}") from error
     for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
         if cell.source.strip() and cell.execution_count is None:
             raise ValueError(f"{path} has no stored outputs: code cell {number} was never run. {again}")
@@ -52,6 +53,10 @@ def lesson_page(path: str, notebook: NotebookNode, links: SiteLinks) -> tuple[No
         elif cell.cell_type == "code":
             new = code_cells(cell)
             cells += new
+            stub = re.search(r"\bexercise-(\d\d\.\d+)", " ".join(cell.metadata.get("tags", [])))
+            if stub and "/solutions/" not in path and solutions_of(path) in links.notebooks:
+                link = f"[Solution of {stub[1]}](#solution-{stub[1]}){{.exercise-link}}"
+                cells.append(nbformat.v4.new_markdown_cell(link))
             if any(c.metadata.get("mystnb", {}).get("image", {}).get("alt") == NO_WORDS for c in new):
                 wordless.append(f"{path}, cell {number}")
     in_order(cells)
@@ -70,16 +75,11 @@ def buttons(path: str, badges: str, links: SiteLinks) -> str:
 
 
 def with_exercise_links(path: str, text: str, links: SiteLinks) -> str:
-    """A text with an anchor at each exercise, and a link between exercise and solution."""
-    solved = "/solutions/" in path
-    other = lesson_of(path) if solved else solutions_of(path)
-    here, there, words = ("solution", "exercise", "Back to exercise") if solved else ("exercise", "solution", "Solution of")
-
-    def anchored(match: re.Match) -> str:
-        link = f"\n\n[{words} {match[1]}](#{there}-{match[1]}){{.exercise-link}}" if other in links.notebooks else ""
-        return f"({here}-{match[1]})=\n{match[0]}{link}"
-
-    return EXERCISE.sub(anchored, text)
+    """A text with an anchor at each exercise; from a solution a link leads back."""
+    if "/solutions/" not in path:
+        return EXERCISE.sub(r"(exercise-\1)=\n\g<0>", text)
+    back = "\n\n[Back to exercise \\1](#exercise-\\1){.exercise-link}" if lesson_of(path) in links.notebooks else ""
+    return EXERCISE.sub(rf"(solution-\1)=\n\g<0>{back}", text)
 
 
 def code_cells(cell: NotebookNode) -> list[NotebookNode]:

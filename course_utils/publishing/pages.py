@@ -59,7 +59,8 @@ def text_page(
     text = PLACE.sub(lambda match: made[match[1]](notebooks, links.root), links.rewritten(path, text))
     text = PICTURE.sub(lambda match: match[1] + copied(links.root, beside(path, match[2]), target), text)
     if path == "docs/glossary.md":
-        text = TERM.sub(lambda match: term(match, links.notebooks), text).replace("| English |", "{.stacked .glossary}\n| English |")
+        text = text.replace("| English |", "{.stacked .glossary}\n| English |")
+        text = TERM.sub(lambda match: term(match, links.notebooks), text)
     return INCLUDE.sub(lambda match: included(beside(path, match[1]), links), text)
 
 
@@ -93,7 +94,8 @@ def notebook_table(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> st
     learn = dict(README_ROW.findall((root / "README.md").read_text(encoding="utf-8")))
     lines = []
     for title, paths in lessons_of_parts(notebooks):
-        lines += [f"### {title}", "", "{.stacked .minutes}", "| notebook | you learn | reading | computing |", "|---|---|--:|--:|"]
+        lines += [f"### {title}", "", "{.stacked .minutes}"]
+        lines += ["| notebook | you learn | reading | computing |", "|---|---|--:|--:|"]
         for path in paths:
             header = notebooks[path].cells[0].source
             name, cost = header.splitlines()[0].removeprefix("# "), COST.search(header)
@@ -114,8 +116,9 @@ def time_table(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> str:
         rows.append((title, numbers, reading, exercises))
     rows.append(("**All**", "", *total))
     lines = ["| part | notebooks | reading | exercises | together |", "|---|---|--:|--:|--:|"]
-    return "\n".join(lines + [f"| {title} | {numbers} | {hours(reading)} | {hours(exercises)} | {hours(reading + exercises)} |"
-                              for title, numbers, reading, exercises in rows])
+    for title, numbers, *minutes in rows:
+        lines.append(f"| {title} | {numbers} | " + " | ".join(map(hours, [*minutes, sum(minutes)])) + " |")
+    return "\n".join(lines)
 
 
 def lessons(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> str:

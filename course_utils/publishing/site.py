@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
         if not (file.is_file() and file.suffix == ".ipynb" and file.resolve().is_relative_to(root / "notebooks")):
             parser.error(f"{file} is not a notebook of the course. Name files such as notebooks/01_*.ipynb.")
     if missing := [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]:
-        parser.error(f"the website needs {', '.join(missing)}. Install them: pip install -e .[site] (make site does it).")
+        parser.error(f"the website needs {', '.join(missing)}. Install: pip install -e .[site] (make site does it).")
     target, begin = root / "build" / "site", time.perf_counter()
     try:
         found = build([file.resolve().relative_to(root).as_posix() for file in files], target, root)
