@@ -232,7 +232,7 @@ def a_lesson_has_something_to_move(notebook):
 def the_setup_cell_is_the_one_of_the_course(notebook):
     first = notebook.code[0] if notebook.code else {"source": "", "tags": []}
     if "setup" not in first["tags"] or first["source"] != setup_cell(address(notebook.root)):
-        yield "the first code cell is not the tagged set-up cell; mend: python -m course_utils.links"
+        yield "the first code cell is not the tagged set-up cell; mend: .venv/bin/python -m course_utils.links"
 
 
 @about(NOTEBOOK_CONTRACTS)
@@ -240,7 +240,7 @@ def badges_open_this_very_file(notebook):
     wanted = badges(repository(notebook.root), notebook.path)
     hosts = re.compile(r"\((https://(?:colab\.research\.google\.com/github|mybinder\.org/v2)/[^)]*)\)")
     if notebook.lesson and wanted not in notebook.header():
-        yield "the header has not its own badges; mend: python -m course_utils.links"
+        yield "the header has not its own badges; mend: .venv/bin/python -m course_utils.links"
     for cell in notebook.text:
         for link in hosts.findall(cell["source"]):
             if link not in wanted:
@@ -546,7 +546,7 @@ def readme_and_headers_agree(course):
         elif not cost or row.groups()[:3] != (cost[2], cost[3], cost[5]):
             yield f"README says {row.groups()[:3]} of {lesson.path}, its header something else; make run"
         elif badges(repository(course.root), lesson.path) not in row[4]:
-            yield f"README has not the badges of {lesson.path}; mend: python -m course_utils.links"
+            yield f"README has not the badges of {lesson.path}; mend: .venv/bin/python -m course_utils.links"
 
 
 # ------------------------------------------------------------------ the Python behind it

@@ -511,6 +511,17 @@ def test_files_side_by_side_name_the_student_and_leave_each_other_out(light, tmp
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["smith_ann_1234_00_start_here.ipynb"]
 
 
+@pytest.mark.parametrize("name", [
+    "Ann Smith_4711_assignsubmission_file_/x.ipynb", "Ann Smith_4711_assignsubmission_file/x.ipynb",
+    "Ann Smith_4711_assignsubmission_file_00_start_here.ipynb",
+])
+def test_what_moodle_puts_behind_a_name_is_left_out(light, tmp_path, name):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(handed_in(light / OFFICIAL.name, SOLVED), encoding="utf-8")
+    assert submission(file, tmp_path, lessons(light)).student == "Ann Smith"
+
+
 def test_a_copy_holds_the_students_files_but_no_links_and_no_other_notebook(light, tmp_path):
     own = tmp_path / "ann"
     (own / "data").mkdir(parents=True)

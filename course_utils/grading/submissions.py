@@ -17,6 +17,7 @@ __all__ = ["Lesson", "Submission", "find", "lessons", "submission"]
 
 LARGEST = 50_000_000  # bytes of a notebook; those of the course have 1.5 MB
 SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
+MOODLE = re.compile(r"_\d+_assignsubmission_file.*$")  # what it puts behind a student's name
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def submission(file: Path, folder: Path, official: list[Lesson]) -> Submission:
     if not result.student:  # files side by side, as a learning platform exports them
         own = result.lesson.file.stem if result.lesson else ""
         result.student = re.sub(re.escape(own), "", file.stem, flags=re.IGNORECASE).strip(" _-.") or file.stem
+    result.student = MOODLE.sub("", result.student) or result.student
     return result
 
 
