@@ -596,6 +596,15 @@ def test_a_file_name_with_every_odd_character_survives(light, tmp_path):
     assert plain(one.name) in list(read_csv(tmp_path / "marks.csv"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a promise of Linux")
+def test_even_without_isolation_a_submission_gains_nothing_from_sudo(tmp_path):
+    with Apart(KINDS[-1], [], 60, 2000) as apart:
+        (apart.work / "work").mkdir()
+        apart.ask("start", lesson="00", folder="work", seconds=60, megabytes=2000)
+        lines = "open('/proc/self/status').read().split()"
+        assert words_of(apart, f"raise Exception({lines}[{lines}.index('NoNewPrivs:') + 1])") == "Exception: 1"
+
+
 def test_a_process_that_prints_answers_of_its_own_is_not_believed(tmp_path):
     with Apart(KINDS[-1], [], 60, 1000) as apart:
         apart.nonce = ""
