@@ -118,6 +118,15 @@ def test_the_question_is_on_the_slide_and_the_answer_comes_at_a_click(deck_of, p
     assert slide.parts[2].startswith('<div class="fragment">') and "the answer" in slide.parts[2]
 
 
+def test_bold_words_that_would_stand_alone_have_the_next_sentences_below_them(deck_of):
+    alone, followed = "**A trap.** It is deep. " + "Mind it! " * 40, "**A cure.** It is cheap."
+    two = "## End\n\n**One.** x\n\n**Two.** y"
+    trap, cure, end = (deck_of(TITLE, text(t, "slide")).slides[-1] for t in (alone, f"{followed}\n\n- a list", two))
+    assert "It is deep. Mind it!" in on(trap) and len(on(trap)) < 400
+    assert "a list" in on(cure) and "cheap" not in on(cure)
+    assert "One." in on(end) and "Two." in on(end) and "<p>y" not in on(end)
+
+
 def test_a_long_question_stands_alone_and_a_long_paragraph_is_shown_from_its_last_sentences_on(deck_of):
     long = "**Predict.** " + "Which of the two will win, and by how much, if the noise is as strong as it was before? " * 2
     said = "A first sentence that is long. " * 9 + "The last one."

@@ -30,12 +30,12 @@ class Deck:
     """Slides in order. A piece goes on the last one, or on one more with the same heading where it does not fit.
 
     section is the notebook's heading that we are below, shown or not, waiting what is to be said on its first slide,
-    said the last paragraph that is not on a slide.
+    said the last paragraph that is not on a slide, after what is shown below bold words if nothing else comes.
     """
 
     def __init__(self):
         self.slides: list[Slide] = []
-        self.section, self.waiting, self.said = "", [], ""
+        self.section, self.waiting, self.said, self.after = "", [], "", ""
 
     @property
     def name(self) -> str:
@@ -53,8 +53,11 @@ class Deck:
         self.section, self.waiting, self.said = section, [], ""
 
     def close(self) -> None:
-        """Take the last slide away if it would be a heading that says nothing by itself."""
-        if self.slides and not self.slides[-1].parts and ALONE.fullmatch(self.slides[-1].title):
+        """Finish the last slide: below mere bold words goes what comes after them, a heading that says nothing goes."""
+        slide, after, self.after = self.slides[-1] if self.slides else Slide(""), self.after, ""
+        if after and (not slide.parts or slide.last == "lead" and len(slide.parts) == 1):
+            slide.parts.append(f"<p>{after}</p>")
+        elif self.slides and not slide.parts and ALONE.fullmatch(slide.title):
             self.slides.pop()
 
     def note(self, text: str) -> None:

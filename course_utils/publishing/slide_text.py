@@ -15,6 +15,7 @@ __all__ = ["add_notes", "add_text", "inline"]
 SHOWN = {"math_block": 2, "math_block_label": 2, "blockquote_open": 0}  # shown; rows they take beside their lines
 LEFT_OUT = re.compile(r"References|Next\b|Further reading")  # sections for readers at home
 PREDICT = re.compile(r"\*\*Predict[.:]?\*\*")
+SENTENCE = re.compile(r"(?<=[.:?!])\s+(?=[A-Z*$`(])")  # between two
 LEAD = re.compile(r"\*\*[^*\n]+(?:[.:?!]\*\*|\*\*(?=:|\s*\Z))")  # bold words that end with a stop, or are all there is
 
 
@@ -135,9 +136,17 @@ def context(said: str, question: str) -> str:
     """The end of the paragraph before, for a question too short to be understood without it."""
     if len(plain(question)) > 110:
         return ""
-    sentences = re.split(r"(?<=[.:?!])\s+(?=[A-Z*$`(])", said)
+    sentences = re.split(SENTENCE, said)
     while len(sentences) > 1 and len(plain(" ".join(sentences))) > 260:
         sentences.pop(0)
+    return " ".join(sentences) if len(plain(" ".join(sentences))) <= 420 else ""
+
+
+def opening(said: str) -> str:
+    """The first sentences of a paragraph, as many as are read at a glance."""
+    sentences = re.split(SENTENCE, said.strip())
+    while len(sentences) > 1 and len(plain(" ".join(sentences))) > 260:
+        sentences.pop()
     return " ".join(sentences) if len(plain(" ".join(sentences))) <= 420 else ""
 
 
@@ -154,6 +163,8 @@ def add_paragraph(deck: Deck, source: str, shown: str) -> None:
     else:
         if lead:
             deck.lead(inline(lead[0].strip("*")))
+            rest = opening(before[lead.end():].lstrip(": "))
+            deck.after = inline(rest[:1].upper() + rest[1:])
         if before.strip() and (lead is None or lead[0] != before.strip()):
             deck.said = before.strip()
             deck.note(f"<p>{inline(deck.said)}</p>")
