@@ -132,21 +132,11 @@ def add_notes(deck: Deck, text: str) -> None:
             deck.note(shown)
 
 
-def context(said: str, question: str) -> str:
-    """The end of the paragraph before, for a question too short to be understood without it."""
-    if len(plain(question)) > 110:
-        return ""
-    sentences = re.split(SENTENCE, said)
-    while len(sentences) > 1 and len(plain(" ".join(sentences))) > 260:
-        sentences.pop(0)
-    return " ".join(sentences) if len(plain(" ".join(sentences))) <= 420 else ""
-
-
-def opening(said: str) -> str:
-    """The first sentences of a paragraph, as many as are read at a glance."""
+def few_sentences(said: str, dropped: int) -> str:
+    """As many sentences as are read at a glance: the others are dropped from the beginning (0) or the end (-1)."""
     sentences = re.split(SENTENCE, said.strip())
     while len(sentences) > 1 and len(plain(" ".join(sentences))) > 260:
-        sentences.pop()
+        sentences.pop(dropped)
     return " ".join(sentences) if len(plain(" ".join(sentences))) <= 420 else ""
 
 
@@ -163,13 +153,14 @@ def add_paragraph(deck: Deck, source: str, shown: str) -> None:
     else:
         if lead:
             deck.lead(inline(lead[0].strip("*")))
-            rest = opening(before[lead.end():].lstrip(": "))
+            rest = few_sentences(before[lead.end():].lstrip(": "), -1)
             deck.after = inline(rest[:1].upper() + rest[1:])
         if before.strip() and (lead is None or lead[0] != before.strip()):
             deck.said = before.strip()
             deck.note(f"<p>{inline(deck.said)}</p>")
         if question:
-            if around := context(deck.said, question):
+            short = len(plain(question)) <= 110  # not to be understood without the end of the paragraph before
+            if around := few_sentences(deck.said, 0) if short else "":
                 deck.show(f"<p>{inline(around)}</p>", rows_of(around, 0.25))
             deck.said = ""
             deck.show(f'<p class="predict">{inline(question)}</p>', rows_of(question, 0.5))
