@@ -1,5 +1,6 @@
 # make lab     read and run the course in JupyterLab
-# make test    prove that everything in the repository runs
+# make test    prove that everything in the repository runs, once (12 to 15 minutes)
+# make test-all  also with two threads, every lesson in a browser, a class of submissions (an hour)
 # make run     execute all notebooks, refresh their outputs and their seconds and memory
 # make bench   measure our solvers against others' (installs them; about 4 minutes)
 # make site    the website: every notebook as a page, in build/site
@@ -18,21 +19,26 @@ PYTHON ?= python3
 PY     := .venv/bin/python
 STAMP  := .venv/course-installed
 PEERS  := .venv/peers-installed
-EXTRA  := .venv/test-extra-installed
+TESTPY := .venv/tests/bin/python
+EXTRA  := .venv/tests/extra-installed
+ALL    := .venv/tests/all-installed
 SITE   := .venv/site-extra-installed
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
 WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
 
-.PHONY: lab test run bench site slides editions pack colab clean install again
+.PHONY: lab test test-all run bench site slides editions pack colab clean install again
 
 lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
 		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: install $(EXTRA)
-	@$(PY) tests/run_all.py $(ARGS)
+	@`test -e $(EXTRA) && echo $(TESTPY) || echo $(PY)` tests/run_all.py $(ARGS)
+
+test-all: install $(ALL)
+	@`test -e $(ALL) && echo $(TESTPY) || echo $(PY)` tests/run_all.py --all $(ARGS)
 
 run: install
 	@$(PY) -m course_utils.run $(ARGS)
@@ -73,9 +79,12 @@ $(PEERS): $(STAMP)
 		echo "$$peer cannot be installed here: the benchmark goes without it."; done
 	@touch $@
 
-# The extra `test`: what tests compare with. Where it cannot be had, those tests are skipped.
-$(EXTRA): $(STAMP)
-	@$(INSTALL) -e ".[test]" && touch $@ || \
+# The extra `test`: what tests compare with, in an environment of its own that stands on .venv, so that the
+# reader's JupyterLab stays as it is. Where the extra cannot be had, the tests that need it are skipped.
+$(EXTRA): extras := test
+$(ALL): extras := test,site
+$(EXTRA) $(ALL): $(STAMP)
+	@$(PY) tests/environment.py $(extras) && touch $(EXTRA) $@ || \
 		echo "The extra \`test\` of pyproject.toml cannot be installed now: the tests that need it are skipped."
 
 # The extra `site`: the generator of the website, and what pages and slides need to work without a network.

@@ -1,7 +1,3 @@
-"""pytest and nbval for tests/ and notebooks/ (nbval collects notebooks only when asked to)."""
+"""pytest for tests/ and notebooks/: nbval runs the notebooks, tests/nbval_numbers.py compares their numbers."""
 
-
-def pytest_collectstart(collector):
-    """Progress bars and warnings go to stderr: they are no part of a compared output."""
-    if hasattr(collector, "skip_compare"):
-        collector.skip_compare += ("stderr",)
+pytest_plugins = ["nbval_numbers"]

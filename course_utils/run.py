@@ -26,7 +26,7 @@ from course_utils.files import ROOT, write_text
 from course_utils.small_machine import BINDER, SmallMachine, small_machine
 
 __all__ = [
-    "COST", "ENVIRONMENT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",
+    "COST", "ENVIRONMENT", "KEPT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",
     "refresh_readme", "run_in_kernel",
 ]
 
@@ -38,6 +38,7 @@ ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.
     "JUPYTER_PLATFORM_DIRS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
+KEPT = ["alt", "claims", "compare", "jupyter", "tags"]  # of a cell's metadata; tests/compared.py reads two of them
 COST = re.compile(  # the line in the first cell: minutes, seconds, MB
     r"(\*\*Reading\*\* (\d+) min · \*\*Computing\*\* )(\d+)( s on 2 CPU cores · \*\*Memory\*\* )(\d+)( MB)"
 )
@@ -148,7 +149,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         "language_info": {"name": "python"},
     })
     for cell in notebook.cells:
-        cell.metadata = {key: cell.metadata[key] for key in ("alt", "jupyter", "tags") if key in cell.metadata}
+        cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = "\n".join(line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n"))

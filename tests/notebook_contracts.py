@@ -11,10 +11,11 @@ import json
 import pathlib
 import re
 
+import compared
 from pyflakes import checker, messages
 
 from course_utils.links import address, badges, repository
-from course_utils.run import COST
+from course_utils.run import COST, KEPT
 from course_utils.setup_cell import setup_cell
 
 NOTEBOOK_CONTRACTS, COURSE_CONTRACTS, MODULE_CONTRACTS = [], [], []
@@ -135,7 +136,7 @@ def metadata_is_plain(notebook):
     if None in ids or len(set(ids)) != len(ids):
         yield "cells without an id of their own"
     for number, cell in enumerate(notebook.cells, 1):
-        if extra := set(cell["metadata"]) - {"alt", "jupyter", "tags"}:
+        if extra := set(cell["metadata"]) - set(KEPT):
             yield f"cell {number} has metadata {sorted(extra)}"
 
 
@@ -364,6 +365,20 @@ def top_level(module: pathlib.Path) -> set[str]:
 def a_lesson_compares_outputs(notebook):
     if notebook.lesson and not any("nbval-check-output" in cell["tags"] for cell in notebook.code):
         yield "no cell is tagged nbval-check-output"
+
+
+@about(NOTEBOOK_CONTRACTS)
+def tolerances_and_claims_can_be_followed(notebook):
+    for number, cell in enumerate(notebook.cells, 1):
+        yield from (f"cell {number}: {problem}" for problem in compared.metadata_problems(cell))
+
+
+@about(NOTEBOOK_CONTRACTS)
+def no_cell_prints_true_or_false(notebook):
+    """A reader wants the numbers; what must hold is a claim in the metadata."""
+    for number, output in outputs(notebook):
+        if found := re.search(r"\b(True|False)\b", output_text(output)):
+            yield f"code cell {number} prints {found[0]}; print numbers, and put the condition into its claims"
 
 
 @about(NOTEBOOK_CONTRACTS)

@@ -1,8 +1,9 @@
 """Prove that everything in the repository runs (`make test`; Windows: python tests/run_all.py).
 
-Two runs of pytest: units, contracts and all notebooks with 2 threads, then the notebooks
-once more with 1 thread each, two at a time, against the same stored outputs. The network is cut off where
-the system allows it (Linux), and made hard to reach elsewhere. Arguments go on to pytest.
+One run of pytest: units, contracts, lessons and solutions, each once, two at a time with one thread each.
+`--all` (`make test-all`) adds the notebooks with two threads, every lesson in a browser, a class of submissions
+and the website's pages read for accessibility. The network is cut off where the system allows it (Linux), and made
+hard to reach elsewhere. Other arguments go on to pytest.
 """
 import os
 import pathlib
@@ -11,14 +12,19 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from environment import lab_extensions, readers_prefix  # noqa: E402
 
 from course_utils.run import ENVIRONMENT  # noqa: E402
 
-NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
-RUNS = [
-    ("units, contracts and notebooks, 2 threads", ["tests", "notebooks", *NBVAL], "2"),
-    ("notebooks, 1 thread, two at a time", ["notebooks", *NBVAL, "-n", "2", "--dist", "loadscope"], "1"),
+# A busy machine may take five times the longest cell: nothing fails for its seconds before that.
+NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=1200", "--nbval-kernel-startup-timeout=300"]
+PAIR = ["-n", "2", "--dist", "loadscope"]  # in the order of nbval_numbers.py: the longest notebooks first
+EVERYTHING = ("everything once, two at a time with 1 thread", ["tests", "notebooks", *NBVAL, *PAIR, "--durations=15"], "1")
+LONG = [
+    ("notebooks, 2 threads", ["notebooks", *NBVAL], "2"),
+    ("every lesson in a browser, every page, every submission", ["tests", "-m", "every_lesson or every_submission"], "2"),
 ]
 CUT_OFF = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 NO_PROXY = "localhost,127.0.0.1,::1"
@@ -52,16 +58,21 @@ def pytest(arguments: list[str], threads: str, prefix: list[str]) -> tuple[int, 
 
 
 def main(extra: list[str]) -> int:
-    """All runs, then their closing lines; 1 when any of them failed."""
-    prefix = cut_off()
+    """All runs, then their closing lines; 1 when any of them failed or the reader's JupyterLab was changed."""
+    runs = [EVERYTHING, *LONG] if "--all" in extra else [EVERYTHING]
+    extra = [word for word in extra if word != "--all"]
+    prefix, before = cut_off(), lab_extensions(readers_prefix())
     print(f"Network: {'cut off' if prefix else 'not cut off here, only its proxies lead nowhere'}.", flush=True)
     results = []
-    for name, arguments, threads in RUNS:
+    for name, arguments, threads in runs:
         print(f"\n{name}:", flush=True)
         results.append((name, *pytest([*arguments, *extra], threads, prefix)))
     for name, _, closing in results:
         print(f"\n{name}:\n{closing}")
-    return max(min(status, 1) for _, status, _ in results)
+    changed = sorted(lab_extensions(readers_prefix()) ^ before)
+    if changed:
+        print(f"\nThe tests changed the reader's JupyterLab: {', '.join(changed)}")
+    return max([bool(changed), *(min(status, 1) for _, status, _ in results)])
 
 
 if __name__ == "__main__":

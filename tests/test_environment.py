@@ -1,10 +1,12 @@
 """pyproject.toml, environment.yml and the imports name the same packages."""
 import ast
+import importlib.metadata
 import pathlib
 import re
 import sys
 
 import pytest
+from environment import course_packages, lab_extensions, readers_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # others have one name in both worlds
@@ -79,7 +81,7 @@ def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
     known |= set(sys.stdlib_module_names) | {"course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
     known |= {"jinja2", "markdown_it", "mdit_py_plugins", "pygments", "traitlets"}  # with jupyterlab and myst-nb
-    known |= {"docutils", "myst_nb", "nbgrader", "repo2docker", "sphinx"}  # of the extras, imported where they are needed
+    known |= {"docutils", "myst_nb", "nbgrader", "packaging", "repo2docker", "sphinx"}  # of the extras, imported where they are needed
     files = [file for folder in ("course_utils/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -89,3 +91,14 @@ def test_every_imported_package_is_in_the_list():
                 first = name.split(".")[0]
                 beside = any((folder / f"{first}.py").is_file() for folder in (file.parent, ROOT / "benchmarks"))
                 assert first in known or beside, f"{file.name} imports {name}"
+
+
+def test_only_packages_of_the_course_change_the_readers_jupyterlab():
+    """`make test` installs more than the course needs; nbgrader, for one, would put a menu into the lab."""
+    prefix, foreign = readers_prefix(), {}
+    shown = {(prefix / name).resolve() for name in lab_extensions(prefix)}
+    for package in importlib.metadata.distributions(path=[path for path in sys.path if path.startswith(str(prefix))]):
+        if package.metadata["Name"].lower().replace("_", "-") not in course_packages():
+            found = [file for file in package.files or [] if pathlib.Path(file.locate()).resolve() in shown]
+            foreign |= {package.metadata["Name"]: found} if found else {}
+    assert shown and foreign == {}

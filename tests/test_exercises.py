@@ -87,8 +87,7 @@ def test_every_check_has_at_least_three_wrong_answers(number, tag):
     assert len(importlib.import_module(f"wrong_answers.notebook_{number}").WRONG[name]) >= 3
 
 
-@pytest.mark.parametrize("number, tag", STUBS)
-@pytest.mark.parametrize("answer, words", [
+NONSENSE = [
     (None, "is None"),
     (3, "expected a function"),
     ("a", "expected a function"),
@@ -99,12 +98,15 @@ def test_every_check_has_at_least_three_wrong_answers(number, tag):
     (lambda *_: "text", ""),
     (lambda *_: torch.zeros(3, 1, 4, 1, 5), ""),
     (torch.nn.Linear, ""),
-])
-def test_nonsense_never_breaks_the_notebook(number, tag, answer, words):
+]
+
+
+@pytest.mark.parametrize("number, tag", STUBS)
+def test_nonsense_never_breaks_the_notebook(number, tag):
     _, name = run(number, STUBS[number, tag])
-    result = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)(answer)
-    assert result.status == "failed"
-    assert words in result.message
+    check = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)
+    results = [(answer, words, check(answer)) for answer, words in NONSENSE]
+    assert [(a, r) for a, words, r in results if r.status != "failed" or words not in r.message] == []
 
 
 def test_an_ellipsis_counts_as_not_attempted():

@@ -23,6 +23,7 @@ case "$*" in
     "-c "*) exit TOO_OLD ;;
     "-m venv"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *" spams-bin") if [ -f no-wheel ]; then exit 1; fi ;;
+    "tests/environment.py"*) if [ -f no-network ]; then exit 1; fi; mkdir -p .venv/tests/bin && cp "$0" .venv/tests/bin/python ;;
     "-m pip"*) if [ -f no-network ]; then echo "no network" >&2; exit 1; fi ;;
 esac
 """
@@ -136,8 +137,14 @@ def test_the_tests_install_their_extra_once_and_go_without_it_where_they_must(fo
     result, calls = make(folder, "test")
     assert result.returncode == 0 and "are skipped" in result.stdout and calls[-1].strip() == "tests/run_all.py"
     (folder / "no-network").unlink()
-    assert installs(make(folder, "test")[1])[-1].endswith("-e .[test]")
-    assert installs(make(folder, "test")[1]) == []
+    assert make(folder, "test")[1] == ["tests/environment.py test", "tests/run_all.py"]
+    assert make(folder, "test")[1] == ["tests/run_all.py"]
+
+
+def test_the_long_tests_install_what_the_website_needs_and_the_short_ones_are_content_with_it(folder):
+    make(folder, "install")
+    assert make(folder, "test-all")[1] == ["tests/environment.py test,site", "tests/run_all.py --all"]
+    assert make(folder, "test")[1] == ["tests/run_all.py"]
 
 
 def test_arguments_go_on_to_the_program(folder):

@@ -89,7 +89,8 @@ def shelf(tmp_path_factory):
 
 def write_course(root):
     for name, text in {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "README.md": "# Small\n", "notebooks/00.ipynb": "{}",
-                       "course_utils/__init__.py": "", "Makefile": (ROOT / "Makefile").read_text(encoding="utf-8")}.items():
+                       "course_utils/__init__.py": "",
+                       **{name: (ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "tests/environment.py")}}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8", newline="\n")
     return root
@@ -120,7 +121,7 @@ def made(tmp_path_factory):
     assert pack.main([str(root)], folder / "build") == 0
     assert sorted(file.name for file in (folder / "build").iterdir()) == [next((folder / "build").iterdir()).name]
     assert sorted(file.name for file in root.iterdir()) == [
-        "Makefile", "README.md", "backend.py", "course_utils", "notebooks", "pyproject.toml"]
+        "Makefile", "README.md", "backend.py", "course_utils", "notebooks", "pyproject.toml", "tests"]
     return next((folder / "build").glob("*.zip"))
 
 
@@ -153,7 +154,7 @@ def works(course):
     said = subprocess.run([python, "-c", "import tinywheel, backend; print(tinywheel.ANSWER)"], capture_output=True, text=True)
     assert said.stdout == "42\n", said.stderr
     if shutil.which("make"):
-        for target in ("install", ".venv/test-extra-installed"):
+        for target in ("install", ".venv/tests/extra-installed"):
             left = subprocess.run(["make", target], cwd=course, capture_output=True, text=True)
             assert left.returncode == 0 and "nstalling" not in left.stdout and "pip" not in left.stdout + left.stderr
     return True

@@ -380,7 +380,7 @@ def test_formulas_are_drawn_from_the_disk(small, browser):
 def test_the_search_finds_words_of_a_notebook_in_english_and_of_the_glossary_in_chinese(small, browser):
     for word, there in [("PyWavelets", "01_sparse_representation"), ("模式崩溃", "glossary")]:
         show(browser, small[0] / "search.html", "light", 1300, f"?q={word}")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 100
         results = "return [...document.querySelectorAll('#search-results a')].map(link => link.href)"
         while not (found := browser.execute_script(results)):
             assert time.monotonic() < end, f"nothing found for {word}"

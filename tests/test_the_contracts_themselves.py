@@ -185,6 +185,11 @@ def numbers(words):
     return said(3, words)
 
 
+def compared_by(rules, *claims):
+    """Give the compared cell of the lesson these rules and claims."""
+    return lambda files: files[LESSON]["cells"][4]["metadata"].update(compare=rules, claims=list(claims))
+
+
 def words(*alt):
     """The alternative texts of the lesson's figure."""
     return lambda files: files[LESSON]["cells"][7]["metadata"].update(alt=list(alt))
@@ -258,6 +263,11 @@ FAULTS = [
     ("every_imported_name_exists", "no such name elsewhere", said(4, "from math import nothing_like_it")),
     ("every_helper_named_in_the_text_exists", "no such helper", replaced(LESSON, "pictures.show(", "pictures.draw(")),
     ("a_lesson_compares_outputs", "no compared cell", replaced(LESSON, "nbval-check-output", "other")),
+    ("tolerances_and_claims_can_be_followed", "a tolerance that is no number", compared_by({"tolerance": "wide"})),
+    ("tolerances_and_claims_can_be_followed", "a claim that does not parse", compared_by({}, "x >")),
+    ("tolerances_and_claims_can_be_followed", "a claim on a text", cell(3, metadata={"claims": ["1 > 0"]})),
+    ("tolerances_and_claims_can_be_followed", "no stored output", cell(4, outputs=[])),
+    ("no_cell_prints_true_or_false", "a condition", stream("29.4 12345 closer: True")),
     ("every_quoted_number_is_printed_by_a_compared_cell", "another decimal", replaced(LESSON, "**29.4 dB**", "**29.41 dB**")),
     ("every_quoted_number_is_printed_by_a_compared_cell", "another size", replaced(LESSON, "12,345 bytes", "12,346 bytes")),
     ("every_quoted_number_is_printed_by_a_compared_cell", "a share", numbers("It keeps 5 % of them.")),

@@ -83,12 +83,12 @@ fit(model, batches, squares, optimizer, 10**6, checkpoint={str(file)!r}, progres
 """
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.3)
         process.kill() if how == "killed" else process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     finally:
         process.kill()
     assert len(load_state(file)["history"]) >= 1

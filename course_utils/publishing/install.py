@@ -17,7 +17,7 @@ from pathlib import Path
 
 __all__ = ["Refused", "damaged", "enough_space", "install", "machine", "unsuitable"]
 
-STAMPS = ["course-installed", "test-extra-installed"]  # what the Makefile looks for in .venv
+STAMPS = ["course-installed", "tests/extra-installed"]  # what the Makefile looks for in .venv
 
 
 class Refused(Exception):
@@ -103,7 +103,8 @@ def install(pack, wheels, course):
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     offline = ["install", "-q", "--disable-pip-version-check", "--no-cache-dir", "--no-index", "--find-links", wheels]
     run(python, next(wheels.glob("pip-*.whl")) / "pip", *offline, "pip")  # pip out of its own wheel
-    run(python, "-m", "pip", *offline, "-e", "%s%s" % (course, pack["extra"]))
+    run(python, "-m", "pip", *offline, "-e", str(course))
+    run(python, course / "tests/environment.py", pack["extra"].strip("[]"), *offline[3:])  # beside it, as make test does
     news = "@jupyterlab/apputils-extension:announcements"  # it would ask the network
     if list(python.parent.glob("jupyter-labextension*")):
         run(python, "-m", "jupyter", "labextension", "disable", "--level=sys_prefix", news)

@@ -1,0 +1,127 @@
+"""A pytest plugin beside nbval: numbers agree within a tolerance, claims hold (tests/compared.py says how).
+
+nbval runs the cells; here is what it does not know. Loaded by the conftest.py of the root.
+"""
+import inspect
+import json
+import re
+from queue import Empty
+
+import compared
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+SECONDS = re.compile(r"\*\*Computing\*\* (\d+) s")
+
+
+def pytest_configure(config):
+    """xdist keeps our order (pytest_collection_modifyitems), where it would change it."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    """nbval's collectors, replaced by ours."""
+    return [ComparedNotebook.from_parent(parent, path=found.path) if type(found) is IPyNbFile else found
+            for found in (yield)]
+
+
+def pytest_collection_modifyitems(items):
+    """Notebooks first, those that compute longest before the others: two at a time then end together."""
+    items.sort(key=lambda item: -item.parent.seconds() if isinstance(item, ComparedCell) else 1)
+
+
+class ComparedNotebook(IPyNbFile):
+    """nbval's collector of a notebook."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.skip_compare += ("stderr",)  # progress and warnings
+
+    def collect(self):
+        """A test for each code cell. Raises CollectError for metadata that cannot be followed."""
+        cells = [ComparedCell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
+                 for cell in super().collect()]
+        problems, number = [], 0
+        for cell in self.nb.cells:
+            code = cell.cell_type == "code"
+            where = f"code cell {number}" if code else f"the text before code cell {number}"
+            problems += [f"{self.path.name}, {where} (counted from 0): {p}" for p in compared.metadata_problems(cell)]
+            number += code
+        if problems:
+            raise self.CollectError("\n".join(problems))
+        return cells
+
+    def seconds(self) -> int:
+        """What the notebook costs, by its header."""
+        found = SECONDS.search(self.nb.cells[0].source) if self.nb.cells else None
+        return int(found[1]) if found else 10
+
+
+class ComparedCell(IPyNbCell):
+    """nbval's test of a cell."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.output_timeout = 120  # for the last output after the cell has ended, on a busy machine
+
+    def runtest(self):
+        """Run and compare, then evaluate the claims."""
+        super().runtest()
+        claims = self.cell.metadata.get("claims", [])
+        if claims and (problems := self.broken_claims(claims)):
+            self.raise_cell_error("A claim of the metadata does not hold", "\n".join(problems))
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        """nbval's comparison key by key, with our comparison of texts; True if they agree."""
+        rules = self.cell.metadata.get("compare", {})
+        stored, found = (self.by_key(outputs) for outputs in (ref, test))
+        problems = [f"output of type {key} is stored but was not made" for key in stored.keys() - found.keys()]
+        problems += [f"output of type {key} was made but is not stored" for key in found.keys() - stored.keys()]
+        for key in stored.keys() & found.keys():
+            if len(stored[key]) != len(found[key]):
+                problems.append(f"{len(found[key])} outputs of type {key} instead of {len(stored[key])}")
+                continue
+            for expected, new in zip(stored[key], found[key]):
+                if isinstance(expected, str) and isinstance(new, str):
+                    problems += compared.differences(expected, new, rules)
+                elif expected != new:
+                    problems.append(f"{key}: expected {expected!r}, found {new!r}")
+        self.comparison_traceback = [f"{self.parent.path.name}, code cell {self.cell_num} (counted from 0):", *problems]
+        return not problems
+
+    def by_key(self, outputs) -> dict[str, list]:
+        """Contents by stream name or MIME type, without what nbval skips."""
+        kept = {}
+        for output in outputs:
+            contents = {output.name: output.text} if output.output_type == "stream" else output.get("data", {})
+            for key, content in contents.items():
+                if key not in self.parent.skip_compare:
+                    kept.setdefault(key, []).append(content)
+        return kept
+
+    def broken_claims(self, claims: list[str]) -> list[str]:
+        """What check_claims says of the claims in the notebook's kernel."""
+        text = "\n".join(compared.output_texts(self.test_outputs))
+        lines = [(line, [number.value for number in compared.numbers_of(line)]) for line in text.splitlines()]
+        program = (f"{inspect.getsource(compared.check_claims)}\nimport json\n"
+                   f"print(json.dumps(check_claims(json.loads({json.dumps(claims)!r}), names, json.loads({json.dumps(lines)!r}))))")
+        kernel = self.parent.kernel
+        message_id = kernel.execute_cell_input(f"exec({program!r}, {{'names': globals()}})", allow_stdin=False)
+        said, timeout = "", self.config.option.nbval_cell_timeout
+        try:
+            kernel.await_reply(message_id, timeout=timeout)
+            while True:
+                message = self.parent.get_kernel_message(timeout=self.output_timeout)
+                if message["parent_header"].get("msg_id") != message_id:
+                    continue
+                content = message["content"]
+                if message["msg_type"] == "stream" and content["name"] == "stdout":
+                    said += content["text"]
+                elif message["msg_type"] == "error":
+                    return [f"the claims could not be evaluated: {content['ename']}: {content['evalue']}"]
+                elif message["msg_type"] == "status" and content["execution_state"] == "idle":
+                    return json.loads(said.splitlines()[-1])
+        except Empty:
+            self.parent.timed_out = True
+            return [f"the claims were not evaluated within {timeout:.0f} seconds: {claims}"]
