@@ -37,7 +37,7 @@ TARGETS = ("bench", "site", "slides", "editions", "pack")  # of the Makefile, fo
 SOLUTIONS = "Your teacher has the solutions."
 README = [  # regular expression of a passage about what is left out, what takes its place
     (r"\A(# .*\n)", rf"\1\n*The student edition: all lessons, all exercises. {SOLUTIONS}*\n"),
-    (r", the rules every notebook must keep, and each notebook and solution\b", " and each notebook"),
+    (r", the rules that every notebook\s+keeps, and each lesson and solution\b", " and each lesson"),
     (r", and solutions in a folder of their own", ""),
     (r"; solutions/ beside them", ""),
     (r", with a worked report", ""),
