@@ -33,6 +33,7 @@ __all__ = [
 ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.py uses it too
     "COURSE_WIDGETS": "0",  # static pictures where widgets would be
     "OMP_NUM_THREADS": "2",
+    "KINETO_LOG_LEVEL": "99",  # PyTorch's profiler complains on stderr where a CUDA build finds no GPU
     "PYTHONHASHSEED": "0",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "JUPYTER_PLATFORM_DIRS": "1",

@@ -101,7 +101,7 @@ def no_cell_shows_an_error_or_a_warning(notebook):
     for number, output in outputs(notebook):
         if output["output_type"] == "error":
             yield f"code cell {number} stores an error: {output['ename']}"
-        if output.get("name") == "stderr" and "Warning" in output_text(output):
+        if output.get("name") == "stderr" and re.search("Warning|ERROR", output_text(output)):
             yield f"code cell {number} stores a warning: {output_text(output)[:100]}"
 
 

@@ -203,6 +203,7 @@ FAULTS = [
     ("no_cell_shows_an_error_or_a_warning", "an error",
      shown(output_type="error", ename="ValueError", evalue="", traceback=[])),
     ("no_cell_shows_an_error_or_a_warning", "a warning", stream("x.py:1: UserWarning: old", "stderr")),
+    ("no_cell_shows_an_error_or_a_warning", "a complaint of a library", stream("ERROR: no device", "stderr")),
     ("nothing_names_the_machine_it_was_written_on", "a path in an output", stream("saved to /home/jane/x.png")),
     ("nothing_names_the_machine_it_was_written_on", "a path in the code", said(4, "x = '/tmp/file'")),
     ("nothing_names_the_machine_it_was_written_on", "a path in the text", said(3, "see /Users/jane/x")),
