@@ -95,10 +95,10 @@ def test_every_imported_package_is_in_the_list():
 
 def test_only_packages_of_the_course_change_the_readers_jupyterlab():
     """`make test` installs more than the course needs; nbgrader, for one, would put a menu into the lab."""
-    prefix, foreign = readers_prefix(), {}
+    prefix, ours, foreign = readers_prefix(), course_packages(), {}
     shown = {(prefix / name).resolve() for name in lab_extensions(prefix)}
     for package in importlib.metadata.distributions(path=[path for path in sys.path if path.startswith(str(prefix))]):
-        if package.metadata["Name"].lower().replace("_", "-") not in course_packages():
+        if package.metadata["Name"].lower().replace("_", "-") not in ours:
             found = [file for file in package.files or [] if pathlib.Path(file.locate()).resolve() in shown]
             foreign |= {package.metadata["Name"]: found} if found else {}
     assert shown and foreign == {}
