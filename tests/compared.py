@@ -13,7 +13,7 @@ A code cell tagged `nbval-check-output` may say in its metadata how far its numb
 
 A tolerance is a number (relative: 0.1 is 10 %), {"relative": 0.1, "absolute": 2}, "exact", or "free" (any
 finite number). One unit of the last printed digit is always allowed, except by "exact" and 0. The most
-specific rule wins: exact, columns, lines, tolerance.
+specific rule wins: exact, columns, lines, tolerance; of several lines or columns, that with the longest words.
 
 A claim is an expression, evaluated in the kernel after its cell. It sees the names of the notebook, and
 `printed("words")`: the numbers on the first printed line that contains the words.
@@ -181,13 +181,18 @@ def tolerance_of(number: Number, place: int, lines: list[str], rules: dict):
     for pattern in rules.get("exact", []):
         if any(m.start() <= number.start and number.end <= m.end() for m in re.finditer(pattern, line)):
             return "exact"
-    for heading, tolerance in rules.get("columns", {}).items():
+    for heading, tolerance in longest_first(rules.get("columns", {})):
         if stands_under(number, heading, lines[:place]):
             return tolerance
-    for words, tolerance in rules.get("lines", {}).items():
+    for words, tolerance in longest_first(rules.get("lines", {})):
         if words in line:
             return tolerance
     return rules.get("tolerance", "exact" if number.integer else DEFAULT)
+
+
+def longest_first(rules: dict) -> list[tuple]:
+    """The rules, those with the most words first (nbformat sorts the keys of metadata: their order says nothing)."""
+    return sorted(rules.items(), key=lambda rule: -len(rule[0]))
 
 
 def stands_under(number: Number, heading: str, above: list[str]) -> bool:

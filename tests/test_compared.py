@@ -36,6 +36,7 @@ def test_numbers_are_read_as_a_person_would(line, values):
     (STORED.replace("1,024", "1,020"), {"tolerance": {"absolute": 4}}),
     (STORED.replace("db4   ", "sym8  "), {"free": ["db4|sym8"]}),
     (STORED.replace("27.2", "29.0"), {"tolerance": 0.001, "columns": {"PSNR": 0.1}}),
+    (STORED.replace("27.2", "29.0"), {"lines": {"Haa": 0, "Haar ": 0.1, "aar": 0}}),  # the longest words count
 ])
 def test_what_may_move_may_move(found, rules):
     assert compared.differences(STORED, found, rules) == []
