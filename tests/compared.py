@@ -117,11 +117,15 @@ def tolerance_problems(tolerance, where: str) -> list[str]:
 
 
 def unused_rules(rules: dict, text: str) -> list[str]:
-    """Rules that meet nothing in the stored output: a word was changed in one place only."""
-    unused = [(key, words) for key in ("lines", "columns") for words in rules.get(key, {}) if words not in text]
+    """Rules that meet nothing in the stored output: words were changed in one place only, or stand beside the numbers."""
+    lines = text.splitlines()
+    unused = [("lines", words) for words in rules.get("lines", {}) if words not in text]
+    unused += [("columns", heading) for heading in rules.get("columns", {}) if not any(
+        stands_under(number, heading, lines[:place]) for place, line in enumerate(lines) for number in numbers_of(line))]
     unused += [(key, pattern) for key in ("exact", "free") for pattern in rules.get(key, [])
                if not re.search(pattern, text)]
-    return [f'"{key}" names {words!r}, which the stored output does not have' for key, words in unused]
+    where = {"columns": "which stands over no number of the stored output"}
+    return [f'"{key}" names {words!r}, {where.get(key, "which the stored output does not have")}' for key, words in unused]
 
 
 # ------------------------------------------------------------------ comparison

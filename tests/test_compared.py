@@ -80,6 +80,7 @@ def cell(source="print(1.5)", stored="1.5\n", kind="code", tags=("nbval-check-ou
     (cell(compare={"lines": {"1.5": "some"}}), 'lines: "1.5": the tolerance'),
     (cell(compare={"lines": 0.1}), '"lines" must be an object'),
     (cell(compare={"lines": {"2.5": 0.1}}), "names '2.5', which the stored output does not have"),
+    (cell(stored="seconds of it\n            1.5\n", compare={"columns": {"seconds": "free"}}), "'seconds', which stands over no number"),
     (cell(compare={"tolerence": 0.1}), '"compare" must be an object with the keys'),
     (cell(compare={"exact": ["("]}), "is no regular expression"),
     (cell(compare={"tolerance": 0.1}, tags=()), "nothing would be compared"),
