@@ -11,6 +11,7 @@ import compared
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+CHECK_CLAIMS = inspect.getsource(compared.check_claims)  # now: the file may be edited while notebooks run
 SECONDS = re.compile(r"\*\*Computing\*\* (\d+) s")
 
 
@@ -104,7 +105,7 @@ class ComparedCell(IPyNbCell):
         """What check_claims says of the claims in the notebook's kernel."""
         text = "\n".join(compared.output_texts(self.test_outputs))
         lines = [(line, [number.value for number in compared.numbers_of(line)]) for line in text.splitlines()]
-        program = (f"{inspect.getsource(compared.check_claims)}\nimport json\n"
+        program = (f"{CHECK_CLAIMS}\nimport json\n"
                    f"print(json.dumps(check_claims(json.loads({json.dumps(claims)!r}), names, json.loads({json.dumps(lines)!r}))))")
         kernel = self.parent.kernel
         message_id = kernel.execute_cell_input(f"exec({program!r}, {{'names': globals()}})", allow_stdin=False)
