@@ -1,3 +1,3 @@
-"""pytest for tests/ and notebooks/: nbval runs the notebooks, tests/nbval_numbers.py compares their numbers."""
+"""pytest for tests/ and notebooks/: nbval runs notebooks, tests/nbval_numbers.py compares them."""
 
 pytest_plugins = ["nbval_numbers"]

@@ -1,11 +1,12 @@
-"""Make the environment of the tests (`make test` does it): .venv/tests, which stands on the course's .venv.
+"""Make the environment of the tests, .venv/tests, which stands on the course's .venv (`make test`).
 
     .venv/bin/python tests/environment.py test        the extra `test` of pyproject.toml
     .venv/bin/python tests/environment.py test,site   with options of pip behind it, if need be
 
-What the course needs is found in .venv; only what the tests need besides is installed, out of the sight of the
-reader's JupyterLab: packages such as nbgrader would put their menus into it.
+What the course needs is found in .venv; only what the tests need besides is installed, out of the
+sight of the reader's JupyterLab: packages such as nbgrader would put their menus into it.
 """
+
 import importlib.metadata
 import os
 import pathlib
@@ -16,7 +17,11 @@ import sysconfig
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-EXTENSIONS = ["share/jupyter/labextensions", "share/jupyter/nbextensions", "etc/jupyter"]  # below a prefix
+EXTENSIONS = [
+    "share/jupyter/labextensions",
+    "share/jupyter/nbextensions",
+    "etc/jupyter",
+]  # below a prefix
 
 
 def interpreter(home: pathlib.Path) -> pathlib.Path:
@@ -25,17 +30,19 @@ def interpreter(home: pathlib.Path) -> pathlib.Path:
 
 
 def make(home: pathlib.Path, extras: str, options: list[str]) -> int:
-    """Make the environment `home` on top of the running one and install the extras; pip's exit status."""
+    """Make the environment `home` on the running one and install the extras; pip's exit status."""
     venv.EnvBuilder(clear=True, symlinks=os.name != "nt").create(home)
     below = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
-    site = pathlib.Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
+    site = pathlib.Path(
+        sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
+    )
     (site / "course.pth").write_text("\n".join(below) + "\n", encoding="utf-8")
     pip = [interpreter(home), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     return subprocess.run([*pip, *options, "-e", f"{ROOT}[{extras}]"]).returncode
 
 
 def readers_prefix() -> pathlib.Path:
-    """The environment of `make lab`: the one below that of the tests, or the running one where there is no other."""
+    """The environment of `make lab`: the one below that of the tests, else the running one."""
     here = pathlib.Path(sys.prefix)
     return here.parent if here.name == "tests" and (here.parent / "pyvenv.cfg").is_file() else here
 
@@ -48,7 +55,9 @@ def lab_extensions(prefix: pathlib.Path) -> set[str]:
 
 def course_packages() -> set[str]:
     """The distributions that the course needs, directly or not, as far as they are installed."""
-    from packaging.requirements import Requirement  # not needed, and perhaps not there, where this is a program
+    from packaging.requirements import (
+        Requirement,
+    )  # not needed, and perhaps not there, where this is a program
 
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
@@ -64,7 +73,9 @@ def course_packages() -> set[str]:
         except importlib.metadata.PackageNotFoundError:
             continue
         for need in map(Requirement, needs):
-            if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)):
+            if not need.marker or any(
+                need.marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)
+            ):
                 waiting.append(need)
     return {name for name, *_ in found}
 

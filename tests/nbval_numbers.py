@@ -1,7 +1,8 @@
-"""A pytest plugin beside nbval: numbers agree within a tolerance, claims hold (tests/compared.py says how).
+"""A pytest plugin beside nbval: numbers within tolerances, claims (tests/compared.py says how).
 
 nbval runs the cells; here is what it does not know. Loaded by the conftest.py of the root.
 """
+
 import inspect
 import json
 import re
@@ -11,7 +12,9 @@ import compared
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-CHECK_CLAIMS = inspect.getsource(compared.check_claims)  # now: the file may be edited while notebooks run
+CHECK_CLAIMS = inspect.getsource(
+    compared.check_claims
+)  # now: the file may be edited while notebooks run
 SECONDS = re.compile(r"\*\*Computing\*\* (\d+) s")
 
 
@@ -23,12 +26,14 @@ def pytest_configure(config):
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
     """nbval's collectors, replaced by ours."""
-    return [ComparedNotebook.from_parent(parent, path=found.path) if type(found) is IPyNbFile else found
-            for found in (yield)]
+    return [
+        ComparedNotebook.from_parent(parent, path=found.path) if type(found) is IPyNbFile else found
+        for found in (yield)
+    ]
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks first, those that compute longest before the others: two at a time then end together."""
+    """Notebooks first, the longest before the others: two at a time then end together."""
     items.sort(key=lambda item: -item.parent.seconds() if isinstance(item, ComparedCell) else 1)
 
 
@@ -41,13 +46,20 @@ class ComparedNotebook(IPyNbFile):
 
     def collect(self):
         """A test for each code cell. Raises CollectError for metadata that cannot be followed."""
-        cells = [ComparedCell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
-                 for cell in super().collect()]
+        cells = [
+            ComparedCell.from_parent(
+                self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
+            )
+            for cell in super().collect()
+        ]
         problems, number = [], 0
         for cell in self.nb.cells:
             code = cell.cell_type == "code"
             where = f"code cell {number}" if code else f"the text before code cell {number}"
-            problems += [f"{self.path.name}, {where} (counted from 0): {p}" for p in compared.metadata_problems(cell)]
+            problems += [
+                f"{self.path.name}, {where} (counted from 0): {p}"
+                for p in compared.metadata_problems(cell)
+            ]
             number += code
         if problems:
             raise self.CollectError("\n".join(problems))
@@ -77,25 +89,40 @@ class ComparedCell(IPyNbCell):
         """nbval's comparison key by key, with our comparison of texts; True if they agree."""
         rules = self.cell.metadata.get("compare", {})
         stored, found = (self.by_key(outputs) for outputs in (ref, test))
-        problems = [f"output of type {key} is stored but was not made" for key in stored.keys() - found.keys()]
-        problems += [f"output of type {key} was made but is not stored" for key in found.keys() - stored.keys()]
+        problems = [
+            f"output of type {key} is stored but was not made"
+            for key in stored.keys() - found.keys()
+        ]
+        problems += [
+            f"output of type {key} was made but is not stored"
+            for key in found.keys() - stored.keys()
+        ]
         for key in stored.keys() & found.keys():
             if len(stored[key]) != len(found[key]):
-                problems.append(f"{len(found[key])} outputs of type {key} instead of {len(stored[key])}")
+                problems.append(
+                    f"{len(found[key])} outputs of type {key} instead of {len(stored[key])}"
+                )
                 continue
             for expected, new in zip(stored[key], found[key]):
                 if isinstance(expected, str) and isinstance(new, str):
                     problems += compared.differences(expected, new, rules)
                 elif expected != new:
                     problems.append(f"{key}: expected {expected!r}, found {new!r}")
-        self.comparison_traceback = [f"{self.parent.path.name}, code cell {self.cell_num} (counted from 0):", *problems]
+        self.comparison_traceback = [
+            f"{self.parent.path.name}, code cell {self.cell_num} (counted from 0):",
+            *problems,
+        ]
         return not problems
 
     def by_key(self, outputs) -> dict[str, list]:
         """Contents by stream name or MIME type, without what nbval skips."""
         kept = {}
         for output in outputs:
-            contents = {output.name: output.text} if output.output_type == "stream" else output.get("data", {})
+            contents = (
+                {output.name: output.text}
+                if output.output_type == "stream"
+                else output.get("data", {})
+            )
             for key, content in contents.items():
                 if key not in self.parent.skip_compare:
                     kept.setdefault(key, []).append(content)
@@ -104,11 +131,19 @@ class ComparedCell(IPyNbCell):
     def broken_claims(self, claims: list[str]) -> list[str]:
         """What check_claims says of the claims in the notebook's kernel."""
         text = "\n".join(compared.output_texts(self.test_outputs))
-        lines = [(line, [number.value for number in compared.numbers_of(line)]) for line in text.splitlines()]
-        program = (f"{CHECK_CLAIMS}\nimport json\n"
-                   f"print(json.dumps(check_claims(json.loads({json.dumps(claims)!r}), names, json.loads({json.dumps(lines)!r}))))")
+        lines = [
+            (line, [number.value for number in compared.numbers_of(line)])
+            for line in text.splitlines()
+        ]
+        program = (
+            f"{CHECK_CLAIMS}\nimport json\n"
+            f"claims, lines = json.loads({json.dumps([claims, lines])!r})\n"
+            "print(json.dumps(check_claims(claims, names, lines)))"
+        )
         kernel = self.parent.kernel
-        message_id = kernel.execute_cell_input(f"exec({program!r}, {{'names': globals()}})", allow_stdin=False)
+        message_id = kernel.execute_cell_input(
+            f"exec({program!r}, {{'names': globals()}})", allow_stdin=False
+        )
         said, timeout = "", self.config.option.nbval_cell_timeout
         try:
             kernel.await_reply(message_id, timeout=timeout)
@@ -120,7 +155,10 @@ class ComparedCell(IPyNbCell):
                 if message["msg_type"] == "stream" and content["name"] == "stdout":
                     said += content["text"]
                 elif message["msg_type"] == "error":
-                    return [f"the claims could not be evaluated: {content['ename']}: {content['evalue']}"]
+                    return [
+                        "the claims could not be evaluated: "
+                        f"{content['ename']}: {content['evalue']}"
+                    ]
                 elif message["msg_type"] == "status" and content["execution_state"] == "idle":
                     return json.loads(said.splitlines()[-1])
         except Empty:
