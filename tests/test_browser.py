@@ -294,6 +294,7 @@ ipywidgets.VBox([ipywidgets.SelectionSlider(options=["a", "b"]), ipywidgets.Imag
 """.strip()
 
 
+@pytest.mark.every_lesson
 def test_a_slider_that_moves_nothing_would_be_seen(lab, browser):
     server = lab(free_port())
     _, errors, _ = run_all(browser, server, faulty(server, UNMOVED))
