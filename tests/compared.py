@@ -42,7 +42,6 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 BLANK = "\u00b7"  # stands for freed text
-SPACE = r"[ \t]*"
 
 
 @dataclass(frozen=True)
@@ -227,7 +226,7 @@ def freed(text: str, rules: dict) -> str:
 def words_of(line: str) -> str:
     """A line without its numbers, the padding around them, and freed text."""
     line = re.sub(f"{BLANK}+", BLANK, NUMBER.sub("\0", line)).rstrip()
-    return re.sub(f"{SPACE}([\0{BLANK}]){SPACE}", r"\1", line)
+    return re.sub(rf"[ \t]*([\0{BLANK}])[ \t]*", r"\1", line)
 
 
 def tolerance_of(number: Number, place: int, lines: list[str], rules: dict):

@@ -17,11 +17,8 @@ import sysconfig
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-EXTENSIONS = [
-    "share/jupyter/labextensions",
-    "share/jupyter/nbextensions",
-    "etc/jupyter",
-]  # below a prefix
+# Below a prefix: what changes JupyterLab and its server.
+EXTENSIONS = ["share/jupyter/labextensions", "share/jupyter/nbextensions", "etc/jupyter"]
 
 
 def interpreter(home: pathlib.Path) -> pathlib.Path:
@@ -53,15 +50,18 @@ def lab_extensions(prefix: pathlib.Path) -> set[str]:
     return {file.relative_to(prefix).as_posix() for file in found if "labconfig" not in file.parts}
 
 
+def dependencies(pyproject: str) -> list[str]:
+    """The requirements in the text of a pyproject.toml, without the extras."""
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", pyproject, re.MULTILINE | re.DOTALL)[1]
+    return re.findall(r'"([^"]+)"', block)
+
+
 def course_packages() -> set[str]:
     """The distributions that the course needs, directly or not, as far as they are installed."""
-    from packaging.requirements import (
-        Requirement,
-    )  # not needed, and perhaps not there, where this is a program
+    from packaging.requirements import Requirement  # perhaps not there where this is a program
 
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
-    waiting, found = [Requirement(line) for line in re.findall(r'"([^"]+)"', block)], set()
+    waiting, found = [Requirement(line) for line in dependencies(text)], set()
     while waiting:
         wanted = waiting.pop()
         key = wanted.name.lower().replace("_", "-").replace(".", "-"), *sorted(wanted.extras)

@@ -5,17 +5,16 @@ nbval runs the cells; here is what it does not know. Loaded by the conftest.py o
 
 import inspect
 import json
-import re
 from queue import Empty
 
 import compared
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-CHECK_CLAIMS = inspect.getsource(
-    compared.check_claims
-)  # now: the file may be edited while notebooks run
-SECONDS = re.compile(r"\*\*Computing\*\* (\d+) s")
+from course_utils.run import COST
+
+# Read once: the file may be edited while notebooks run.
+CHECK_CLAIMS = inspect.getsource(compared.check_claims)
 
 
 def pytest_configure(config):
@@ -67,8 +66,8 @@ class ComparedNotebook(IPyNbFile):
 
     def seconds(self) -> int:
         """What the notebook costs, by its header."""
-        found = SECONDS.search(self.nb.cells[0].source) if self.nb.cells else None
-        return int(found[1]) if found else 10
+        found = COST.search(self.nb.cells[0].source) if self.nb.cells else None
+        return int(found[3]) if found else 10
 
 
 class ComparedCell(IPyNbCell):

@@ -26,12 +26,8 @@ NBVAL = [
     "--nbval-cell-timeout=1200",
     "--nbval-kernel-startup-timeout=300",
 ]
-PAIR = [
-    "-n",
-    "2",
-    "--dist",
-    "loadscope",
-]  # in the order of nbval_numbers.py: the longest notebooks first
+# In the order of nbval_numbers.py: the longest notebooks first.
+PAIR = ["-n", "2", "--dist", "loadscope"]
 EVERYTHING = (
     "everything once, two at a time with 1 thread",
     ["tests", "notebooks", *NBVAL, *PAIR, "--durations=15"],

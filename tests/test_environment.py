@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from environment import course_packages, lab_extensions, readers_prefix
+from environment import course_packages, dependencies, lab_extensions, readers_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # others have one name in both worlds
@@ -15,8 +15,7 @@ IMPORT_NAMES = {"pywavelets": "pywt", "scikit-image": "skimage", "scikit-learn":
 
 def pyproject(text: str) -> dict[str, str]:
     """Lower bounds by package, Python among them."""
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
-    bounds = dict(requirement(line) for line in re.findall(r'"([^"]+)"', block))
+    bounds = dict(map(requirement, dependencies(text)))
     return bounds | {"python": re.search(r'^requires-python = "(.*)"', text, re.MULTILINE)[1]}
 
 
