@@ -41,16 +41,16 @@ test-all: install $(ALL)
 	@`test -e $(ALL) && echo $(TESTPY) || echo $(PY)` tests/run_all.py --all $(ARGS)
 
 run: install
-	@$(PY) -m course_utils.run $(ARGS)
+	@$(PY) -m course_tools.run_notebooks $(ARGS)
 
 bench: install $(PEERS)
 	@$(PY) -m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py $(ARGS)
 
 site slides: install $(SITE)
-	@$(PY) -m course_utils.publishing.$@ $(ARGS)
+	@$(PY) -m course_tools.publishing.$@ $(ARGS)
 
 editions pack: install
-	@$(PY) -m course_utils.publishing.$@ $(ARGS)
+	@$(PY) -m course_tools.publishing.$@ $(ARGS)
 
 colab: install
 	@$(PY) -m pytest -m colab tests/test_colab.py $(ARGS)

@@ -24,8 +24,8 @@ from nbclient import NotebookClient
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from course_utils.run import ENVIRONMENT  # noqa: E402
-from course_utils.small_machine import BINDER  # noqa: E402
+from course_tools.run_notebooks import ENVIRONMENT  # noqa: E402
+from course_tools.small_machine import BINDER  # noqa: E402
 
 LESSON = ROOT / "notebooks/01_sparse_representation.ipynb"
 HEAD = "kernels  seconds  CPU s per kernel  idle MB  per kernel  peak MB  per kernel"

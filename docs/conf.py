@@ -1,10 +1,10 @@
-"""Sphinx settings of the website. The tree it reads is staged by course_utils.publishing (make site)."""
+"""Sphinx settings of the website. The tree it reads is staged by course_tools.publishing (make site)."""
 import importlib.util
 import inspect
 import pathlib
 
 from course_utils.files import ROOT
-from course_utils.links import BRANCH, address
+from course_tools.links import BRANCH, address
 
 project = "From sparse codes to generated images"
 author = "The authors of the course"
@@ -13,7 +13,7 @@ html_title = project
 language = "en"
 
 extensions = [
-    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.linkcode", "course_utils.publishing.api",
+    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.linkcode", "course_tools.publishing.api",
 ]
 
 nb_execution_mode = "off"

@@ -11,7 +11,7 @@ import compared
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from course_utils.run import COST
+from course_tools.run_notebooks import COST
 
 # Read once: the file may be edited while notebooks run.
 CHECK_CLAIMS = inspect.getsource(compared.check_claims)

@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from environment import lab_extensions, readers_prefix  # noqa: E402
 
-from course_utils.run import ENVIRONMENT  # noqa: E402
+from course_tools.run_notebooks import ENVIRONMENT  # noqa: E402
 
 # A busy machine may take five times the longest cell: nothing fails for its seconds before that.
 NBVAL = [

@@ -13,8 +13,8 @@ import sys
 import nbformat
 import pytest
 
-from course_utils.links import address
-from course_utils.run import ENVIRONMENT, notebooks
+from course_tools.links import address
+from course_tools.run_notebooks import ENVIRONMENT, notebooks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = {file.stem: file for file in notebooks()}

@@ -7,7 +7,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COURSE = contracts.Course(ROOT)
 NOTEBOOKS = {notebook.file.stem: notebook for notebook in COURSE.lessons + COURSE.solutions}
-MODULES = {f.relative_to(ROOT).as_posix(): f for f in sorted((ROOT / "course_utils").glob("**/*.py"))}
+MODULES = {f.relative_to(ROOT).as_posix(): f for f in sorted(ROOT.glob("course_*/**/*.py"))}
 
 
 def named(contract) -> str:

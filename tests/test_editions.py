@@ -12,8 +12,8 @@ import zipfile
 import notebook_contracts as contracts
 import pytest
 
-from course_utils.publishing import editions
-from course_utils.publishing.trees import MARKER, course_files
+from course_tools.publishing import editions
+from course_tools.publishing.trees import MARKER, course_files
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -127,14 +127,14 @@ def imported(file):
     code = contracts.Notebook(file, file.parent).program() if file.suffix == ".ipynb" else file.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("course_utils"))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils"):
+            yield from (alias.name for alias in node.names if alias.name.startswith(("course_utils", "course_tools")))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("course_utils", "course_tools")):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_everything_that_the_student_edition_imports_from_the_course_is_there_as_in_the_course(course, student):
     assert len(list(student.glob("tests/test_*.py"))) > 15
-    for file in [*student.glob("tests/*.py"), *student.glob("course_utils/**/*.py"), *student.glob("notebooks/*.ipynb")]:
+    for file in [*student.glob("tests/*.py"), *student.glob("course_*/**/*.py"), *student.glob("notebooks/*.ipynb")]:
         missing = [name for name in imported(file) if contracts.exists(name, course) and not contracts.exists(name, student)]
         assert missing == [], file
 
@@ -166,7 +166,7 @@ def test_the_teachers_edition_is_the_whole_course_with_the_slides_and_says_where
         assert (teacher / name).read_bytes() == (course / name).read_bytes()
     assert (teacher / "slides/index.html").is_file()
     index = (teacher / "TEACHING.md").read_text(encoding="utf-8")
-    for what in ("[slides](slides/index.html)", "exercises grade", "notebooks/solutions", "tests/wrong_answers", "make editions", "make pack"):
+    for what in ("[slides](slides/index.html)", "grading grade", "notebooks/solutions", "tests/wrong_answers", "make editions", "make pack"):
         assert what in index
 
 
@@ -261,7 +261,7 @@ def without_rights(command, **options):
 def test_a_folder_that_cannot_be_written_is_named(small):
     (small / "build").mkdir()
     (small / "build").chmod(0o555)
-    program = f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); from course_utils.publishing import editions\n" \
+    program = f"import sys, pathlib; sys.path.insert(0, {str(ROOT)!r}); from course_tools.publishing import editions\n" \
               f"editions.main([], pathlib.Path({str(small)!r}))"
     result = without_rights([sys.executable, "-c", program])
     assert result.returncode == 2 and "build/editions cannot be written (Permission denied)" in result.stderr

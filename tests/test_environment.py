@@ -78,10 +78,10 @@ def test_conda_uses_conda_forge_alone_and_pip_for_two_packages():
 
 def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
-    known |= set(sys.stdlib_module_names) | {"course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
+    known |= set(sys.stdlib_module_names) | {"course_tools", "course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
     known |= {"jinja2", "markdown_it", "mdit_py_plugins", "pygments", "traitlets"}  # with jupyterlab and myst-nb
     known |= {"docutils", "myst_nb", "nbgrader", "packaging", "repo2docker", "sphinx"}  # of the extras, imported where they are needed
-    files = [file for folder in ("course_utils/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
+    files = [file for folder in ("course_*/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []

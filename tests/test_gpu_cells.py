@@ -4,8 +4,8 @@ import json
 import nbformat
 import pytest
 
-from course_utils import gpu_cells as tool
-from course_utils.gpu_trial import REDUCED
+from course_tools import record_gpu_cells as tool
+from course_tools.gpu_trial import REDUCED
 
 CELLS = {cell.name: cell for cell in tool.gpu_cells()}
 

@@ -19,12 +19,12 @@ import nbformat
 import psutil
 import pytest
 
-from course_utils.exercises.__main__ import main, save
-from course_utils.grading import isolation, judge
-from course_utils.grading.isolation import KINDS, Apart, Stopped, strongest
-from course_utils.grading.marks import Row, harmless, name_clashes, plain, summary, write_csv
-from course_utils.grading.nbgrader import export_course
-from course_utils.grading.submissions import find, identify, lessons, submission, without_checks
+from course_tools.grading.__main__ import main, save
+from course_tools.grading import isolation, judge
+from course_tools.grading.isolation import KINDS, Apart, Stopped, strongest
+from course_tools.grading.marks import Row, harmless, name_clashes, plain, summary, write_csv
+from course_tools.grading.nbgrader import export_course
+from course_tools.grading.submissions import find, identify, lessons, submission, without_checks
 
 ROOT = Path(__file__).resolve().parent.parent
 OFFICIAL = ROOT / "notebooks" / "00_start_here.ipynb"
@@ -403,14 +403,14 @@ def test_the_program_that_seals_files_refuses_where_others_would_be_sealed_in(tm
     before = Path("/proc/self/mountinfo").read_text()
     for config in ({"mounts outside": os.readlink("/proc/self/ns/mnt")}, {"mounts outside": "others"}):
         config |= {"files": True, "open": str(tmp_path), "keep": [], "hide": []}
-        command = [sys.executable, str(ROOT / "course_utils/grading/sandbox.py"), json.dumps(config), "true"]
+        command = [sys.executable, str(ROOT / "course_tools/grading/sandbox.py"), json.dumps(config), "true"]
         assert "for all who share its mounts" in subprocess.run(command, capture_output=True, text=True).stderr
     assert Path("/proc/self/mountinfo").read_text() == before
 
 
 @sealed
 def test_a_submission_ends_when_the_grading_is_killed(tmp_path):
-    code = ("from pathlib import Path; from course_utils.grading.isolation import *; import sys\n"
+    code = ("from pathlib import Path; from course_tools.grading.isolation import *; import sys\n"
             f"apart = Apart(strongest(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
             "apart.ask('start', lesson='00', folder='w', seconds=100, megabytes=3000); print(apart.scratch.name, flush=True)\n"
             "apart.ask('cell', source='while True: pass', seconds=100)")
@@ -431,7 +431,7 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     for name, before in (("a", ""), ("b", "while True: pass"), ("c", "")):
         (folder / name).mkdir(parents=True)
         (folder / name / OFFICIAL.name).write_text(handed_in(light / OFFICIAL.name, SOLVED, before=before), encoding="utf-8")
-    code = f"from pathlib import Path; from course_utils.exercises.__main__ import main; raise SystemExit(main({['grade', str(folder), '--csv', str(marks)]}, Path({str(light)!r})))"
+    code = f"from pathlib import Path; from course_tools.grading.__main__ import main; raise SystemExit(main({['grade', str(folder), '--csv', str(marks)]}, Path({str(light)!r})))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     seen = ""
     while " a/" not in seen:
@@ -575,7 +575,7 @@ def test_a_table_that_a_spreadsheet_has_locked_is_written_beside_it(tmp_path, mo
             raise PermissionError(13, "locked")
         write(file, rows)
 
-    monkeypatch.setattr("course_utils.grading.marks.write_csv", locked)
+    monkeypatch.setattr("course_tools.grading.marks.write_csv", locked)
     assert save(tmp_path / "marks.csv", [Row("a/x.ipynb", "a")]) == tmp_path / "marks-new.csv"
     assert list(read_csv(tmp_path / "marks-new.csv")) == ["a/x.ipynb"]
 

@@ -6,8 +6,8 @@ import urllib.parse
 import nbformat
 import pytest
 
-from course_utils import links
-from course_utils.setup_cell import setup_cell
+from course_tools import links
+from course_tools.setup_cell import setup_cell
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OLD, NEW = "jane/course", "joe-2/sparse.course"

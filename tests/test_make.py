@@ -152,6 +152,6 @@ def test_arguments_go_on_to_the_program(folder):
     assert calls[-1].startswith("-m jupyterlab") and calls[-1].endswith("--no-browser --port 8890")
     assert "notebooks/00_start_here.ipynb" in calls[-1]
     assert ("--allow-root" in calls[-1]) == (os.geteuid() == 0)
-    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_utils.run"), ("bench", BENCH)]:
+    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_tools.run_notebooks"), ("bench", BENCH)]:
         _, calls = make(folder, target, "ARGS=-x")
         assert calls[-1] == f"{program} -x"

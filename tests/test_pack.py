@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from course_utils.files import sha256
-from course_utils.publishing import install, pack
+from course_tools.publishing import install, pack
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYPROJECT = """[build-system]
@@ -182,7 +182,7 @@ def test_wheels_are_stored_as_they_are_and_texts_are_compressed(made):
 
 def test_the_installer_needs_nothing_but_pythons_own_library_and_no_new_syntax():
     import ast
-    tree = ast.parse((ROOT / "course_utils/publishing/install.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+    tree = ast.parse((ROOT / "course_tools/publishing/install.py").read_text(encoding="utf-8"), feature_version=(3, 6))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported <= set(sys.stdlib_module_names)
@@ -353,7 +353,7 @@ def test_a_real_full_disk_leaves_nothing_behind(tmp_path, lie, words):
     """A disk of 1 MB: once it is found too small beforehand, once `disk_usage` tells a lie and the disk really is full."""
     root, folder = write_course(tmp_path / "small"), tmp_path / "build"
     folder.mkdir()
-    program = (f"import sys, shutil, pathlib; sys.path.insert(0, {str(ROOT)!r})\n{lie}from course_utils.publishing import pack\n"
+    program = (f"import sys, shutil, pathlib; sys.path.insert(0, {str(ROOT)!r})\n{lie}from course_tools.publishing import pack\n"
                f"pack.GIGABYTES = {{'cpu': 0.01, 'cuda': 0.01}}\nfolder = pathlib.Path({str(folder)!r})\n"
                f"try: pack.main([{str(root)!r}], folder)\nfinally: print('left:', list(folder.iterdir()))")
     mount = 'mount -t tmpfs -o size=1m none "$1" && shift && exec "$@"'

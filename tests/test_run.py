@@ -6,7 +6,8 @@ import sys
 import nbformat
 import pytest
 
-from course_utils import run, small_machine
+from course_tools import run_notebooks as run
+from course_tools import small_machine
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "benchmarks"))
 

@@ -9,10 +9,10 @@ import nbformat
 import pytest
 
 from course_utils import course_map
-from course_utils.links import address
-from course_utils.publishing import api, html_checks, pages, site
-from course_utils.publishing.lesson_pages import INTERACTIVE, lesson_page
-from course_utils.publishing.site_links import SiteLinks
+from course_tools.links import address
+from course_tools.publishing import api, html_checks, pages, site
+from course_tools.publishing.lesson_pages import INTERACTIVE, lesson_page
+from course_tools.publishing.site_links import SiteLinks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = ["notebooks/00_start_here.ipynb", "notebooks/01_sparse_representation.ipynb"]
@@ -276,7 +276,7 @@ def test_plain_docstrings_become_restructured_text():
 def test_every_helper_with_public_names_has_a_page_but_no_check_of_an_exercise():
     found = [name for names in api.groups().values() for name in names]
     assert len(found) == len(set(found)) and set(sum(api.GROUPS.values(), [])) <= set(found)
-    assert {"wavelets", "run", "autoencoders"} <= set(found) and not [name for name in found if "notebook_" in name]
+    assert {"wavelets", "training", "autoencoders"} <= set(found) and not [name for name in found if "notebook_" in name]
 
 
 def test_the_checks_of_a_built_site_find_what_is_wrong(tmp_path):

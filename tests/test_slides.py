@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("markdown_it")
 pytest.importorskip("mdit_py_plugins")
 pytest.importorskip("sphinx_revealjs")
-from course_utils.publishing import slides
-from course_utils.publishing.slides import index_page, lesson_slides, slides_page
+from course_tools.publishing import slides
+from course_tools.publishing.slides import index_page, lesson_slides, slides_page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -218,10 +218,10 @@ def test_nothing_is_fetched_from_a_network(written):
 
 
 def test_links_between_lessons_lead_to_their_slides_and_others_to_the_repository(deck_of):
-    links = "## S\n\n- [05](05_sparse.ipynb), [code](../course_utils/run.py), [site](https://x.org/)"
+    links = "## S\n\n- [05](05_sparse.ipynb), [code](../course_tools/run_notebooks.py), [site](https://x.org/)"
     page = slides_page(deck_of(TITLE, text(links, "slide")))
     assert 'href="05_sparse.html"' in page and 'href="https://x.org/"' in page
-    assert re.search(r'href="https://github\.com/[^"]+/blob/main/course_utils/run\.py"', page)
+    assert re.search(r'href="https://github\.com/[^"]+/blob/main/course_tools/run_notebooks\.py"', page)
 
 
 @pytest.mark.parametrize(("cells", "message"), [

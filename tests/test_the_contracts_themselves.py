@@ -7,8 +7,8 @@ import json
 import notebook_contracts as contracts
 import pytest
 
-from course_utils.links import badges
-from course_utils.setup_cell import setup_cell
+from course_tools.links import badges
+from course_tools.setup_cell import setup_cell
 
 REPOSITORY = "jane/course"
 ADDRESS = f"https://github.com/{REPOSITORY}"

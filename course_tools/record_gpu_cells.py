@@ -1,9 +1,9 @@
 """Run the GPU cells of the lessons at full size, check them and record their results.
 
-    python -m course_utils.gpu_cells                  all that are not recorded yet, one after the other
-    python -m course_utils.gpu_cells 09_cifar_gan     this one, recorded or not
-    python -m course_utils.gpu_cells --again          those recorded once: a second run, to see what moves
-    python -m course_utils.gpu_cells --trial          on any machine: at reduced size, nothing is recorded
+    python -m course_tools.record_gpu_cells                  all that are not recorded yet, one after the other
+    python -m course_tools.record_gpu_cells 09_cifar_gan     this one, recorded or not
+    python -m course_tools.record_gpu_cells --again          those recorded once: a second run, to see what moves
+    python -m course_tools.record_gpu_cells --trial          on any machine: at reduced size, nothing is recorded
 
 Each piece runs in a fresh kernel, behind the set-up and the imports of its lesson, and behind the cells between if
 it uses a name of theirs; of a cell with several pieces one runs. It is stopped after `--minutes` (8). A stopped or
@@ -28,8 +28,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from course_utils.files import ROOT, write_text
-from course_utils.gpu_trial import PRETEND, REDUCED, STAND_IN
-from course_utils.run import ENVIRONMENT
+from course_tools.gpu_trial import PRETEND, REDUCED, STAND_IN
+from course_tools.run_notebooks import ENVIRONMENT
 
 __all__ = ["GpuCell", "gpu_cells", "problems", "reduced", "run", "spread"]
 
@@ -58,13 +58,13 @@ def gpu_cells(root: pathlib.Path = ROOT) -> list[GpuCell]:
 
 
 def reduced(name: str, source: str) -> str:
-    """The source of a GPU cell with the small sizes of `course_utils.gpu_trial.REDUCED`.
+    """The source of a GPU cell with the small sizes of `course_tools.gpu_trial.REDUCED`.
 
     Raises ValueError when the cell does not hold what is to be replaced: then the table is out of date.
     """
     for full, small in REDUCED[name]:
         if full not in source:
-            raise ValueError(f"course_utils/gpu_trial.py: the GPU cell {name} does not hold {full!r} any more.")
+            raise ValueError(f"course_tools/gpu_trial.py: the GPU cell {name} does not hold {full!r} any more.")
         source = source.replace(full, small)
     return source
 
@@ -164,7 +164,7 @@ def wanted(names: list[str], again: bool, trial: bool) -> list[GpuCell]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.gpu_cells", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m course_tools.record_gpu_cells", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="default: all that are not recorded yet")
     parser.add_argument("--minutes", type=float, default=8, help="a piece is stopped after this time (default 8)")
     parser.add_argument("--again", action="store_true", help="a second run of what is recorded once")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.files import write_text
-from course_utils.grading.submissions import Submission
+from course_tools.grading.submissions import Submission
 
 __all__ = ["Row", "name_clashes", "plain", "summary", "write_csv"]
 

@@ -1,4 +1,4 @@
-"""A small machine within this one: one core and little memory, as Binder gives them (`course_utils.run --like-binder`).
+"""A small machine within this one: one core and little memory, as Binder gives them (`course_tools.run_notebooks --like-binder`).
 
 On Linux the kernel is pinned to one core, and where this user may make a memory control group (root, or a
 session of systemd) the kernel's processes live in one: then memory counts as it does on Binder, page cache

@@ -1,6 +1,6 @@
 """The course for students, without the solutions, and for teachers, with everything (`make editions`).
 
-    python -m course_utils.publishing.editions
+    python -m course_tools.publishing.editions
 
 writes both, as folders and as zip files, to build/editions:
 
@@ -10,15 +10,14 @@ writes both, as folders and as zip files, to build/editions:
   says where everything is.
 """
 import argparse
-import ast
 import json
 import re
 import shutil
 from pathlib import Path
 
 from course_utils.files import ROOT, write_text
-from course_utils.links import address
-from course_utils.publishing.trees import (
+from course_tools.links import address
+from course_tools.publishing.trees import (
     copy_files, course_files, explained, new_folder, project_name, walk, write_zip,
 )
 
@@ -26,11 +25,12 @@ __all__ = ["dead_links", "make_editions", "student_files", "student_notebook"]
 
 ANSWERS = ("notebooks/solutions/", "tests/wrong_answers/")
 TOOLS = (  # of those who teach with the course or keep it
-    "benchmarks/", "course_utils/grading/", "course_utils/publishing/", "docs/", "slides/", ".ci/", ".github/",
+    "benchmarks/", "course_tools/grading/", "course_tools/publishing/", "course_tools/links.py",
+    "course_tools/record_gpu_cells.py", "course_tools/gpu_trial.py", "docs/", "slides/", ".ci/", ".github/",
     "CONTRIBUTING.md", "TEACHING.md", "tests/notebook_contracts.py",
 )
 NAMED = re.compile(  # a test that names one of these is a test of something that is left out
-    r"notebooks/solutions|wrong_answers|notebook_contracts|course_utils.(grading|publishing)"
+    r"notebooks/solutions|wrong_answers|notebook_contracts|course_tools(?:\.| import )(?:grading|publishing|links|record_gpu_cells|gpu_trial)"
     r"|benchmarks|CONTRIBUTING|\bdocs\b"
 )
 TARGETS = ("bench", "site", "slides", "editions", "pack")  # of the Makefile, for these tools
@@ -66,7 +66,7 @@ This folder is the whole course. Start with [README.md](README.md); `make lab` o
 | typical wrong answers, and what the checks say to them | [tests/wrong_answers](tests/wrong_answers) |
 | the checks of the exercises | [course_utils/exercises](course_utils/exercises) |
 | slides | SLIDES |
-| marks for what students hand in | `python -m course_utils.exercises grade submissions/ --csv marks.csv` |
+| marks for what students hand in | `python -m course_tools.grading grade submissions/ --csv marks.csv` |
 | the edition for your students | `make editions` writes it to `build/editions` |
 | a pack for machines without a network | `make pack` writes it to `build/pack` |
 """
@@ -75,19 +75,10 @@ This folder is the whole course. Start with [README.md](README.md); `make lab` o
 def student_files(root: Path) -> list[str]:
     """Paths of the files of the course that the student edition has."""
     kept = [name for name in course_files(root) if not name.startswith(ANSWERS + TOOLS)]
-    return [name for name in kept if not about_left_out(root / name, name)]
-
-
-def about_left_out(file: Path, name: str) -> bool:
-    """Whether a test names, or a module imports, something that the student edition has not."""
-    if re.fullmatch(r"tests/test_\w+\.py", name):
-        return bool(NAMED.search(file.read_text(encoding="utf-8")))
-    if not name.startswith("course_utils/") or file.suffix != ".py":
-        return False
-    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [f"{x.module}.{alias.name}" for x in nodes if isinstance(x, ast.ImportFrom) for alias in x.names]
-    return any(f"{name.replace('.', '/')}/".startswith(TOOLS) for name in names)
+    return [
+        name for name in kept
+        if not (re.fullmatch(r"tests/test_\w+\.py", name) and NAMED.search((root / name).read_text(encoding="utf-8")))
+    ]
 
 
 def rewritten(name: str, text: str, passages: list[tuple[str, str]], left: re.Pattern) -> str:
@@ -98,7 +89,7 @@ def rewritten(name: str, text: str, passages: list[tuple[str, str]], left: re.Pa
         if left.search(line):
             raise ValueError(
                 f'{name}: the student edition would say "{line.strip()[:80]}", but that is left out there. '
-                "Change the sentence, or add the passage to the lists in course_utils/publishing/editions.py."
+                "Change the sentence, or add the passage to the lists in course_tools/publishing/editions.py."
             )
     return text
 
@@ -149,7 +140,7 @@ def write_student(root: Path, folder: Path) -> None:
         write_text(file, text)
     if dead := dead_links(folder):
         raise ValueError("The student edition would have dead links:\n  " + "\n  ".join(dead) +
-                         "\nMend them in the course, or in course_utils/publishing/editions.py.")
+                         "\nMend them in the course, or in course_tools/publishing/editions.py.")
 
 
 def write_teacher(root: Path, folder: Path) -> None:
@@ -192,7 +183,7 @@ def make_editions(root: Path = ROOT) -> list[Path]:
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The command line; returns the exit status."""
     about = __doc__.split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m course_utils.publishing.editions", description=about)
+    parser = argparse.ArgumentParser(prog="python -m course_tools.publishing.editions", description=about)
     parser.parse_args(arguments)
     try:
         archives = make_editions(root)

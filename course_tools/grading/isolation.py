@@ -20,7 +20,7 @@ import matplotlib
 import psutil
 
 from course_utils.files import ROOT
-from course_utils.run import ENVIRONMENT
+from course_tools.run_notebooks import ENVIRONMENT
 
 __all__ = ["Apart", "Isolation", "Stopped", "strongest"]
 
@@ -98,7 +98,7 @@ def strongest(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
         if not seen["missing"] and not seen["written"]:
             return kind
         problem = f"cannot import {', '.join(seen['missing'])}"
-    raise RuntimeError(f"No submission can be run here: {problem}. Does `python -m course_utils.run` work?")
+    raise RuntimeError(f"No submission can be run here: {problem}. Does `python -m course_tools.run_notebooks` work?")
 
 
 def needed() -> list[str]:

@@ -10,8 +10,8 @@ import re
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from course_utils.links import BADGES
-from course_utils.publishing.site_links import SiteLinks, lesson_of, outside_code, solutions_of
+from course_tools.links import BADGES
+from course_tools.publishing.site_links import SiteLinks, lesson_of, outside_code, solutions_of
 
 __all__ = ["INTERACTIVE", "read_with_outputs", "lesson_page"]
 

@@ -11,9 +11,9 @@ from nbformat.notebooknode import NotebookNode
 
 from course_utils.course_map import PARTS
 from course_utils.files import ROOT, write_text
-from course_utils.publishing.lesson_pages import lesson_page, read_with_outputs
-from course_utils.publishing.site_links import SiteLinks, beside, page_of
-from course_utils.run import COST
+from course_tools.publishing.lesson_pages import lesson_page, read_with_outputs
+from course_tools.publishing.site_links import SiteLinks, beside, page_of
+from course_tools.run_notebooks import COST
 
 __all__ = ["parts", "stage"]
 

@@ -1,8 +1,8 @@
 """Everything that depends on where the repository lives: badges, set-up cells, addresses.
 
-    python -m course_utils.links                          check
-    python -m course_utils.links --repository OWNER/NAME  rewrite, after a move or a rename
-    python -m course_utils.links --hub https://hub.example.org  nbgitpuller links of all lessons for a JupyterHub
+    python -m course_tools.links                          check
+    python -m course_tools.links --repository OWNER/NAME  rewrite, after a move or a rename
+    python -m course_tools.links --hub https://hub.example.org  nbgitpuller links of all lessons for a JupyterHub
 
 The address stands in pyproject.toml; the rest follows from it.
 """
@@ -13,7 +13,7 @@ import re
 import urllib.parse
 
 from course_utils.files import ROOT, write_text
-from course_utils.setup_cell import setup_cell
+from course_tools.setup_cell import setup_cell
 
 __all__ = ["address", "badges", "hub_link", "outdated", "repository", "rewrite"]
 
@@ -141,7 +141,7 @@ def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.links", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m course_tools.links", description=__doc__.split("\n")[0])
     task = parser.add_mutually_exclusive_group()
     task.add_argument("--repository", metavar="OWNER/NAME", help="rewrite everything to this repository")
     task.add_argument("--hub", metavar="ADDRESS", help="print links that open the lessons on this JupyterHub")
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     stale = outdated()
     print("\n".join(f"outdated: {name}" for name in stale) or f"All links lead to {repository()}.")
     if stale:
-        print(f"To mend: python -m course_utils.links --repository {repository()}")
+        print(f"To mend: python -m course_tools.links --repository {repository()}")
     return 1 if stale else 0
 
 

@@ -1,4 +1,4 @@
-"""Slides in order, how much fits on one, and code with its outputs on them (course_utils.publishing.slides)."""
+"""Slides in order, how much fits on one, and code with its outputs on them (course_tools.publishing.slides)."""
 import base64
 import html
 import math

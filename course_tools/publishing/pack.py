@@ -1,10 +1,10 @@
 """The course for machines without a network: one archive with packages, notebooks, data and an installer (`make pack`).
 
-    python -m course_utils.publishing.pack            the whole course
-    python -m course_utils.publishing.pack FOLDER     another tree, such as build/editions/student
+    python -m course_tools.publishing.pack            the whole course
+    python -m course_tools.publishing.pack FOLDER     another tree, such as build/editions/student
 
 writes build/pack/NAME.zip. In it: wheels for this Python and this system, in the versions that are installed here; the
-files of the course, with the whole data sets that lie on this machine; install.py (`course_utils.publishing.install`);
+files of the course, with the whole data sets that lie on this machine; install.py (`course_tools.publishing.install`);
 pack.json, with the SHA-256 of each file. A zip file, since every system opens one without a further program; the
 wheels, zip files themselves, are stored in it as they are.
 """
@@ -21,9 +21,9 @@ import zipfile
 from pathlib import Path
 
 from course_utils.files import ROOT, sha256
-from course_utils.publishing import install
-from course_utils.publishing.install import Refused, enough_space
-from course_utils.publishing.trees import copy_files, course_files, explained, project_name, write_zip
+from course_tools.publishing import install
+from course_tools.publishing.install import Refused, enough_space
+from course_tools.publishing.trees import copy_files, course_files, explained, project_name, write_zip
 from course_utils.sources import folders
 
 __all__ = ["data_sets", "glibc", "make_pack"]
@@ -134,7 +134,7 @@ def make_pack(root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: 
 
 def main(arguments: list[str] | None = None, folder: Path = ROOT / "build" / "pack") -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.publishing.pack", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m course_tools.publishing.pack", description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT, help="the course to pack (default: this one)")
     parser.add_argument("--torch", choices=["cpu", "cuda"], default="cpu", help="on Linux (default: cpu, 3 GB less)")
     options = parser.parse_args(arguments)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from course_utils.files import ROOT
-from course_utils.links import BRANCH, address
+from course_tools.links import BRANCH, address
 
 __all__ = ["SiteLinks", "lesson_of", "outside_code", "page_of", "solutions_of"]
 

@@ -1,8 +1,8 @@
 """Execute notebooks, refresh their stored outputs, seconds and memory (`make run`).
 
-    python -m course_utils.run                      all: lessons in order, then solutions
-    python -m course_utils.run notebooks/01_*.ipynb  these
-    python -m course_utils.run --like-binder        only execute the lessons, on one core with 2 GB; write nothing
+    python -m course_tools.run_notebooks                      all: lessons in order, then solutions
+    python -m course_tools.run_notebooks notebooks/01_*.ipynb  these
+    python -m course_tools.run_notebooks --like-binder        only execute the lessons, on one core with 2 GB; write nothing
 
 Each notebook runs in a fresh kernel in its own folder. One with an error in a cell is
 left as it was; the others are written, and the exit status is 1.
@@ -23,7 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from course_utils.files import ROOT, write_text
-from course_utils.small_machine import BINDER, SmallMachine, small_machine
+from course_tools.small_machine import BINDER, SmallMachine, small_machine
 
 __all__ = [
     "COST", "ENVIRONMENT", "KEPT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",
@@ -192,7 +192,7 @@ def like_binder(files: list[pathlib.Path], **limits: int) -> int:
 
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.run", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m course_tools.run_notebooks", description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all, in order")
     small = "only execute, on one core with 2 GB; default: the lessons"
     parser.add_argument("--like-binder", action="store_true", help=small)

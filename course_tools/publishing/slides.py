@@ -1,7 +1,7 @@
 """Slides of the lessons for a classroom (`make slides`): reveal.js, shown without a network.
 
-    python -m course_utils.publishing.slides                        all lessons, into build/slides
-    python -m course_utils.publishing.slides notebooks/02_*.ipynb   these
+    python -m course_tools.publishing.slides                        all lessons, into build/slides
+    python -m course_tools.publishing.slides notebooks/02_*.ipynb   these
 
 Tags of the cells decide. `slide`: the cell is shown, code with its output; `slide-output`: its output alone. Of a text
 cell headings, display formulas, tables, lists, quotations and what begins with **Predict** stand on the slide, with the
@@ -17,9 +17,9 @@ import shutil
 import string
 
 from course_utils.files import ROOT, write_text
-from course_utils.publishing.deck import SIZE, Deck, add_code, add_outputs
-from course_utils.publishing.slide_text import add_notes, add_text, inline
-from course_utils.run import notebooks
+from course_tools.publishing.deck import SIZE, Deck, add_code, add_outputs
+from course_tools.publishing.slide_text import add_notes, add_text, inline
+from course_tools.run_notebooks import notebooks
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
 
@@ -109,7 +109,7 @@ def index_page(folder: pathlib.Path) -> str:
 
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
-    program, first = "python -m course_utils.publishing.slides", __doc__.split("\n")[0]
+    program, first = "python -m course_tools.publishing.slides", __doc__.split("\n")[0]
     parser = argparse.ArgumentParser(prog=program, description=first)
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all lessons, in order")
     lessons = [file for file in notebooks(root) if file.parent.name == "notebooks"]

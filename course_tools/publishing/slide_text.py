@@ -1,4 +1,4 @@
-"""Text cells on slides: what of them is shown, and what is said (course_utils.publishing.slides says which)."""
+"""Text cells on slides: what of them is shown, and what is said (course_tools.publishing.slides says which)."""
 import functools
 import html
 import math
@@ -6,9 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from course_utils.links import BRANCH, address
-from course_utils.publishing.deck import ROOM, Deck, Slide, preformatted
-from course_utils.run import COST
+from course_tools.links import BRANCH, address
+from course_tools.publishing.deck import ROOM, Deck, Slide, preformatted
+from course_tools.run_notebooks import COST
 
 __all__ = ["add_notes", "add_text", "inline"]
 

@@ -1,4 +1,4 @@
-"""Grading of submitted notebooks (`python -m course_utils.exercises grade`), for teachers.
+"""Grading of submitted notebooks (`python -m course_tools.grading grade`), for teachers.
 
 submissions   finds the notebooks of a folder and says whose and which they are
 isolation     a process apart: no network, files read-only, limits on seconds and memory

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.grading.isolation import Apart, Isolation, Stopped
-from course_utils.grading.marks import Row, plain
-from course_utils.grading.submissions import SKIPPED, Submission
+from course_tools.grading.isolation import Apart, Isolation, Stopped
+from course_tools.grading.marks import Row, plain
+from course_tools.grading.submissions import SKIPPED, Submission
 
 __all__ = ["Limits", "grade"]
 

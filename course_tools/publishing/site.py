@@ -1,7 +1,7 @@
 """The website: every notebook with its stored outputs as a page, built without a network (`make site`).
 
-    python -m course_utils.publishing.site                        all, into build/site
-    python -m course_utils.publishing.site notebooks/01_*.ipynb   only these, for a quick look
+    python -m course_tools.publishing.site                        all, into build/site
+    python -m course_tools.publishing.site notebooks/01_*.ipynb   only these, for a quick look
 
 Exit status 1 when Sphinx warns, a link is dead, a picture has no words or a page wants something from a network.
 """
@@ -16,10 +16,10 @@ import sys
 import time
 
 from course_utils.files import ROOT
-from course_utils.publishing.api import write_api
-from course_utils.publishing.html_checks import mend, pages_of, problems
-from course_utils.publishing.pages import stage
-from course_utils.run import notebooks
+from course_tools.publishing.api import write_api
+from course_tools.publishing.html_checks import mend, pages_of, problems
+from course_tools.publishing.pages import stage
+from course_tools.run_notebooks import notebooks
 
 __all__ = ["build"]
 
@@ -54,7 +54,7 @@ def build(chosen: list[str], target: pathlib.Path, root: pathlib.Path = ROOT) ->
 
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.publishing.site", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m course_tools.publishing.site", description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all")
     files = parser.parse_args(arguments).notebooks or notebooks(root)
     for file in files:

@@ -13,7 +13,7 @@ from course_utils.files import write_text
 
 __all__ = ["GROUPS", "modules", "setup", "to_rst", "write_api"]
 
-GROUPS = {  # as in README, "Where is what"; a module that is not named here is a tool
+GROUPS = {  # as in README, "Where is what"; the others come last
     "Session, data, pictures": ["session", "data", "sources", "downloads", "photographs", "display", "course_map"],
     "Sparse representation": ["wavelets", "sparse_coding", "dictionary_learning", "patches", "compression"],
     "Networks": ["autoencoders", "losses", "gans", "vaes", "sparse_gans", "classifiers", "features", "activations"],
@@ -21,7 +21,7 @@ GROUPS = {  # as in README, "Where is what"; a module that is not named here is 
     "Exercises and shipped models": ["exercises", "exercises.core", "recipes", "pretrain"],
 }
 ORDER = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
-TOOLS = "Tools that keep the course"
+OTHERS = "Behind the helpers"
 SPECIAL = re.compile(r"([\\*|_])")
 
 
@@ -43,10 +43,10 @@ def modules() -> list[str]:
 
 
 def groups() -> dict[str, list[str]]:
-    """The modules of each group; one that is not named there is in its package's, or else a tool."""
-    found: dict[str, list[str]] = {title: [] for title in [*GROUPS, TOOLS]}
+    """The modules of each group; one that is not named there is in its package's, or comes last."""
+    found: dict[str, list[str]] = {title: [] for title in [*GROUPS, OTHERS]}
     for name in sorted(modules(), key=lambda name: ORDER.get(name, ORDER.get(name.split(".")[0], (len(GROUPS), 0)))):
-        title = next((title for title, names in GROUPS.items() if {name, name.split(".")[0]} & set(names)), TOOLS)
+        title = next((title for title, names in GROUPS.items() if {name, name.split(".")[0]} & set(names)), OTHERS)
         found[title].append(name)
     return found
 

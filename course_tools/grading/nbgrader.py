@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 
 from course_utils.files import ROOT, write_text
-from course_utils.grading.submissions import exercise_of
+from course_tools.grading.submissions import exercise_of
 
 __all__ = ["export_course"]
 

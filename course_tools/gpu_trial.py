@@ -1,4 +1,4 @@
-"""GPU cells at reduced size on a CPU: what `course_utils.gpu_cells --trial` changes, and nothing else.
+"""GPU cells at reduced size on a CPU: what `course_tools.record_gpu_cells --trial` changes, and nothing else.
 
 A trial shows that a cell runs, draws and records. Its numbers mean nothing and are not kept.
 """

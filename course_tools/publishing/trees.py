@@ -1,6 +1,6 @@
 """Files of the course as a whole: which belong to it, a folder that appears all at once, an archive.
 
-Used by `course_utils.publishing.editions` and `course_utils.publishing.pack`.
+Used by `course_tools.publishing.editions` and `course_tools.publishing.pack`.
 """
 import contextlib
 import errno
