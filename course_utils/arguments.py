@@ -1,21 +1,25 @@
 """Checks of what a caller gives: each error says what was given, expected, and to be done."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["check_floats", "check_images", "generator", "known", "whole_number"]
+__all__ = [
+    "check_choice", "check_floats", "check_fraction", "check_images", "check_input", "check_int",
+    "check_nonnegative", "check_size", "generator",
+]
 
 
-def known(kind: str, name: str, names: Sequence[str]) -> None:
+def check_choice(kind: str, name: str, names: Sequence[str]) -> None:
     """Raise ValueError, with the list of the known names, unless the name is one of them."""
     if name not in names:
         raise ValueError(f"The {kind} {name!r} is unknown; choose one of {', '.join(names)}.")
 
 
-def whole_number(what: str, value: int, at_least: int = 0, at_most: int | None = None) -> int:
+def check_int(what: str, value: int, at_least: int = 0, at_most: int | None = None) -> int:
     """The value as an int; ValueError unless it is a whole number within the limits."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < at_least or (at_most is not None and value > at_most):
@@ -24,9 +28,23 @@ def whole_number(what: str, value: int, at_least: int = 0, at_most: int | None =
     return int(value)
 
 
+def check_nonnegative(name: str, value: float) -> float:
+    """The value as a float; ValueError unless it is finite and at least 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0.")
+    return float(value)
+
+
+def check_fraction(name: str, value: float) -> float:
+    """The value as a float; ValueError unless it lies strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05.")
+    return float(value)
+
+
 def generator(seed: int) -> torch.Generator:
     """A seeded generator on the CPU, whose numbers are the same whatever the device."""
-    return torch.Generator().manual_seed(whole_number("seed", seed))
+    return torch.Generator().manual_seed(check_int("seed", seed))
 
 
 def check_floats(values: Tensor, name: str = "image") -> None:
@@ -60,3 +78,26 @@ def check_images(images: Tensor, name: str = "images", clipped: bool = False) ->
             "Divide by 255, or clip with images.clamp(0, 1)."
         )
     return images
+
+
+def check_size(size: int) -> int:
+    """The side of an image that two strides of 2 divide; ValueError otherwise."""
+    if check_int("size", size, at_least=4) % 4:
+        below = size - size % 4
+        raise ValueError(f"size is {size}; expected a multiple of 4, since two strides of 2 halve it twice: "
+                         f"crop the images to {below} or pad them to {below + 4}.")
+    return size
+
+
+def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return x if it is (N, channels, height, width); ValueError says what differs and what to do."""
+    expected = f"expected (N, {channels}, {height}, {width})"
+    if x.ndim != 4:
+        raise ValueError(f"x has shape {tuple(x.shape)}; {expected}: add missing axes, as in x[None].")
+    if x.shape[1] != channels:
+        raise ValueError(f"x has {x.shape[1]} channels; {expected}: make the model with channels={x.shape[1]}, "
+                         "or convert the images.")
+    if x.shape[2:] != (height, width):
+        raise ValueError(f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
+                         "or crop, pad or resize the images.")
+    return x

@@ -1,11 +1,11 @@
 """A small classifier of Fashion-MNIST: its features are a ruler for images.
 
-Its weights are shipped: `course_utils.pretrain.pretrained("classifier")`. Notebook 06
+Its weights are shipped: `course_utils.pretrained.pretrained("classifier")`. Notebook 06
 makes a loss of its feature maps, notebooks 09 to 12 a distance between sets of images.
 """
 from torch import Tensor, nn
 
-from course_utils.autoencoders.convolutional import check_input
+from course_utils.arguments import check_input
 
 __all__ = ["FashionClassifier"]
 

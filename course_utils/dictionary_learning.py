@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images, generator, whole_number
+from course_utils.arguments import check_images, check_int, generator
 from course_utils.patches import average_patches, extract_patches
 from course_utils.sparse_coding import decode, lasso, normalise_atoms, omp_atoms
 from course_utils.sparse_coding.problem import check_matrix, check_problem
@@ -28,8 +28,8 @@ def overcomplete_dct(size: int = 8, frequencies: int = 16) -> Tensor:
     With more frequencies than pixels they overlap in frequency, unlike those of the DCT.
     All but the first have mean zero along their axis (Elad and Aharon 2006). Built in notebook 02.
     """
-    whole_number("size", size, at_least=1)
-    whole_number("frequencies", frequencies, at_least=1)
+    check_int("size", size, at_least=1)
+    check_int("frequencies", frequencies, at_least=1)
     i = torch.arange(size, dtype=torch.float64)
     waves = torch.cos(torch.pi * i[:, None] * torch.arange(frequencies) / frequencies)
     waves[:, 1:] -= waves[:, 1:].mean(dim=0)
@@ -44,7 +44,7 @@ def initial_atoms(x: Tensor, atoms: int, seed: int = 0) -> Tensor:
     check_matrix("x", x, "signals as rows, (N, n)", "x.flatten(1)")
     lengths = torch.linalg.vector_norm(x, dim=1)
     usable = (lengths > 0.1 * lengths.mean()).nonzero()[:, 0]
-    whole_number("atoms", atoms, at_least=1, at_most=len(usable))
+    check_int("atoms", atoms, at_least=1, at_most=len(usable))
     chosen = torch.randperm(len(usable), generator=generator(seed))[:atoms]
     return normalise_atoms(x[usable[chosen.to(x.device)]].T)
 
@@ -70,7 +70,7 @@ def mod(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
     atoms are replaced. `coding` is one of k, error, lam. Raises ValueError for inputs that
     do not fit. Built in notebook 03.
     """
-    for _ in range(whole_number("rounds", rounds)):
+    for _ in range(check_int("rounds", rounds)):
         atoms, weights = sparse_code(x, D, **coding)
         D = replace_unused(x, mod_update(x, D, atoms, weights), atoms, weights)
     return D
@@ -93,7 +93,7 @@ def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
     Approximate K-SVD: one power step instead of each SVD (Aharon, Elad and Bruckstein 2006;
     Rubinstein, Zibulevsky and Elad 2008). Arguments and errors as `mod`. Built in notebook 03.
     """
-    for _ in range(whole_number("rounds", rounds)):
+    for _ in range(check_int("rounds", rounds)):
         atoms, weights = sparse_code(x, D, **coding)
         D, weights = ksvd_update(x, D, atoms, weights)
         D = replace_unused(x, D, atoms, weights)
@@ -130,11 +130,11 @@ def online_learning(
     notebook 03.
     """
     check_problem(x, D)
-    batch = min(whole_number("batch", batch, at_least=1), len(x))
+    batch = min(check_int("batch", batch, at_least=1), len(x))
     draw = generator(seed)
     zz, xz = D.new_zeros(D.shape[1], D.shape[1]), torch.zeros_like(D)
     order = torch.empty(0, dtype=torch.long)
-    for t in range(1, whole_number("steps", steps) + 1):
+    for t in range(1, check_int("steps", steps) + 1):
         if len(order) < batch:
             order = torch.randperm(len(x), generator=draw)
         part, order = x[order[:batch].to(x.device)], order[batch:]

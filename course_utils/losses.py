@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_floats
-from course_utils.autoencoders.sparsity import not_negative
+from course_utils.arguments import check_floats, check_nonnegative
 
 __all__ = [
     "FeatureLoss", "binary_cross_entropy", "decoding_loss", "encoding_decoding_loss", "encoding_loss", "l1", "mse",
@@ -86,7 +85,7 @@ class FeatureLoss(nn.Module):
         super().__init__()
         if not hasattr(classifier, "maps"):
             raise ValueError(f"{type(classifier).__name__} has no maps(x); "
-                             'use course_utils.pretrain.pretrained("classifier").')
+                             'use course_utils.pretrained.pretrained("classifier").')
         self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FeatureLoss":
@@ -128,7 +127,7 @@ def encoding_decoding_loss(
 
     Raises ValueError for negative weights, and for shapes that differ.
     """
-    not_negative("encoding", encoding), not_negative("decoding", decoding)
+    check_nonnegative("encoding", encoding), check_nonnegative("decoding", decoding)
     terms = {"encoding": encoding_loss(x, s), "decoding": decoding_loss(x, x_hat)}
     return {"loss": encoding * terms["encoding"] + decoding * terms["decoding"]} | terms
 

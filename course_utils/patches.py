@@ -5,7 +5,7 @@ Built in notebook 02, used by dictionary learning from notebook 03 on.
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
-from course_utils.arguments import check_floats, whole_number
+from course_utils.arguments import check_floats, check_int
 
 __all__ = ["average_patches", "extract_patches"]
 
@@ -47,8 +47,8 @@ def average_patches(
 
 def check_tiling(sides: tuple[int, int], size: int, stride: int) -> None:
     """Raise ValueError unless patches of this size and stride reach all borders."""
-    whole_number("size", size, at_least=1, at_most=min(sides))
-    whole_number("stride", stride, at_least=1, at_most=size)
+    check_int("size", size, at_least=1, at_most=min(sides))
+    check_int("stride", stride, at_least=1, at_most=size)
     if any((side - size) % stride for side in sides):
         raise ValueError(
             f"Patches of {size} with stride {stride} do not end at the border of {sides[0]}x{sides[1]}: crop the "

@@ -1,4 +1,4 @@
-"""The shipped weights: load them, or train them again.
+"""Train the shipped models again.
 
     python -m course_utils.pretrain NAME [--accelerator cuda] [--devices 4] [--nodes 2]
 
@@ -13,41 +13,24 @@ process). Also under torchrun, which then says how many:
     torchrun --nproc-per-node 2 -m course_utils.pretrain NAME
 """
 import argparse
+import dataclasses
 import datetime
 import json
 import sys
 import time
 
 import torch
-from torch import nn
 
 from course_utils import checkpoints
-from course_utils.arguments import known
+from course_utils.arguments import check_choice
 from course_utils.checkpoints import Checkpoint
 from course_utils.distributed import ProcessError, processes
 from course_utils.files import PRETRAINED, sha256, write_text
+from course_utils.pretrained import pretrained
 from course_utils.recipes import RECIPES
 from course_utils.session import seed_everything
 
-__all__ = ["pretrain", "pretrained"]
-
-
-def pretrained(name: str) -> nn.Module:
-    """The shipped model `name`, on the CPU, in evaluation mode.
-
-    Raises ValueError for an unknown name, CheckpointError when the file is missing,
-    damaged or of another model: it names the file and the commands that bring it back.
-    """
-    known("model", name, tuple(RECIPES))
-    file = PRETRAINED / f"{name}.safetensors"
-    mend = f"git checkout -- data/pretrained (or train it again: python -m course_utils.pretrain {name})"
-    model = RECIPES[name].model()
-    weights = checkpoints.load_weights(file, mend)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise checkpoints.CheckpointError(f"{file} belongs to another model than {name!r}. Run: {mend}") from error
-    return model.eval()
+__all__ = ["pretrain"]
 
 
 def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> dict:
@@ -57,13 +40,14 @@ def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 
     return {}. Raises CheckpointError when an interrupted run was made with other settings,
     ProcessError when another process fails.
     """
-    known("model", name, tuple(RECIPES))
+    check_choice("model", name, tuple(RECIPES))
     recipe = RECIPES[name]
-    checkpoint = Checkpoint(PRETRAINED / f"{name}.state", {"recipe": name, "seed": seed} | recipe.settings)
+    settings = dataclasses.asdict(recipe.settings)
+    checkpoint = Checkpoint(PRETRAINED / f"{name}.state", {"recipe": name, "seed": seed} | settings)
     with processes(accelerator, devices, nodes) as fabric:
         seed_everything(seed)
         begin = time.perf_counter()
-        model, metrics = recipe.train(checkpoint, fabric.device)
+        model, metrics = recipe.train(recipe.settings, checkpoint, fabric.device)
         seconds = round(time.perf_counter() - begin)
         if fabric.global_rank > 0:
             return {}
@@ -72,7 +56,7 @@ def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 
         checkpoint.file.unlink(missing_ok=True)
         entry = {
             "file": file.name, "command": f"python -m course_utils.pretrain {name}", "seed": seed,
-            "settings": recipe.settings, "data": recipe.data, "device": accelerator, "processes": fabric.world_size,
+            "settings": settings, "data": recipe.data, "device": accelerator, "processes": fabric.world_size,
             "torch": torch.__version__, "date": datetime.date.today().isoformat(), "seconds": seconds,
             "metrics": metrics, "sha256": sha256(file),
         }

@@ -21,7 +21,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_images, generator, whole_number
+from course_utils.arguments import check_images, check_int, generator
 from course_utils.data import ImageSet
 from course_utils.files import write_text
 from course_utils.metrics import psnr
@@ -90,7 +90,7 @@ def train_model(
     degradations depend on the seed only, so that two methods with one seed see the same.
     Raises ValueError for steps < 1.
     """
-    steps, chance = whole_number("steps", steps, at_least=1), generator(seed)
+    steps, chance = check_int("steps", steps, at_least=1), generator(seed)
     torch.manual_seed(seed)  # the first weights
     model = make().train()
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -189,7 +189,7 @@ def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool =
     camera's note (EXIF) stand upright. Raises ValueError for a folder that is missing or without
     pictures, for a file that cannot be read, and without `size` for pictures of several sizes.
     """
-    folder, size = pathlib.Path(folder), None if size is None else whole_number("size", size, at_least=1)
+    folder, size = pathlib.Path(folder), None if size is None else check_int("size", size, at_least=1)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: give the folder that holds the pictures.")
     found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.files import ROOT, write_text
 
 __all__ = ["COLORS", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
@@ -88,7 +88,7 @@ def check_torch(version: str) -> None:
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch (all devices)."""
-    seed = whole_number("seed", seed, at_least=0, at_most=2**32 - 1)
+    seed = check_int("seed", seed, at_least=0, at_most=2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

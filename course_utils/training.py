@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import distributed
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.checkpoints import CheckpointError, load_state, save_state
 
 __all__ = ["TrainingError", "fit"]
@@ -53,7 +53,7 @@ def fit(
     finite (the weights are then as before that step), CheckpointError when the file is
     damaged or belongs to another model or optimizer (nothing is loaded then).
     """
-    epochs = whole_number("epochs", epochs)
+    epochs = check_int("epochs", epochs)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = resume(parts, checkpoint)
     model.train()

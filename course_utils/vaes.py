@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 
 __all__ = ["VariationalAutoencoder", "active_units", "elbo_terms", "kl_standard_normal", "reparameterise"]
 
@@ -28,7 +28,7 @@ class VariationalAutoencoder(nn.Module):
         if not sigma > 0:
             raise ValueError(f"sigma is {sigma}; expected a positive number, such as 0.1: without noise no picture has a density.")
         self.encoder, self.decoder = encoder, decoder
-        self.latent, self.sigma = whole_number("latent", latent, at_least=1), float(sigma)
+        self.latent, self.sigma = check_int("latent", latent, at_least=1), float(sigma)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each (N, latent)."""
@@ -51,7 +51,7 @@ class VariationalAutoencoder(nn.Module):
         Drawn in evaluation mode; the mode of the model stays as it was.
         """
         first, training = next(self.parameters()), self.training
-        z = torch.randn(whole_number("n", n, at_least=1), self.latent, generator=generator).to(first.device)
+        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(first.device)
         images = torch.cat([self.eval().decoder(part) for part in z.split(500)])
         self.train(training)
         return images

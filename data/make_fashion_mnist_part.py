@@ -3,7 +3,7 @@
     python data/make_fashion_mnist_part.py                    both
     python data/make_fashion_mnist_part.py --checksums-only   only SHA256SUMS
 
-The original is looked for and verified by course_utils.sources. The same zlib gives the
+The original is looked for and verified by course_utils.data.sources. The same zlib gives the
 same bytes: numpy writes the archive without the date of the day.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from course_utils.files import sha256, write_text  # noqa: E402
-from course_utils.sources import DATA, digest, find  # noqa: E402
+from course_utils.data.sources import DATA, digest, find  # noqa: E402
 
 PER_CLASS = {"train": 2_000, "test": 500}
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from course_utils.activations import from_positions, record, replaced, steer, to_positions
-from course_utils.pretrain import pretrained
+from course_utils.pretrained import pretrained
 
 
 @pytest.fixture(scope="module")

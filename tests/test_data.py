@@ -21,8 +21,9 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils import data, downloads, sources
-from course_utils import photographs as photographs_module
+from course_utils import data
+from course_utils.data import downloads, sources
+from course_utils.data import natural_images as photographs_module
 
 DATA = sources.DATA
 needs_debian = pytest.mark.skipif(

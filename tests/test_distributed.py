@@ -1,4 +1,5 @@
 """Two processes train as one: the same loss, and a word when one of them fails."""
+import dataclasses
 import json
 import os
 import runpy
@@ -17,7 +18,7 @@ from course_utils.pretrain import pretrain
 from course_utils.recipes import RECIPES
 
 PROGRAM = '''
-import os, signal, sys
+import dataclasses, os, signal, sys
 from pathlib import Path
 import torch
 from torch import nn
@@ -34,7 +35,12 @@ EPOCHS, BATCH = 3, 15  # 15 images for two processes: unequal parts
 def model():
     return nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
 
-def train(checkpoint, device):
+@dataclasses.dataclass
+class Settings:
+    epochs: int = EPOCHS
+    batch: int = BATCH
+
+def train(settings, checkpoint, device):
     images = load("fashion_mnist").subset(60).to(device)
     network = model()
     if place()[0] == 1:
@@ -57,7 +63,7 @@ def train(checkpoint, device):
     return network, {"losses": [entry["loss"] for entry in history], "peaks": [entry["peak"] for entry in history]}
 
 pretrain.PRETRAINED = FOLDER
-RECIPES["small"] = Recipe(model, train, "sixty pictures", settings={"epochs": EPOCHS, "batch": BATCH})
+RECIPES["small"] = Recipe(train, Settings(), "sixty pictures")
 pretrain.main(["small", *sys.argv[1:]])
 '''
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -148,9 +154,9 @@ def test_other_settings_are_refused_and_named(alone, tmp_path):
         load_state(Checkpoint(tmp_path / "small.state", wanted))
 
 
-def test_the_settings_of_a_recipe_are_its_constants():
-    assert RECIPES["classifier"].settings == {"epochs": 12, "batch": 100}
-    assert all(RECIPES[name].settings for name in RECIPES)
+def test_the_settings_of_a_recipe_are_a_dataclass():
+    assert dataclasses.asdict(RECIPES["classifier"].settings) == {"epochs": 12, "batch": 100}
+    assert all(dataclasses.asdict(recipe.settings) for recipe in RECIPES.values())
     with pytest.raises(ValueError, match="The model 'galery' is unknown"):
         pretrain("galery")
 

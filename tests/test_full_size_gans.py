@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from course_utils.autoencoders import Dense, TopK
-from course_utils.data import CLASSES, ImageSet
-from course_utils.features import FeatureError, FeatureNetwork
-from course_utils.full_size import cifar_gans, joined_cifar
-from course_utils.full_size.records import mean_and_spread, show_records
-from course_utils.full_size.residual import Augment, Fast, discriminator, layers_up
+from course_utils.data.datasets import CLASSES, ImageSet
+from course_utils.metrics import FeatureError, FeatureNetwork
+from course_utils.experiments import cifar_gans, joined_cifar
+from course_utils.experiments.records import mean_and_spread, show_records
+from course_utils.experiments.residual_networks import Augment, Fast, discriminator, layers_up
 
 CPU = torch.device("cpu")
 COLOURS = FeatureNetwork("mean colour", 3, 3, lambda x: x.mean(dim=(2, 3)))

@@ -8,7 +8,8 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 from course_utils.data import ImageSet
-from course_utils.full_size import limits, listing
+from course_utils.experiments import cifar_autoencoder_speed as listing
+from course_utils.experiments import roofline as limits
 
 CPU = torch.device("cpu")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import features as features_module
 from course_utils.data import load, photographs
-from course_utils.features import FEATURE_NETWORKS, FeatureError, FeatureNetwork, fashion_judge, feature_network
 from course_utils.metrics import (
-    Judge, density_coverage, frechet_distance, kernel_distance, precision_recall, psnr, sets,
+    FEATURE_NETWORKS, FeatureError, FeatureNetwork, Judge, density_coverage, distances, fashion_judge, feature_network,
+    frechet_distance, kernel_distance, precision_recall, psnr,
 )
+from course_utils.metrics import features as features_module
 
 ALL = [frechet_distance, kernel_distance, precision_recall, density_coverage]
 MANIFOLD = [precision_recall, density_coverage]
@@ -166,25 +166,25 @@ def test_precision_recall_density_and_coverage_agree_with_their_definition(n, m,
 def test_blocks_of_rows_change_nothing(monkeypatch):
     real, generated = draw(53), draw(47, seed=1)
     whole = [measure(real, generated) for measure in ALL]
-    monkeypatch.setattr("course_utils.metrics.sets.ROWS", 7)
+    monkeypatch.setattr("course_utils.metrics.distances.ROWS", 7)
     for measure, expected in zip(ALL, whole):
         assert measure(real, generated) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("measure", ALL)
 def test_a_set_made_once_measures_as_its_features_do_again_and_again(measure):
-    kept = sets.FeatureSet(draw(53).float() + 100)
+    kept = distances.FeatureSet(draw(53).float() + 100)
     for seed in (1, 2):
         other = draw(47, seed=seed) + 100
         expected = measure(draw(53).float() + 100, other)
-        assert measure(kept, other) == measure(kept, sets.FeatureSet(other)) == pytest.approx(expected, rel=1e-9)
+        assert measure(kept, other) == measure(kept, distances.FeatureSet(other)) == pytest.approx(expected, rel=1e-9)
         assert measure(other, kept) == pytest.approx(measure(other, kept.features), rel=1e-9)
 
 
 def test_a_set_keeps_the_radii_of_each_k_apart():
-    kept, other = sets.FeatureSet(draw(60)), draw(40, seed=1)
+    kept, other = distances.FeatureSet(draw(60)), draw(40, seed=1)
     for k in (1, 5, 1):
-        found = sets.neighbour_scores(kept, other, k)
+        found = distances.neighbour_scores(kept, other, k)
         assert found == precision_recall(draw(60), other, k) + density_coverage(draw(60), other, k)
         assert found == pytest.approx(by_definition(draw(60).numpy(), other.numpy(), k))
 
@@ -350,8 +350,8 @@ def test_a_judge_agrees_with_the_functions_at_each_call(judge):
 def test_a_judge_computes_what_belongs_to_the_reference_once(judge, monkeypatch):
     judge(squares(60, seed=2))  # computes it, and the floor
     seen = []
-    distances = sets._squared_distances
-    monkeypatch.setattr(sets, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or distances(a, b))
+    squared = distances._squared_distances
+    monkeypatch.setattr(distances, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or squared(a, b))
     judge(squares(60, seed=3))
     assert seen == [(60, 60), (200, 60)]  # the generated ones among themselves, and all pairs: once each
 

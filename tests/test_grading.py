@@ -431,7 +431,9 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     for name, before in (("a", ""), ("b", "while True: pass"), ("c", "")):
         (folder / name).mkdir(parents=True)
         (folder / name / OFFICIAL.name).write_text(handed_in(light / OFFICIAL.name, SOLVED, before=before), encoding="utf-8")
-    code = f"from pathlib import Path; from course_tools.grading.__main__ import main; raise SystemExit(main({['grade', str(folder), '--csv', str(marks)]}, Path({str(light)!r})))"
+    # a shell that starts a program in the background lets it ignore Ctrl-C: here it must not
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from pathlib import Path; from course_tools.grading.__main__ import main; raise SystemExit(main({['grade', str(folder), '--csv', str(marks)]}, Path({str(light)!r})))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     seen = ""
     while " a/" not in seen:

@@ -13,7 +13,7 @@ from course_utils.data import load
 from course_utils.losses import (
     FeatureLoss, binary_cross_entropy, decoding_loss, encoding_decoding_loss, encoding_loss, l1, mse, ssim_loss,
 )
-from course_utils.pretrain import pretrained
+from course_utils.pretrained import pretrained
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_the_classifier_of_the_feature_loss_stays_as_it_was():
 
 
 def test_a_feature_loss_needs_feature_maps_and_images_of_its_size(feature_loss):
-    with pytest.raises(ValueError, match=r'Linear has no maps.x.; use course_utils.pretrain.pretrained."classifier".'):
+    with pytest.raises(ValueError, match=r'Linear has no maps.x.; use course_utils.pretrained.pretrained."classifier".'):
         FeatureLoss(nn.Linear(3, 3))
     with pytest.raises(ValueError, match=r"expected \(N, 1, 28, 28\)"):
         feature_loss(images(size=32), images(size=32))

@@ -1,17 +1,25 @@
 """Shipped weights: as the manifest says, and what they draw."""
+import dataclasses
 import json
 
 import pytest
 import torch
 
 from course_utils import pretrain
+from course_utils import pretrained as pretrained_module
 from course_utils.checkpoints import CheckpointError, save_weights
 from course_utils.data import load
 from course_utils.files import PRETRAINED, sha256
 from course_utils.gans import from_gan_range
-from course_utils.pretrain import pretrained
+from course_utils.pretrained import pretrained
 from course_utils.recipes import RECIPES, Recipe
 from course_utils.training import fit
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    epochs: int = 3
+
 
 MANIFEST = json.loads((PRETRAINED / "manifest.json").read_text(encoding="utf-8"))
 
@@ -48,7 +56,7 @@ def test_a_shipped_model_is_loaded_by_name_in_evaluation_mode(name):
 
 
 def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_that_mend_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(pretrained_module, "PRETRAINED", tmp_path)
     mend = r"git checkout -- data/pretrained \(or train it again: python -m course_utils.pretrain gallery\)"
     file = tmp_path / "gallery.safetensors"
     with pytest.raises(CheckpointError, match=rf"gallery.safetensors is not there. Run: {mend}"):
@@ -70,7 +78,7 @@ def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch)
     """The whole path of the command with a small model: interrupted in the second epoch, called again."""
     images, epochs = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(0)), []
 
-    def train(checkpoint, device):
+    def train(settings, checkpoint, device):
         model = torch.nn.Linear(4, 4)
 
         def batches(epoch):
@@ -83,8 +91,10 @@ def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch)
                       checkpoint=checkpoint, progress=False)
         return model, {"loss": history[-1]["loss"]}
 
-    monkeypatch.setattr(pretrain, "PRETRAINED", tmp_path)
-    monkeypatch.setitem(RECIPES, "small", Recipe(lambda: torch.nn.Linear(4, 4), train, "eight random images"))
+    for module in (pretrain, pretrained_module):
+        monkeypatch.setattr(module, "PRETRAINED", tmp_path)
+    monkeypatch.setitem(RECIPES, "small", Recipe(train, Settings(), "eight random images"))
+    monkeypatch.setitem(pretrained_module.ARCHITECTURES, "small", lambda: torch.nn.Linear(4, 4))
     with pytest.raises(KeyboardInterrupt):
         pretrain.pretrain("small")
     assert not (tmp_path / "small.safetensors").exists()

@@ -10,7 +10,7 @@ from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGener
 from course_utils.sparse_gans import (
     CodeGenerator, CodePrior, DictionaryGenerator, batches, encode, hold, play, play_codes, train_autoencoder,
 )
-from course_utils.sparse_gans import comparison
+from course_utils.experiments import comparison
 
 
 def two_clusters(n=4000):

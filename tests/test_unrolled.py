@@ -8,7 +8,7 @@ from course_utils.autoencoders import SparseSuperResolution, UnrolledSparseCoder
 from course_utils.autoencoders.unrolled import analyse, enlarge, shrink_half, synthesise
 from course_utils.data import photographs
 from course_utils.metrics import psnr
-from course_utils.pretrain import pretrained
+from course_utils.pretrained import pretrained
 from course_utils.sparse_coding import soft_threshold
 
 

@@ -14,11 +14,11 @@ from course_utils.files import write_text
 __all__ = ["GROUPS", "modules", "setup", "to_rst", "write_api"]
 
 GROUPS = {  # as in README, "Where is what"; the others come last
-    "Session, data, pictures": ["session", "data", "sources", "downloads", "photographs", "display", "course_map"],
+    "Session, data, pictures": ["session", "data", "display", "course_map"],
     "Sparse representation": ["wavelets", "sparse_coding", "dictionary_learning", "patches", "compression"],
-    "Networks": ["autoencoders", "losses", "gans", "vaes", "sparse_gans", "classifiers", "features", "activations"],
-    "Measures and training": ["metrics", "metrics.judge", "training", "distributed", "checkpoints", "project"],
-    "Exercises and shipped models": ["exercises", "exercises.core", "recipes", "pretrain"],
+    "Networks": ["autoencoders", "losses", "gans", "vaes", "sparse_gans", "classifiers", "activations"],
+    "Measures and training": ["metrics", "training", "distributed", "checkpoints", "project"],
+    "Exercises and shipped models": ["exercises", "exercises.core", "pretrained", "recipes", "pretrain"],
 }
 ORDER = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
 OTHERS = "Behind the helpers"

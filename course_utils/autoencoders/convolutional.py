@@ -4,9 +4,9 @@ Built in notebook 04; the code of a sparse autoencoder lies between the two (not
 """
 from torch import Tensor, nn
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_input, check_int, check_size
 
-__all__ = ["ConvDecoder", "ConvEncoder", "LinearAutoencoder", "check_input"]
+__all__ = ["ConvDecoder", "ConvEncoder", "LinearAutoencoder"]
 
 
 class LinearAutoencoder(nn.Module):
@@ -18,7 +18,7 @@ class LinearAutoencoder(nn.Module):
 
     def __init__(self, n: int, code: int) -> None:
         super().__init__()
-        whole_number("code", code, at_least=1, at_most=whole_number("n", n, at_least=1))
+        check_int("code", code, at_least=1, at_most=check_int("n", n, at_least=1))
         self.encoder, self.decoder = nn.Linear(n, code), nn.Linear(code, n)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -64,26 +64,3 @@ class ConvDecoder(nn.Sequential):
             nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),  # 14x14 -> 28x28
             nn.Sigmoid(),
         )
-
-
-def check_size(size: int) -> int:
-    """The side of an image that two strides of 2 divide; ValueError otherwise."""
-    if whole_number("size", size, at_least=4) % 4:
-        below = size - size % 4
-        raise ValueError(f"size is {size}; expected a multiple of 4, since two strides of 2 halve it twice: "
-                         f"crop the images to {below} or pad them to {below + 4}.")
-    return size
-
-
-def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return x if it is (N, channels, height, width); ValueError says what differs and what to do."""
-    expected = f"expected (N, {channels}, {height}, {width})"
-    if x.ndim != 4:
-        raise ValueError(f"x has shape {tuple(x.shape)}; {expected}: add missing axes, as in x[None].")
-    if x.shape[1] != channels:
-        raise ValueError(f"x has {x.shape[1]} channels; {expected}: make the model with channels={x.shape[1]}, "
-                         "or convert the images.")
-    if x.shape[2:] != (height, width):
-        raise ValueError(f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
-                         "or crop, pad or resize the images.")
-    return x

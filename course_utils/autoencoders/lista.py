@@ -5,7 +5,7 @@ Built in notebook 06 (Gregor and LeCun 2010).
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.sparse_coding import soft_threshold
 from course_utils.sparse_coding.problem import check_atoms, check_positive
 from course_utils.sparse_coding.proximal import step_bound
@@ -26,7 +26,7 @@ class Lista(nn.Module):
         super().__init__()
         check_atoms(D)
         check_positive(lam)
-        whole_number("layers", layers, at_least=1)
+        check_int("layers", layers, at_least=1)
         L, K = step_bound(D), D.shape[1]
         self.W = nn.Parameter((D.T / L).repeat(layers, 1, 1))
         self.S = nn.Parameter((torch.eye(K).to(D) - D.T @ D / L).repeat(layers - 1, 1, 1))  # the first step has z = 0

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import whole_number
-from course_utils.autoencoders.sparsity import not_negative
+from course_utils.arguments import check_int, check_nonnegative
 
 __all__ = ["Atoms", "SparseAutoencoder", "share_alive", "sparse_loss"]
 
@@ -24,7 +23,7 @@ class Atoms(nn.Module):
 
     def __init__(self, units: int, n: int) -> None:
         super().__init__()
-        shape = whole_number("n", n, at_least=1), whole_number("units", units, at_least=1)
+        shape = check_int("n", n, at_least=1), check_int("units", units, at_least=1)
         self.weight, self.bias = nn.Parameter(F.normalize(torch.randn(shape), dim=0)), nn.Parameter(torch.zeros(n))
 
     @property
@@ -47,7 +46,7 @@ class SparseAutoencoder(nn.Module):
     def __init__(self, encoder: nn.Module, decoder: nn.Module, sparsity: nn.Module, units: int) -> None:
         super().__init__()
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
-        self.register_buffer("silent", torch.zeros(whole_number("units", units, at_least=1)))
+        self.register_buffer("silent", torch.zeros(check_int("units", units, at_least=1)))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the encoder gives, the sparse code made of it, both (N, units), and the price of the code."""
@@ -75,7 +74,7 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
     terms = {"error": F.mse_loss(model.decoder(code), x), "penalty": penalty}
     if model.training:
         model.silent.add_(1)[(code != 0).any(dim=0)] = 0
-    if not_negative("revive", revive):
+    if check_nonnegative("revive", revive):
         dead = (model.silent > PATIENCE).nonzero()[:, 0]
         terms["revival"] = x.new_zeros(())
         if len(dead):

@@ -4,12 +4,11 @@
 and BatchTopK choose the units and need no penalty; L1 and KL add a penalty to the loss.
 Built in notebook 05.
 """
-import math
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_fraction, check_int, check_nonnegative
 
 __all__ = ["KL", "L1", "BatchTopK", "Dense", "TopK", "kl_sparsity"]
 
@@ -33,7 +32,7 @@ class TopK(Dense):
 
     def __init__(self, k: int) -> None:
         super().__init__()
-        self.k = whole_number("k", k, at_least=1)
+        self.k = check_int("k", k, at_least=1)
 
     def forward(self, a: Tensor) -> Tensor:
         flat = a.flatten(1)
@@ -52,7 +51,7 @@ class BatchTopK(Dense):
 
     def __init__(self, k: int) -> None:
         super().__init__()
-        self.k = whole_number("k", k, at_least=1)
+        self.k = check_int("k", k, at_least=1)
         self.register_buffer("threshold", torch.zeros(()))
         self.register_buffer("batches", torch.zeros(()))
 
@@ -77,7 +76,7 @@ class L1(Dense):
 
     def __init__(self, lam: float) -> None:
         super().__init__()
-        self.lam = not_negative("lam", lam)
+        self.lam = check_nonnegative("lam", lam)
 
     def forward(self, a: Tensor) -> Tensor:
         return a.relu()
@@ -95,7 +94,7 @@ class KL(Dense):
 
     def __init__(self, rho: float, beta: float) -> None:
         super().__init__()
-        self.rho, self.beta = share("rho", rho), not_negative("beta", beta)
+        self.rho, self.beta = check_fraction("rho", rho), check_nonnegative("beta", beta)
 
     def forward(self, a: Tensor) -> Tensor:
         return a.sigmoid()
@@ -111,7 +110,7 @@ def kl_sparsity(code: Tensor, rho: float) -> Tensor:
     1e-6 away from 0 and 1. Raises ValueError for rho outside (0, 1), and for activities
     outside [0, 1].
     """
-    share("rho", rho)
+    check_fraction("rho", rho)
     if code.numel() and (code.min() < 0 or code.max() > 1):
         raise ValueError(f"code has values from {code.min():.3g} to {code.max():.3g}; KL compares activities "
                          "from 0 to 1: use code.sigmoid().")
@@ -123,17 +122,3 @@ def check_k(k: int, units: int) -> None:
     """Raise ValueError where fewer than k units can be kept."""
     if k > units:
         raise ValueError(f"k is {k}, but the code has {units} numbers; choose a k of at most {units}.")
-
-
-def not_negative(name: str, value: float) -> float:
-    """The value as a float; ValueError unless it is finite and at least 0."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0.")
-    return float(value)
-
-
-def share(name: str, value: float) -> float:
-    """The value as a float; ValueError unless it lies strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05.")
-    return float(value)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.autoencoders.convolutional import check_input, check_size
+from course_utils.arguments import check_input, check_nonnegative, check_size
 from course_utils.autoencoders.sparse import SparseAutoencoder
-from course_utils.autoencoders.sparsity import Dense, not_negative
+from course_utils.autoencoders.sparsity import Dense
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = ["FourStageAutoencoder", "Shrinkage", "Stages"]
@@ -38,7 +38,7 @@ class Shrinkage(nn.Module):
 
     def __init__(self, maps: int, lam: float = 0.0, start: float = 0.05) -> None:
         super().__init__()
-        self.lam = not_negative("lam", lam)
+        self.lam = check_nonnegative("lam", lam)
         self.threshold = nn.Parameter(torch.full((maps, 1, 1), start))
 
     def forward(self, a: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_images, generator, whole_number
+from course_utils.arguments import check_images, check_int, generator
 from course_utils.dictionary_learning import overcomplete_dct
 
 __all__ = ["SparseSuperResolution", "UnrolledSparseCoder", "analyse", "enlarge", "shrink_half", "synthesise"]
@@ -53,9 +53,9 @@ class UnrolledSparseCoder(nn.Module):
 
     def __init__(self, atoms: int = 256, size: int = 12, stride: int = 4, steps: int = 3, scale: int = 1) -> None:
         super().__init__()
-        self.stride, self.size = whole_number("stride", stride, 1), whole_number("size", size, 1)
-        self.steps, self.scale = whole_number("steps", steps, 1), scale
-        if math.isqrt(whole_number("atoms", atoms, 1)) ** 2 != atoms:
+        self.stride, self.size = check_int("stride", stride, 1), check_int("size", size, 1)
+        self.steps, self.scale = check_int("steps", steps, 1), scale
+        if math.isqrt(check_int("atoms", atoms, 1)) ** 2 != atoms:
             raise ValueError(f"atoms is {atoms}; expected a square number, such as 256: "
                              "the filters start as products of cosines.")
         if size % stride or size // stride % 2 == 0:

@@ -4,10 +4,9 @@ Built in notebooks 08 (points) and 09 (images); minibatch statistics and packing
 """
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_utils.arguments import known, whole_number
+from course_utils.arguments import check_choice, check_int
 
 __all__ = [
     "Discriminator", "Generator", "MinibatchStd", "Packed", "PointDiscriminator", "PointGenerator",
@@ -25,7 +24,7 @@ class Generator(nn.Sequential):
 
     def __init__(self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2) -> None:
         side, maps = start_of(size, blocks), width * 2 ** (blocks - 1)
-        self.noise = whole_number("noise", noise, at_least=1)
+        self.noise = check_int("noise", noise, at_least=1)
         layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side))]
         for _ in range(blocks - 1):
             layers += [nn.BatchNorm2d(maps), nn.ReLU(), nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1)]
@@ -51,7 +50,7 @@ class Discriminator(nn.Sequential):
     def __init__(self, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2, norm: str = "batch",
                  minibatch_std: bool = False) -> None:
         side, maps = start_of(size, blocks), width
-        known("norm", norm, ("batch", "none"))
+        check_choice("norm", norm, ("batch", "none"))
         layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for _ in range(blocks - 1):
             layers += [nn.Conv2d(maps, 2 * maps, 4, stride=2, padding=1)]
@@ -66,7 +65,7 @@ class PointGenerator(nn.Sequential):
     """Noise (N, noise) to points (N, dimensions), through `layers` hidden layers of `width` units."""
 
     def __init__(self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2) -> None:
-        self.noise = whole_number("noise", noise, at_least=1)
+        self.noise = check_int("noise", noise, at_least=1)
         super().__init__(*hidden(noise, width, layers, nn.ReLU()), nn.Linear(width, dimensions))
 
 
@@ -104,7 +103,7 @@ class Packed(nn.Module):
 
     def __init__(self, discriminator: nn.Module, pack: int) -> None:
         super().__init__()
-        self.discriminator, self.pack = discriminator, whole_number("pack", pack, at_least=2)
+        self.discriminator, self.pack = discriminator, check_int("pack", pack, at_least=2)
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) % self.pack:
@@ -126,13 +125,13 @@ def with_spectral_norm(network: nn.Module) -> nn.Module:
 
 def hidden(inputs: int, width: int, layers: int, activation: nn.Module) -> list[nn.Module]:
     """Dense layers with an activation behind each."""
-    sizes = [inputs] + [width] * whole_number("layers", layers, at_least=1)
+    sizes = [inputs] + [width] * check_int("layers", layers, at_least=1)
     return [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), activation)]
 
 
 def start_of(size: int, blocks: int) -> int:
     """The side of the smallest maps, size / 2**blocks; ValueError if that is not whole."""
-    steps = 2 ** whole_number("blocks", blocks, at_least=1)
-    if whole_number("size", size, at_least=steps) % steps:
+    steps = 2 ** check_int("blocks", blocks, at_least=1)
+    if check_int("size", size, at_least=steps) % steps:
         raise ValueError(f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} times.")
     return size // steps

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import distributed
-from course_utils.arguments import known, whole_number
-from course_utils.autoencoders.sparsity import not_negative
+from course_utils.arguments import check_choice, check_int, check_nonnegative
 from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
 from course_utils.training import TrainingError, keep, resume
 
@@ -51,14 +50,14 @@ class Gan(nn.Module):
                  betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, decay: float = 0.99,
                  total_steps: int | None = None, anchor: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         super().__init__()
-        known("loss", loss, tuple(LOSSES))
-        known("penalty", penalty, tuple(PENALTIES))
+        check_choice("loss", loss, tuple(LOSSES))
+        check_choice("penalty", penalty, tuple(PENALTIES))
         self.generator, self.discriminator = generator, discriminator
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], not_negative("weight", weight)
+        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], check_nonnegative("weight", weight)
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
-        self.critic_steps, self.decay = whole_number("critic_steps", critic_steps, at_least=1), decay
+        self.critic_steps, self.decay = check_int("critic_steps", critic_steps, at_least=1), decay
         self.anchor = anchor
         rates = rate if isinstance(rate, tuple) else (rate, rate)
         self.optimizers = {
@@ -141,7 +140,7 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
     rank, size = distributed.place()
     if size > 1 and seconds < math.inf:
         raise ValueError(f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone.")
-    epochs = whole_number("epochs", epochs)
+    epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
     history = resume(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)

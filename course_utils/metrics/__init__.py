@@ -1,14 +1,17 @@
 """How good is an image, how sparse is a code, how near are two sets of images?
 
-`images`: one number for each image or code (built in notebook 01). `sets`: distances between
-two sets of features; `judge`: all of them at once, with their noise floor (notebook 09).
-The features come from `course_utils.features`.
+images     one number for each image or code (built in notebook 01)
+features   networks whose features measure images
+distances  between two sets of features
+evaluator  all distances at once, with their noise floor (notebook 09)
 """
+from course_utils.metrics.distances import density_coverage, frechet_distance, kernel_distance, precision_recall
+from course_utils.metrics.evaluator import Judge, Scores, fashion_judge, fashion_scores
+from course_utils.metrics.features import FEATURE_NETWORKS, FeatureError, FeatureNetwork, feature_network
 from course_utils.metrics.images import hoyer, l0, psnr, ssim
-from course_utils.metrics.judge import Judge, Scores
-from course_utils.metrics.sets import density_coverage, frechet_distance, kernel_distance, precision_recall
 
 __all__ = [
-    "Judge", "Scores", "density_coverage", "frechet_distance", "hoyer", "kernel_distance", "l0", "precision_recall",
+    "FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "Judge", "Scores", "density_coverage", "fashion_judge",
+    "fashion_scores", "feature_network", "frechet_distance", "hoyer", "kernel_distance", "l0", "precision_recall",
     "psnr", "ssim",
 ]

@@ -1,8 +1,9 @@
 """How each file of data/pretrained is made: one module per recipe, used by `course_utils.pretrain`."""
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,25 +18,22 @@ __all__ = ["RECIPES", "Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """model() gives the untrained model, train(checkpoint, device) the trained one and its metrics.
+    """train(settings, checkpoint, device) gives the trained model and its metrics.
 
-    `data` says in words what it is trained on. Training keeps its state in the file
-    `checkpoint` and goes on from there, if it was made with the same `settings`.
-    draw(model), if given, makes a picture of it.
+    settings: a dataclass. `data` says in words what it is trained on. Training keeps its state in the file
+    `checkpoint` and goes on from there, if it was made with the same settings. draw(model), if given,
+    makes a picture of it.
     """
 
-    model: Callable[[], nn.Module]
-    train: Callable[[Path | Checkpoint, torch.device], tuple[nn.Module, dict]]
+    train: Callable[[Any, Path | Checkpoint, torch.device], tuple[nn.Module, dict]]
+    settings: Any
     data: str
     draw: Callable[[nn.Module], None] | None = None
-    settings: dict = field(default_factory=dict)
 
 
 def recipe(module: ModuleType, data: str) -> Recipe:
-    """The recipe of a module: its functions model, train and, if there, draw; its constants are the settings."""
-    constants = {name.lower(): value for name, value in vars(module).items()
-                 if name.isupper() and isinstance(value, (int, float, str))}
-    return Recipe(module.model, module.train, data, getattr(module, "draw", None), constants)
+    """The recipe of a module: its train, its Settings as they are and, if there, its draw."""
+    return Recipe(module.train, module.Settings(), data, getattr(module, "draw", None))
 
 
 CLOTHES = "fashion_mnist (data/fashion_mnist_part.npz, train)"

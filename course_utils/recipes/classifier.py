@@ -1,4 +1,5 @@
 """The classifier of Fashion-MNIST, whose features notebooks 06 and 09 to 12 measure with."""
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -8,19 +9,24 @@ from course_utils.classifiers import FashionClassifier
 from course_utils.data import load
 from course_utils.training import fit
 
-__all__ = ["model", "train"]
-
-EPOCHS, BATCH = 12, 100
-
-model = FashionClassifier
+__all__ = ["Settings", "train"]
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[FashionClassifier, dict]:
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    epochs: int = 12
+    batch: int = 100
+
+
+
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[FashionClassifier, dict]:
     """Cross-entropy, every second image mirrored; the metric is the share of test images named rightly."""
     images, test = load("fashion_mnist", "train").to(device), load("fashion_mnist", "test").to(device)
-    classifier = model().to(device)
+    classifier = FashionClassifier().to(device)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3, weight_decay=0.05)
-    steps = EPOCHS * (len(images) // BATCH)
+    steps = settings.epochs * (len(images) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
 
     def loss(network: FashionClassifier, batch: tuple) -> torch.Tensor:
@@ -28,7 +34,7 @@ def train(checkpoint: Path, device: torch.device) -> tuple[FashionClassifier, di
         mirrored = torch.cat([x[::2].flip(3), x[1::2]])  # clothes may face either way
         return F.cross_entropy(network(mirrored), torch.cat([labels[::2], labels[1::2]]))
 
-    fit(classifier, lambda epoch: images.batches(BATCH, epoch=epoch), loss, optimizer, EPOCHS,
+    fit(classifier, lambda epoch: images.batches(settings.batch, epoch=epoch), loss, optimizer, settings.epochs,
         schedule=schedule, checkpoint=checkpoint)
     classifier.eval()
     with torch.no_grad():

@@ -1,37 +1,44 @@
 """The four-stage sparse autoencoder of notebook 05, trained on all of CIFAR-10."""
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from course_utils.autoencoders import FourStageAutoencoder, TopK, share_alive, sparse_loss
+from course_utils.autoencoders import FourStageAutoencoder, share_alive, sparse_loss
 from course_utils.data import load
 from course_utils.metrics import psnr
+from course_utils.pretrained import ARCHITECTURES
 from course_utils.training import fit
 
-__all__ = ["model", "train"]
-
-CODE, K, MAPS, LAM, EPOCHS, BATCH, RATE = 320, 64, 16, 0.01, 10, 100, 2e-3
+__all__ = ["Settings", "train"]
 
 
-def model() -> FourStageAutoencoder:
-    """The autoencoder before training: 64 of 320 units active, 16 maps in s and d."""
-    return FourStageAutoencoder(CODE, TopK(K), MAPS, LAM)
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    epochs: int = 10
+    batch: int = 100
+    rate: float = 2e-3
+    revive: float = 1 / 32
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[FourStageAutoencoder, dict]:
-    """TopK whose k falls from all units to K in the first half of the steps, with revival of silent units."""
+
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[FourStageAutoencoder, dict]:
+    """TopK whose k falls from all units to that of the model in the first half of the steps, with revival of silent units."""
     images, test = load("cifar10", "train").to(device), load("cifar10", "test")
-    autoencoder = model().to(device)
-    optimizer = torch.optim.Adam(autoencoder.parameters(), lr=RATE)
-    steps = EPOCHS * (len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
+    autoencoder = ARCHITECTURES["colour"]().to(device)
+    units, k = autoencoder.units, autoencoder.sparsity.k
+    optimizer = torch.optim.Adam(autoencoder.parameters(), lr=settings.rate)
+    steps = settings.epochs * (len(images) // settings.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=steps, pct_start=0.1)
 
     def loss(autoencoder: FourStageAutoencoder, batch: tuple) -> dict:
         done = min(1, 2 * schedule.last_epoch / steps)
-        autoencoder.sparsity.k = round(CODE * (K / CODE) ** done)
-        return sparse_loss(autoencoder, batch[0], revive=1 / 32)
+        autoencoder.sparsity.k = round(units * (k / units) ** done)
+        return sparse_loss(autoencoder, batch[0], revive=settings.revive)
 
-    fit(autoencoder, lambda epoch: images.batches(BATCH, epoch=epoch), loss, optimizer, EPOCHS,
+    fit(autoencoder, lambda epoch: images.batches(settings.batch, epoch=epoch), loss, optimizer, settings.epochs,
         schedule=schedule, checkpoint=checkpoint)
 
     autoencoder = autoencoder.cpu().eval()

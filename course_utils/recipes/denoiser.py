@@ -1,5 +1,6 @@
 """The denoiser of notebook 07: unrolled sparse coding, trained on CIFAR-10 with noise of all strengths."""
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,17 +12,20 @@ from course_utils.arguments import generator
 from course_utils.autoencoders import UnrolledSparseCoder
 from course_utils.data import load
 from course_utils.metrics import psnr
+from course_utils.pretrained import ARCHITECTURES
 from course_utils.training import fit
 
-__all__ = ["greys", "model", "noisy_batches", "optimiser", "train"]
-
-BATCH, STEPS = 16, 250  # steps of an epoch: few, for the state is saved after each
-EPOCHS = 100
+__all__ = ["Settings", "greys", "noisy_batches", "optimiser", "train", "with_enlarged"]
 
 
-def model() -> UnrolledSparseCoder:
-    """The denoiser before training."""
-    return UnrolledSparseCoder(atoms=256, size=12, stride=4, steps=3)
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    epochs: int = 100
+    steps: int = 250  # of an epoch: few, for the state is saved after each
+    batch: int = 16
+
 
 
 def greys(split: str) -> Tensor:
@@ -30,12 +34,12 @@ def greys(split: str) -> Tensor:
     return (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
 
 
-def noisy_batches(images: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def noisy_batches(images: Tensor, epoch: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """(clean, noisy, sigma) with sigma from 5 to 60 of 255, one per image."""
     draw = generator(epoch)
-    for _ in range(STEPS):
-        clean = images[torch.randint(len(images), (BATCH,), generator=draw)]
-        sigma = (5 + 55 * torch.rand(BATCH, generator=draw)) / 255
+    for _ in range(settings.steps):
+        clean = images[torch.randint(len(images), (settings.batch,), generator=draw)]
+        sigma = (5 + 55 * torch.rand(settings.batch, generator=draw)) / 255
         yield clean, clean + sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw), sigma
 
 
@@ -59,12 +63,12 @@ def optimiser(model: nn.Module, steps: int, rate: float = 1e-3) -> tuple[torch.o
     return adam, lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[UnrolledSparseCoder, dict]:
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[UnrolledSparseCoder, dict]:
     """Train for the PSNR, on images of CIFAR-10 and smoother ones; measure on its test images."""
-    images, coder = with_enlarged(greys("train"), 15_000), model().to(device)
-    adam, schedule = optimiser(coder, EPOCHS * STEPS)
-    fit(coder, lambda epoch: ([part.to(device) for part in batch] for batch in noisy_batches(images, epoch)),
-        decibels, adam, EPOCHS, schedule=schedule, checkpoint=checkpoint)
+    images, coder = with_enlarged(greys("train"), 15_000), ARCHITECTURES["denoiser"]().to(device)
+    adam, schedule = optimiser(coder, settings.epochs * settings.steps)
+    fit(coder, lambda epoch: ([part.to(device) for part in batch] for batch in noisy_batches(images, epoch, settings)),
+        decibels, adam, settings.epochs, schedule=schedule, checkpoint=checkpoint)
     coder.cpu().eval().unit_atoms_()
     return coder, measure(coder)
 

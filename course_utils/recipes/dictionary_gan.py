@@ -1,4 +1,5 @@
 """The generator of notebook 12 that ends in a learned dictionary, trained for longer: images of Fashion-MNIST."""
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -6,23 +7,24 @@ import torch
 from course_utils.autoencoders import share_alive
 from course_utils.data import load
 from course_utils.gans import from_gan_range
+from course_utils.metrics import fashion_scores
+from course_utils.pretrained import ARCHITECTURES
 from course_utils.sparse_gans import DictionaryGenerator, play
 
-__all__ = ["model", "train"]
-
-STEPS = 4000
+__all__ = ["Settings", "train"]
 
 
-def model() -> DictionaryGenerator:
-    """The generator before training: noise (N, 64) to images (N, 1, 28, 28) in [-1, 1]."""
-    return DictionaryGenerator()
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    steps: int = 4000
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[DictionaryGenerator, dict]:
+
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[DictionaryGenerator, dict]:
     """The default game; some minutes, no checkpoint."""
-    from course_utils.features import fashion_scores  # here: features load weights by `pretrained`, as recipes do
-
-    gan = play(model().to(device), load("fashion_mnist").to(device), STEPS)
+    gan = play(ARCHITECTURES["dictionary_gan"]().to(device), load("fashion_mnist").to(device), settings.steps)
     code = gan.average.codes(gan.noise(1000))
     return gan.average.cpu(), {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()),

@@ -1,36 +1,41 @@
 """The gallery of notebook 00: images drawn from random sparse codes, by the joined model of notebook 12."""
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from course_utils.autoencoders import ConvDecoder, TopK, share_alive
+from course_utils.autoencoders import share_alive
 from course_utils.data import load
 from course_utils.display import png
 from course_utils.files import PRETRAINED
 from course_utils.gans import from_gan_range
+from course_utils.metrics import fashion_scores
+from course_utils.pretrained import ARCHITECTURES
 from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, hold, play, train_autoencoder
 
-__all__ = ["draw", "model", "train"]
-
-CODE, K, COMPONENTS, STEPS, GAME_STEPS, RATE = 128, 32, 40, 1500, 5000, 4e-3
+__all__ = ["Settings", "draw", "train"]
 
 
-def model() -> CodeGenerator:
-    """The generator before training."""
-    return CodeGenerator(CodePrior(COMPONENTS, CODE), ConvDecoder(CODE), TopK(K))
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    steps: int = 1500  # of the autoencoder
+    game_steps: int = 5000
+    rate: float = 4e-3
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
+
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
     """TopK autoencoder, Gaussian mixture on its codes, adversarial sharpening of the decoder; some minutes, no checkpoint."""
-    from course_utils.features import fashion_scores  # here: features load weights by `pretrained`, as recipes do
-
     if device.type != "cpu":
         raise ValueError(f"device is {device}; the gallery's mixture is fitted on the CPU: leave --accelerator away.")
     images = load("fashion_mnist")
-    autoencoder = train_autoencoder(images, CODE, TopK(K), STEPS)
+    shape = ARCHITECTURES["gallery"]()
+    autoencoder = train_autoencoder(images, shape.prior.noise - 1, shape.sparsity, settings.steps)
     codes = encode(autoencoder, images.images())
-    generator = CodeGenerator(CodePrior.fit(codes, COMPONENTS), autoencoder.decoder, autoencoder.sparsity)
-    gan = play(generator, images, GAME_STEPS, rate=RATE, anchor=hold(generator, autoencoder))
+    generator = CodeGenerator(CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity)
+    gan = play(generator, images, settings.game_steps, rate=settings.rate, anchor=hold(generator, autoencoder))
     return gan.average, {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
         "share of code units in use": round(share_alive(codes), 3),

@@ -1,36 +1,44 @@
 """The features of notebook 14: a sparse autoencoder that reads the generator of "fashion_gan"."""
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.activations import from_positions, record, replaced, to_positions
-from course_utils.autoencoders import Atoms, SparseAutoencoder, TopK, share_alive, sparse_loss
+from course_utils.autoencoders import SparseAutoencoder, share_alive, sparse_loss
 from course_utils.gans import from_gan_range
+from course_utils.metrics import fashion_judge
+from course_utils.pretrained import ARCHITECTURES, pretrained
 from course_utils.training import fit
 
-__all__ = ["model", "train"]
+__all__ = ["Settings", "train"]
 
-CHANNELS, UNITS, K = 96, 512, 8
 LAYER = 3  # of the generator: 96 maps of 7 x 7, behind the first ReLU
-EPOCHS, IMAGES, BATCH, RATE, REVIVE = 30, 1000, 1024, 3e-3, 1 / 32
 
 
-def model() -> SparseAutoencoder:
-    """The autoencoder before training, for vectors (N, 96): encoder and decoder start as transposes of each other."""
-    decoder = Atoms(UNITS, CHANNELS)
-    encoder = nn.Linear(CHANNELS, UNITS)
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    epochs: int = 30
+    images: int = 1000  # new ones in each epoch
+    batch: int = 1024
+    rate: float = 3e-3
+    revive: float = 1 / 32
+
+
+def untrained() -> SparseAutoencoder:
+    """The autoencoder for vectors (N, 96), encoder and decoder transposes of each other."""
+    reader = ARCHITECTURES["generator_features"]()
     with torch.no_grad():
-        encoder.weight.copy_(decoder.D.T)
-        encoder.bias.zero_()
-    return SparseAutoencoder(encoder, decoder, TopK(K), UNITS)
+        reader.encoder.weight.copy_(reader.decoder.D.T)
+        reader.encoder.bias.zero_()
+    return reader
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[SparseAutoencoder, dict]:
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[SparseAutoencoder, dict]:
     """Squared error on the vectors at all places of fresh images in each epoch, and revival of dead units."""
-    from course_utils.features import fashion_judge  # here: features load weights by `pretrained`, as recipes do
-    from course_utils.pretrain import pretrained
-
     generator = pretrained("fashion_gan").to(device)
 
     def vectors(images: int, seed: int) -> Tensor:
@@ -38,14 +46,14 @@ def train(checkpoint: Path, device: torch.device) -> tuple[SparseAutoencoder, di
         return to_positions(record(generator, generator[LAYER], z.to(device)))
 
     def batches(epoch: int) -> tuple[Tensor, ...]:
-        x = vectors(IMAGES, seed=epoch + 1)
-        return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)].split(BATCH)[:-1]
+        x = vectors(settings.images, seed=epoch + 1)
+        return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)].split(settings.batch)[:-1]
 
-    reader = model().to(device)
-    optimizer = torch.optim.Adam(reader.parameters(), lr=RATE)
-    steps = EPOCHS * (IMAGES * 49 // BATCH)
+    reader = untrained().to(device)
+    optimizer = torch.optim.Adam(reader.parameters(), lr=settings.rate)
+    steps = settings.epochs * (settings.images * 49 // settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 50) * max(0.0, 1 - step / steps))
-    fit(reader, batches, lambda network, x: sparse_loss(network, x, REVIVE), optimizer, EPOCHS,
+    fit(reader, batches, lambda network, x: sparse_loss(network, x, settings.revive), optimizer, settings.epochs,
         schedule=schedule, checkpoint=checkpoint)
 
     reader.eval()

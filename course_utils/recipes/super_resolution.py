@@ -1,5 +1,6 @@
 """Super-resolution of notebook 07: coupled dictionaries as a network, trained on CIFAR-10."""
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,24 +11,28 @@ from course_utils.arguments import generator
 from course_utils.autoencoders import SparseSuperResolution
 from course_utils.autoencoders.unrolled import enlarge, shrink_half
 from course_utils.metrics import psnr
+from course_utils.pretrained import ARCHITECTURES
 from course_utils.recipes.denoiser import greys, optimiser
 from course_utils.training import fit
 
-__all__ = ["model", "train"]
-
-BATCH, STEPS, EPOCHS = 32, 250, 24
+__all__ = ["Settings", "train"]
 
 
-def model() -> SparseSuperResolution:
-    """The network before training."""
-    return SparseSuperResolution(atoms=256, size=6, stride=2, steps=2)
+@dataclass(frozen=True)
+class Settings:
+    """What the training may be told."""
+
+    epochs: int = 24
+    steps: int = 250  # of an epoch
+    batch: int = 32
 
 
-def batches(images: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+
+def batches(images: Tensor, epoch: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
     """(small, large) pairs of an epoch."""
     draw = generator(epoch)
-    for _ in range(STEPS):
-        large = images[torch.randint(len(images), (BATCH,), generator=draw)]
+    for _ in range(settings.steps):
+        large = images[torch.randint(len(images), (settings.batch,), generator=draw)]
         yield shrink_half(large), large
 
 
@@ -37,12 +42,12 @@ def loss(model: SparseSuperResolution, batch: tuple[Tensor, Tensor]) -> Tensor:
     return 100 * F.mse_loss(model(small), large)
 
 
-def train(checkpoint: Path, device: torch.device) -> tuple[SparseSuperResolution, dict]:
+def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[SparseSuperResolution, dict]:
     """Minimise the squared error; measure on test images of CIFAR-10 against bicubic enlargement."""
-    images, network = greys("train"), model().to(device)
-    adam, schedule = optimiser(network, EPOCHS * STEPS)
-    fit(network, lambda epoch: ([part.to(device) for part in batch] for batch in batches(images, epoch)), loss,
-        adam, EPOCHS, schedule=schedule, checkpoint=checkpoint)
+    images, network = greys("train"), ARCHITECTURES["super_resolution"]().to(device)
+    adam, schedule = optimiser(network, settings.epochs * settings.steps)
+    fit(network, lambda epoch: ([part.to(device) for part in batch] for batch in batches(images, epoch, settings)),
+        loss, adam, settings.epochs, schedule=schedule, checkpoint=checkpoint)
     network = network.cpu().eval()
     network.unit_atoms_()
     large = greys("test")[:1000]

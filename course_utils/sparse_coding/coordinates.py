@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softshrink
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.sparse_coding.problem import (
     check_positive, check_problem, check_tolerance, chunks, decode, gap_and_objective, needs_gradient, with_gradient,
 )
@@ -29,7 +29,7 @@ def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Te
     for part in chunks(x.detach(), D.detach()):
         c = (part @ D.detach()).T.contiguous()  # signals last: one coefficient is one row
         z = torch.zeros_like(c)
-        for _ in range(whole_number("sweeps", sweeps)):
+        for _ in range(check_int("sweeps", sweeps)):
             sweep(z, c, gram, lam)
         codes.append(z.T)
     return torch.cat(codes)

@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.sparse_coding.coordinates import active_set
 from course_utils.sparse_coding.problem import (
     check_matrix, check_positive, check_problem, check_tolerance, chunks, gap_and_objective,
@@ -22,7 +22,7 @@ def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = 
     check_problem(x, D, z, lam)
     L = step_bound(D)
     z = x.new_zeros(len(x), D.shape[1]) if z is None else z
-    for _ in range(whole_number("steps", steps)):
+    for _ in range(check_int("steps", steps)):
         z = soft_threshold(z + (x - z @ D.T) @ D / L, lam / L)
     return z
 
@@ -40,7 +40,7 @@ def fista(
     """
     check_problem(x, D, None, lam)
     check_tolerance(tolerance)
-    whole_number("steps", steps)
+    check_int("steps", steps)
     if mask is None:
         mask = x.new_ones(1, 1).expand_as(x)
     else:
@@ -122,7 +122,7 @@ def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     least = x @ back
     size = least.abs().amax(dim=1, keepdim=True)
     u = z = least
-    for _ in range(whole_number("steps", steps)):
+    for _ in range(check_int("steps", steps)):
         shrunk = soft_threshold(u, 0.3 * size)
         mirrored = 2 * shrunk - u
         z = mirrored + (x - mirrored @ D.T) @ back

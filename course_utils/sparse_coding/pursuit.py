@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.sparse_coding.problem import check_problem, chunks, needs_gradient, with_gradient
 
 __all__ = ["omp", "omp_atoms"]
@@ -32,7 +32,7 @@ def omp_atoms(
     if k is None and error is None:
         raise ValueError("Say when to stop: k (number of atoms) or error (length of the residual), or both.")
     most = min(D.shape)
-    k = most if k is None else whole_number("k", k, at_least=1, at_most=D.shape[1])
+    k = most if k is None else check_int("k", k, at_least=1, at_most=D.shape[1])
     if error is not None and not error >= 0:
         raise ValueError(f"error is {error}; expected the length of a residual, at least 0.")
     with torch.no_grad():

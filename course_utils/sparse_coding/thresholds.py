@@ -5,7 +5,7 @@ Built in notebook 01.
 import torch
 from torch import Tensor
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 
 __all__ = ["hard_threshold", "keep_largest", "soft_threshold"]
 
@@ -38,7 +38,7 @@ def keep_largest(z: Tensor, k: int) -> Tensor:
     approximation in an orthonormal basis (Mallat 2009, ch. 9). Built in notebook 01.
     """
     rows = z.flatten(1)
-    k = whole_number("k", k, at_least=0, at_most=rows.shape[1])
+    k = check_int("k", k, at_least=0, at_most=rows.shape[1])
     kept = rows.abs().topk(k, dim=1).indices
     return torch.zeros_like(rows).scatter(1, kept, rows.gather(1, kept)).view_as(z)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 from course_utils.autoencoders import Dense, TopK
 from course_utils.gans.training import to_gan_range
 
@@ -61,7 +61,7 @@ class DictionaryGenerator(nn.Module):
 
     def __init__(self, noise: int = 64, atoms: int = 64, k: int = 392, width: int = 64, patch: int = 8, size: int = 28) -> None:
         super().__init__()
-        self.noise, side = whole_number("noise", noise, at_least=1), size // 4
+        self.noise, side = check_int("noise", noise, at_least=1), size // 4
         self.trunk = nn.Sequential(
             nn.Linear(noise, width * side**2), nn.Unflatten(1, (width, side, side)),
             nn.BatchNorm2d(width), nn.ReLU(),

@@ -10,7 +10,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import whole_number
+from course_utils.arguments import check_int
 
 __all__ = ["CodePrior"]
 
@@ -26,8 +26,8 @@ class CodePrior(nn.Module):
 
     def __init__(self, components: int, code: int) -> None:
         super().__init__()
-        components = whole_number("components", components, at_least=1)
-        self.noise = 1 + whole_number("code", code, at_least=1)
+        components = check_int("components", components, at_least=1)
+        self.noise = 1 + check_int("code", code, at_least=1)
         self.register_buffer("shares", torch.full((components,), 1 / components))
         self.register_buffer("means", torch.zeros(components, code))
         self.register_buffer("factors", torch.eye(code).repeat(components, 1, 1))
@@ -49,7 +49,7 @@ class CodePrior(nn.Module):
         from sklearn.exceptions import ConvergenceWarning  # here: scikit-learn takes seconds to import
         from sklearn.mixture import GaussianMixture
 
-        components = whole_number("components", components, at_least=1)
+        components = check_int("components", components, at_least=1)
         if codes.ndim != 2:
             raise ValueError(f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image.")
         if not torch.isfinite(codes).all():

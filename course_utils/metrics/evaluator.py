@@ -8,18 +8,16 @@ Built in notebook 09.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from course_utils.arguments import check_images, generator
-from course_utils.metrics.sets import FeatureSet, frechet_distance, kernel_distance, neighbour_scores
+from course_utils.data import load
+from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, neighbour_scores
+from course_utils.metrics.features import FeatureNetwork, feature_network
 
-if TYPE_CHECKING:
-    from course_utils.features import FeatureNetwork
-
-__all__ = ["Judge", "Scores"]
+__all__ = ["Judge", "Scores", "fashion_judge", "fashion_scores"]
 
 NEIGHBOURS = 5
 SHARED = 0.05  # the share of images that two parts of a data set may have in common
@@ -30,7 +28,7 @@ class Scores:
     """What a judge found; print it to see all, with features, numbers of images and noise floor.
 
     frechet, kernel: distances, small is good. precision, recall, density, coverage: see
-    `course_utils.metrics.sets`. samples, reference: how many generated and real images.
+    `course_utils.metrics.distances`. samples, reference: how many generated and real images.
     features, numbers: name of the network and how many features it gives. real: the scores of
     as many other real images, None in scores that are such themselves.
     """
@@ -70,11 +68,11 @@ class Scores:
 class Judge:
     """Holds images against `reference`, real ones, in the features of a network.
 
-    network: of `course_utils.features`. reference, other: real images (N, C, H, W) in [0, 1],
+    network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0, 1],
     none of them in both; `other` gives the noise floor, so it must hold as many images as are
     judged. All sets need more images than the network has features, and more than 5. The
     course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as
-    `other`, 5,000 generated (`course_utils.features.fashion_judge` makes this judge). Raises
+    `other`, 5,000 generated (`fashion_judge` makes this judge). Raises
     ValueError for too few images and for a common part.
     """
 
@@ -141,3 +139,22 @@ def _number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.4f}"
+
+
+def fashion_judge(images: int = 5000) -> Judge:
+    """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
+
+    As many test images are the reference, as many training images give the noise floor, both
+    even over the classes. Raises ValueError unless 65 <= images <= 5000.
+    """
+    real, other = (load("fashion_mnist", split).subset(images).images() for split in ("test", "train"))
+    return Judge(feature_network("fashion_classifier"), real, other)
+
+
+def fashion_scores(images: Tensor) -> dict[str, float]:
+    """What that judge says of 5,000 images (5000, 1, 28, 28) in [0, 1], by name and rounded, for a manifest."""
+    scores = fashion_judge()(images)
+    return {
+        "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
+        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+    }

@@ -11,14 +11,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import known
+from course_utils.arguments import check_choice
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.features import FeatureError, FeatureNetwork, feature_network
-from course_utils.full_size.listing import two_digits
-from course_utils.full_size.residual import Fast, Noisy, discriminator, layers_up
+from course_utils.metrics import FeatureError, FeatureNetwork, Judge, feature_network, frechet_distance
+from course_utils.experiments.cifar_autoencoder_speed import two_digits
+from course_utils.experiments.residual_networks import Fast, Noisy, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range, to_gan_range, with_spectral_norm
-from course_utils.metrics import Judge, frechet_distance
 from course_utils.session import seed_everything
 
 __all__ = [
@@ -89,7 +88,7 @@ def ours(width: int = 64) -> Game:
     """Residual networks, hinge loss with spectral normalisation, two rates, averaged weights, augmented images.
 
     Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al. 2017; the average:
-    Yazıcı et al. 2019; networks and augmentation: see `course_utils.full_size.residual`.
+    Yazıcı et al. 2019; networks and augmentation: see `course_utils.experiments.residual_networks`.
     """
     return Game(Gan(Fast(layers_up(128, width)), discriminator(width), **RULES), 256, True)
 
@@ -168,7 +167,7 @@ def trained(name: str, device: torch.device, *, seconds: float = SECONDS, images
 
     What follows `device` is smaller in a trial on a CPU. Raises ValueError for an unknown recipe.
     """
-    known("recipe", name, tuple(RECIPES))
+    check_choice("recipe", name, tuple(RECIPES))
     seed_everything(0)
     torch.backends.cudnn.benchmark = True  # all batches have one shape
     game = RECIPES[name](width)

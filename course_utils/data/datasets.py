@@ -1,7 +1,7 @@
 """Images to learn from: data sets as tensors, photographs, natural-image patches.
 
 Built for notebook 01 and used by all later ones. Nothing here is fetched unless a whole
-data set is asked for by name (`course_utils.sources`).
+data set is asked for by name (`course_utils.data.sources`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.arguments import generator, known, whole_number
-from course_utils.photographs import (
+from course_utils.arguments import check_choice, check_int, generator
+from course_utils.data.natural_images import (
     COLOUR_PHOTOGRAPHS,
     NATURAL_PHOTOGRAPHS,
     PHOTOGRAPHS,
@@ -21,7 +21,7 @@ from course_utils.photographs import (
     photograph,
     photographs,
 )
-from course_utils.sources import SPLITS, DataError, find, read_embedded
+from course_utils.data.sources import SPLITS, DataError, find, read_embedded
 
 __all__ = [
     "DATASETS",
@@ -94,7 +94,7 @@ class ImageSet:
 
         Raises ValueError unless 1 <= n <= len(self).
         """
-        n = whole_number("n", n, at_least=1, at_most=len(self))
+        n = check_int("n", n, at_least=1, at_most=len(self))
         order = torch.randperm(len(self), generator=generator(seed))
         labels = self.labels.cpu()[order]
         # An image's place within its own class: first all firsts, then all seconds, ...
@@ -112,9 +112,9 @@ class ImageSet:
         The order depends on seed and epoch only: it is drawn on the CPU, so that it is the
         same on every device. Raises ValueError unless 1 <= batch_size <= len(self).
         """
-        batch_size = whole_number("batch_size", batch_size, at_least=1, at_most=len(self))
-        epoch = whole_number("epoch", epoch, at_least=0)
-        shuffle = generator(whole_number("seed", seed) + 1_000_003 * epoch)
+        batch_size = check_int("batch_size", batch_size, at_least=1, at_most=len(self))
+        epoch = check_int("epoch", epoch, at_least=0)
+        shuffle = generator(check_int("seed", seed) + 1_000_003 * epoch)
         order = torch.randperm(len(self), generator=shuffle).to(self.pixels.device)
         stop = len(self) - len(self) % batch_size if drop_last else len(self)
         chosen = (order[start : start + batch_size] for start in range(0, stop, batch_size))
@@ -129,8 +129,8 @@ def load(name: str, split: str = "train", *, stand_in: bool = False) -> ImageSet
     kept. Raises `DataError` where they cannot be had, unless `stand_in` says that other
     images of the same shape will do. Raises ValueError for an unknown name or split.
     """
-    known("data set", name, DATASETS)
-    known("split", split, SPLITS)
+    check_choice("data set", name, DATASETS)
+    check_choice("split", split, SPLITS)
     if name == "fashion_mnist":
         return _embedded(name, split, "")
     try:

@@ -1,7 +1,7 @@
 """Joined models against a plain GAN on all of CIFAR-10, at equal seconds: notebook 12's comparison in colour.
 
 Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the rules, and against
-the discriminator, of our recipe in `course_utils.full_size.cifar_gans`, and their last layers are the same: they
+the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and their last layers are the same: they
 differ in what these layers are fed with, and in the anchor.
 """
 import time
@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from course_utils.autoencoders import ConvEncoder, Dense, SparseAutoencoder, TopK, share_alive, sparse_loss
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.features import FeatureNetwork
-from course_utils.full_size.cifar_gans import RULES, Game, draw, floors, judge_of, play, said, stream
-from course_utils.full_size.residual import Fast, discriminator, layers_up
+from course_utils.metrics import FeatureNetwork, psnr
+from course_utils.experiments.cifar_gans import RULES, Game, draw, floors, judge_of, play, said, stream
+from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range
-from course_utils.metrics import psnr
 from course_utils.session import seed_everything
 from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, hold
 from course_utils.training import fit
@@ -26,7 +25,7 @@ __all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "pla
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
 CODES = {"dense": (256, Dense), "TopK": (512, lambda: TopK(64))}  # numbers of a code, its sparsity
-SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.sparse_gans.comparison`
+SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
 

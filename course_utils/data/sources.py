@@ -1,6 +1,6 @@
 """Where the data sets come from: looked for, verified, kept.
 
-A data set is looked for in a few folders, then fetched (`course_utils.downloads`).
+A data set is looked for in a few folders, then fetched (`course_utils.data.downloads`).
 Whatever the source, the decoded arrays must have the SHA-256 written below, so that a
 mirror needs no trust. `course_utils.data` turns the arrays into tensors.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.downloads import FETCHERS, LAYOUT, LAYOUT_READERS, SPLITS, Arrays
+from course_utils.data.downloads import FETCHERS, LAYOUT, LAYOUT_READERS, SPLITS, Arrays
 from course_utils.files import ROOT, atomic
 
 __all__ = ["DATA", "SPLITS", "SHA256", "DataError", "digest", "find", "read_embedded"]

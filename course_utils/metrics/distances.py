@@ -1,8 +1,8 @@
 """How near is a set of generated images to a set of real ones? Both given as features.
 
-Features (N, d) are d numbers of each image, made by a network (`course_utils.features`).
+Features (N, d) are d numbers of each image, made by a network (`course_utils.metrics.features`).
 A value means nothing without their name, the numbers of images, and the value that other
-real images get: `course_utils.metrics.judge` says all three. The Fréchet distance is
+real images get: `course_utils.metrics.evaluator` says all three. The Fréchet distance is
 called FID, the kernel distance KID, for features of Inception alone.
 
 All compute in float64 on the CPU, and raise ValueError for features that are not (N, d),
@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_floats, whole_number
+from course_utils.arguments import check_floats, check_int
 
 __all__ = [
     "FeatureSet", "density_coverage", "frechet_distance", "kernel_distance", "neighbour_scores", "precision_recall",
@@ -36,7 +36,7 @@ class FeatureSet:
         if features.ndim != 2 or features.shape[1] == 0:
             raise ValueError(
                 f"{name} has shape {tuple(features.shape)}; expected features (N, d): give the images "
-                "to a network of course_utils.features first."
+                "to a network of course_utils.metrics.feature_network first."
             )
         check_floats(features, name)
         if not torch.isfinite(features).all():
@@ -132,7 +132,7 @@ def neighbour_scores(
     real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
 ) -> tuple[float, float, float, float]:
     """Precision, recall, density and coverage, all from one matrix of distances."""
-    k = whole_number("k", k, at_least=1)
+    k = check_int("k", k, at_least=1)
     real, generated = _checked(real, generated, k, f"the {k} nearest others of each image")
     centres, points = real.centred, generated.features - real.mean
     # equal images are near, however they were rounded

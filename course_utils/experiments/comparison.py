@@ -1,7 +1,7 @@
 """The comparison of notebook 12: a plain GAN and models joined with a code, at equal seconds.
 
-    python -m course_utils.sparse_gans.comparison 12_comparison
-    python -m course_utils.sparse_gans.comparison 12_few_images
+    python -m course_utils.experiments.comparison 12_comparison
+    python -m course_utils.experiments.comparison 12_few_images
 
 train every model with every seed (half an hour each on two cores) and write data/recorded/NAME.json, row by row: an
 interrupted call, made again, goes on behind the last row. Every model may train for as long as BUDGET seconds
@@ -15,13 +15,12 @@ import json
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import known
+from course_utils.arguments import check_choice
 from course_utils.autoencoders import L1, Dense, TopK, share_alive
 from course_utils.data import ImageSet, load
-from course_utils.features import fashion_judge
+from course_utils.metrics import fashion_judge, psnr
 from course_utils.files import write_text
 from course_utils.gans import Generator, from_gan_range
-from course_utils.metrics import psnr
 from course_utils.session import RECORDED, seed_everything
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
@@ -42,7 +41,7 @@ RATE = 8e-3  # of the anchored game; held to its reconstructions it stands a lar
 
 def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float]]:
     """A generator of MODELS trained within the budget, noise to images in [-1, 1], and facts about it."""
-    known("model", name, tuple(MODELS))
+    check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
         return play(Generator(), images, steps_in(BUDGET, "game")).average, {}

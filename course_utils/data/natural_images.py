@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from course_utils.arguments import generator, known, whole_number
-from course_utils.sources import SPLITS, DataError
+from course_utils.arguments import check_choice, check_int, generator
+from course_utils.data.sources import SPLITS, DataError
 
 __all__ = [
     "COLOUR_PHOTOGRAPHS",
@@ -66,7 +66,7 @@ def photograph(name: str, grey: bool = True, size: int | None = None) -> Tensor:
     pixels = _read(name)
     if size is not None:
         side = min(pixels.shape[1:])
-        whole_number(f'size of "{name}"', size, at_least=1, at_most=side)
+        check_int(f'size of "{name}"', size, at_least=1, at_most=side)
         top, left = (pixels.shape[1] - side) // 2, (pixels.shape[2] - side) // 2
         pixels = _resize(pixels[:, top : top + side, left : left + side], size, size)
     if grey:
@@ -77,7 +77,7 @@ def photograph(name: str, grey: bool = True, size: int | None = None) -> Tensor:
 
 def _read(name: str) -> Tensor:
     """The pixels of a photograph, float64 (3, H, W) from 0 to 255."""
-    known("photograph", name, PHOTOGRAPHS)
+    check_choice("photograph", name, PHOTOGRAPHS)
     package, _, rest = _FILES[name].partition("/")
     found = importlib.util.find_spec(package)  # says where the package is; imports nothing
     try:
@@ -123,10 +123,10 @@ def natural_patches(
     Each patch comes from a photograph and a position chosen uniformly. Raises ValueError
     for n < 1, and for a size that does not fit in the smallest photograph.
     """
-    n = whole_number("n", n, at_least=1)
+    n = check_int("n", n, at_least=1)
     images = [image[0] for image in photographs(grey, names=names).values()]
     smallest = min(min(image.shape[1:]) for image in images)
-    size = whole_number("size", size, at_least=1, at_most=smallest)
+    size = check_int("size", size, at_least=1, at_most=smallest)
     draw = generator(seed)
     which = torch.randint(len(images), (n,), generator=draw)
     return _crops(images, which, size, draw)
@@ -138,7 +138,7 @@ def colour_crops(n: int, split: str) -> tuple[Tensor, Tensor]:
     Training crops come from the left three quarters, test crops from the right quarter.
     The label is an index into `COLOUR_PHOTOGRAPHS`. A stand-in for CIFAR-10.
     """
-    known("split", split, SPLITS)
+    check_choice("split", split, SPLITS)
     halves = []
     for name in COLOUR_PHOTOGRAPHS:
         pixels = _read(name)
@@ -146,7 +146,7 @@ def colour_crops(n: int, split: str) -> tuple[Tensor, Tensor]:
         edge = half.shape[2] * 3 // 4
         halves.append(half[..., :edge] if split == "train" else half[..., edge:])
     draw = generator(SPLITS.index(split))
-    labels = torch.randperm(whole_number("n", n, 1), generator=draw) % len(halves)
+    labels = torch.randperm(check_int("n", n, 1), generator=draw) % len(halves)
     return _crops(halves, labels, 32, draw).to(torch.uint8), labels
 
 

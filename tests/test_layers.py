@@ -1,0 +1,97 @@
+"""An import goes one way: the layers of course_utils, and who may import course_tools."""
+import ast
+import graphlib
+import importlib.util
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LAYERS = [  # a module imports from its own layer and those above it in this list, and there is no circle
+    "arguments files",
+    "session data distributed checkpoints",
+    "wavelets patches sparse_coding dictionary_learning compression training",
+    "autoencoders classifiers losses vaes gans sparse_gans",
+    "pretrained",
+    "metrics",
+    "display activations project course_map",
+    "exercises experiments",
+    "recipes pretrain",
+]
+LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+
+
+def modules_of(package: str) -> dict[str, pathlib.Path]:
+    """The files of a package, by dotted name."""
+    files = (ROOT / package).rglob("*.py")
+    return {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f for f in files}
+
+
+def imports_of(code: str) -> set[str]:
+    """Dotted names that a program imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import in line {node.lineno}: write the whole name"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+MODULES = modules_of("course_utils")
+GRAPH = {
+    name: (imports_of(file.read_text(encoding="utf-8")) & MODULES.keys()) - {name, "course_utils"}
+    for name, file in MODULES.items()
+}
+
+
+def layer(module: str) -> int:
+    return LAYER_OF[module.split(".")[1]]
+
+
+def upward(graph: dict[str, set[str]]) -> list[str]:
+    """The imports of a graph that go to a later layer."""
+    return [f"{a} imports {b}" for a, found in graph.items() for b in sorted(found) if layer(b) > layer(a)]
+
+
+def test_every_module_has_its_layer():
+    assert {name.split(".")[1] for name in MODULES if "." in name} == LAYER_OF.keys()
+
+
+def test_a_module_imports_only_from_its_layer_and_those_before():
+    assert upward({name: found for name, found in GRAPH.items() if "." in name}) == []
+    assert upward({"course_utils.data.sources": {"course_utils.gans"}}) == ["course_utils.data.sources imports course_utils.gans"]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graphlib.TopologicalSorter(GRAPH).prepare()  # raises CycleError, which names the circle
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(GRAPH | {"course_utils.files": {"course_utils.data"}}).prepare()
+
+
+def test_imports_inside_functions_count():
+    assert "course_utils.gans" in imports_of("def f():\n    from course_utils import gans\n")
+
+
+def test_no_helper_and_no_lesson_imports_the_tools():
+    """A learner on Colab does not have them."""
+    line = re.compile(r"""^[\s"]*(?:from|import) course_tools\b""", re.MULTILINE)
+    files = [*MODULES.values(), *ROOT.glob("notebooks/**/[0-9]*.ipynb")]
+    assert [file.name for file in files if line.search(file.read_text(encoding="utf-8"))] == []
+    assert line.search("    from course_tools import links") and line.search('    "import course_tools.links\\n",')
+
+
+@pytest.mark.parametrize("module, most", [("course_utils.metrics.features", 15), ("course_utils", 1)])
+def test_one_part_does_not_load_the_whole_course(module, most):
+    code = f"import sys, {module}; print(sum(name.split('.')[0] == 'course_utils' for name in sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert int(said) <= most
+
+
+def test_the_tools_are_not_installed_with_the_course():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'include = ["course_utils*"]' in text and importlib.util.find_spec("course_tools")
