@@ -4,6 +4,7 @@ Each file is written all or nothing (`course_utils.files.atomic`).
 """
 import os
 import pathlib
+import zipfile
 from dataclasses import dataclass, field
 
 import torch
@@ -67,20 +68,36 @@ def load_state(file: str | os.PathLike) -> dict:
     """Read what `save_state` wrote, tensors and plain values only.
 
     CheckpointError when the file is missing, or damaged: then it says to delete it, so
-    that training starts afresh. Also when the settings of a Checkpoint are not those in
-    the file: it names each with both values.
+    that training starts afresh. Also when the file is whole but this PyTorch cannot read it, and when
+    the settings of a Checkpoint are not those in the file: it names each with both values.
     """
     if not pathlib.Path(file).is_file():
         raise CheckpointError(f"{file} is not there.")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
+    except (MemoryError, PermissionError):  # says nothing about the file
+        raise
     except Exception as error:
+        if damaged(file):
+            raise CheckpointError(
+                f"{file} is damaged ({type(error).__name__}). Delete it to train from the beginning."
+            ) from error
         raise CheckpointError(
-            f"{file} is damaged ({type(error).__name__}). Delete it to train from the beginning."
+            f"{file} is whole, but torch {torch.__version__} could not load it ({type(error).__name__}: {error}). "
+            "Load it with the version that wrote it, or free memory and try again."
         ) from error
     if isinstance(file, Checkpoint):
         check_settings(file, state.get("settings", {}))
     return state
+
+
+def damaged(file: str | os.PathLike) -> bool:
+    """Whether the archive that torch.save writes is cut off or changed: its checksums do not agree."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() is not None
+    except (zipfile.BadZipFile, EOFError, ValueError):
+        return True
 
 
 def check_settings(checkpoint: Checkpoint, stored: dict) -> None:

@@ -12,8 +12,7 @@ from course_utils import distributed
 from course_utils.arguments import check_int
 from course_utils.checkpoints import CheckpointError, load_state, save_state
 
-__all__ = ["TrainingError", "fit"]
-
+__all__ = ["TrainingError", "fit", "gradient_norm"]
 
 TRY = "Try a smaller learning rate, and look for log(0), division by zero or NaN in the data."
 
@@ -31,6 +30,7 @@ def fit(
     *,
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     checkpoint: str | os.PathLike | None = None,
+    each_step: Callable[[], None] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
     """Train `model` for `epochs`; return the history, one dict of mean losses per epoch.
@@ -38,7 +38,8 @@ def fit(
     batches(epoch) gives the batches of an epoch, such as
     `lambda epoch: data.batches(64, epoch=epoch)`. loss(model, batch) gives a scalar, or a
     dict of named scalars whose entry "loss" is minimised. `schedule` is stepped after
-    each optimizer step. With `checkpoint` the state is saved after each epoch, and a call
+    each optimizer step. each_step() is called before each step: what it changes, such as a
+    number of active units, it can take from `schedule.last_epoch`, the steps done so far. With `checkpoint` the state is saved after each epoch, and a call
     that finds the file goes on behind the last finished epoch: after an interrupted
     kernel run the cell again. The result is the same as without the interruption if all
     random numbers come from torch on the CPU. A file that holds `epochs` or more is loaded
@@ -62,17 +63,19 @@ def fit(
     for epoch in bar:
         sums, count = {}, 0
         for batch, share in distributed.parts(batches(epoch), epoch):
+            if each_step:
+                each_step()
             result = loss(model, batch)
             terms = result if isinstance(result, dict) else {"loss": result}
-            where, value = f"epoch {epoch + 1}, batch {count + 1}", terms["loss"].item()
-            if not math.isfinite(value):
-                raise TrainingError(f"The loss is {value} in {where}. {TRY}")
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
             distributed.average_gradients(model.parameters(), share)
-            norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # measures, clips nothing
-            if not torch.isfinite(norm):
-                raise TrainingError(f"A gradient is not finite in {where}, though the loss is. {TRY}")
+            norm = gradient_norm(model.parameters())
+            if not torch.isfinite(terms["loss"].detach() + norm):  # the one wait for a GPU in a step
+                value, where = terms["loss"].item(), f"epoch {epoch + 1}, batch {count + 1}"
+                if math.isfinite(value):
+                    raise TrainingError(f"A gradient is not finite in {where}, though the loss is. {TRY}")
+                raise TrainingError(f"The loss is {value} in {where}. {TRY}")
             optimizer.step()
             if schedule:
                 schedule.step()
@@ -86,6 +89,12 @@ def fit(
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
         keep(parts, history, checkpoint)
     return history
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """The length of all gradients as one vector, (); 0 where there is none."""
+    norms = [p.grad.norm() for p in parameters if p.grad is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
 def kind(parts: dict) -> dict:

@@ -246,6 +246,18 @@ def test_a_damaged_kept_file_is_replaced_from_another_folder_without_fetching(ma
     assert machine.fetched == ["cifar10"]
 
 
+def test_behind_a_damaged_file_a_place_with_the_wanted_split_alone_is_enough(machine):
+    data.load("cifar10")
+    machine.kept.write_bytes(b"damaged")
+    machine.shared.parent.mkdir()
+    images, labels = machine.splits["train"]
+    np.savez(machine.shared, train_images=images, train_labels=labels)
+    with pytest.warns(UserWarning, match="cifar10.npz in data/downloads cannot be used"):
+        found = data.load("cifar10", "train")
+    assert "$COURSE_DATA" in found.source and len(found) == len(labels)
+    assert machine.kept.read_bytes() == b"damaged" and machine.fetched == ["cifar10"]  # nothing whole to put there
+
+
 def test_a_mirror_with_other_arrays_is_refused(machine, monkeypatch):
     images, labels = machine.splits["train"]
     wrong = {**machine.splits, "train": (images[::-1], labels)}

@@ -134,6 +134,45 @@ def test_a_process_that_fails_is_heard_by_the_other_and_one_process_goes_on(alon
     assert len(losses) == 3 and losses[:2] == [entry["loss"] for entry in state["history"]]
 
 
+GAN_PROGRAM = '''
+import json, sys
+import torch
+from course_utils.checkpoints import save_weights
+from course_utils.distributed import processes
+from course_utils.gans import Gan, PointDiscriminator, PointGenerator, train_gan
+
+def batches(epoch):
+    points = torch.Generator().manual_seed(epoch)
+    return [torch.randn(size, 2, generator=points) for size in (3, 15, 7)]  # odd: unequal parts
+
+with processes("cpu", int(sys.argv[1])) as fabric:
+    torch.manual_seed(0)
+    gan = Gan(PointGenerator(), PointDiscriminator(), penalty="r1", total_steps=12)
+    history = train_gan(gan, batches, 4, progress=False)
+    if fabric.global_rank == 0:
+        save_weights(gan.state_dict(), sys.argv[2] + ".safetensors")
+        with open(sys.argv[2] + ".json", "w") as file:
+            json.dump(history, file)
+'''
+
+
+def test_two_processes_train_a_gan_on_odd_batches_as_one_does(tmp_path):
+    (tmp_path / "program.py").write_text(GAN_PROGRAM)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
+    histories, weights = [], []
+    for processes in ("1", "2"):
+        file = tmp_path / processes
+        subprocess.run([sys.executable, str(tmp_path / "program.py"), processes, str(file)], env=environment, check=True,
+                       timeout=600, capture_output=True)
+        histories.append(json.loads(file.with_suffix(".json").read_text()))
+        weights.append(load_weights(file.with_suffix(".safetensors")))
+    for one, two in zip(*histories, strict=True):
+        assert two == pytest.approx(one, abs=1e-4)
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-4)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_process_that_is_killed_is_missed_and_the_checkpoint_is_whole(tmp_path):
     status, said = start(tmp_path, fault="1 is killed")

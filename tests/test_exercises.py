@@ -147,6 +147,41 @@ def test_a_check_does_not_disturb_the_random_numbers_of_the_notebook():
 def test_an_answer_that_changes_its_input_is_told_so():
     with pytest.raises(Mistake, match="changed its input"):
         attempt(lambda z: z.mul_(2), torch.ones(3))
+    with pytest.raises(Mistake, match="changed its input"):
+        attempt(lambda tensors: tensors[1].mul_(2), [torch.ones(3), torch.ones(2)])
+    with pytest.raises(Mistake, match="changed its input"):
+        attempt(lambda given: given["x"].append(3) or 1, {"x": [1, 2]})
+    with pytest.raises(Mistake, match="changed its input"):
+        attempt(lambda z: z.unsqueeze_(0), torch.ones(3))
+
+
+def test_the_inputs_of_a_check_stay_as_they_are_and_nan_is_no_change():
+    tensors = [torch.tensor([1.0, float("nan")]), (torch.ones(2), 3.0)]
+    assert attempt(lambda z: 1, *tensors[:1]) == 1 and attempt(lambda given: len(given), tensors) == 2
+    with pytest.raises(Mistake, match="changed its input"):
+        attempt(lambda given: given[1][0].zero_(), tensors)
+    assert tensors[1][0].tolist() == [1, 1]
+
+
+def test_a_fault_of_the_check_is_not_blamed_on_the_answer(tmp_path, monkeypatch):
+    """The check's own code fails; the learner's code fails; torch fails with what the learner gave."""
+    module = tmp_path / "checks.py"
+    module.write_text(
+        "from course_utils.exercises.core import exercise\n\n\n"
+        '@exercise("99.3", "Faulty", 1, 5)\ndef faulty(answer):\n    [][0]\n\n\n'
+        '@exercise("99.4", "Sound", 1, 5)\ndef sound(answer):\n    answer()\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    checks = importlib.import_module("checks")
+    monkeypatch.setattr("course_utils.exercises.core.COURSE", (str(tmp_path), str(ROOT / "course_utils")))
+    assert "the check could not use your answer (IndexError" in checks.faulty(1).message
+    assert "fault of the check: please report it" in checks.faulty(1).message
+    assert "the check could not use your answer (TypeError" in checks.sound(3).message
+
+    def learner():
+        return 1 / 0
+
+    assert checks.sound(learner).message == "your answer raised ZeroDivisionError: division by zero"
 
 
 def test_a_result_is_for_graders_and_shows_nothing_twice():

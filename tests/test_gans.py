@@ -254,6 +254,22 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path):
         train_gan(Gan(PointGenerator(width=8), PointDiscriminator()), batches, 4, checkpoint=tmp_path / "state")
 
 
+def test_a_slice_of_a_network_is_a_row_of_its_layers():
+    for network, given in ((Generator(), torch.randn(2, 64)), (Discriminator(), torch.randn(2, 1, 28, 28))):
+        for part in (network[:3], network[3:], network[-1:], network[::2]):
+            assert type(part) is nn.Sequential and all(layer in list(network) for layer in part)
+        network.eval()
+        torch.testing.assert_close(network[3:](network[:3](given)), network(given))
+        assert list(network[2:].state_dict()) == [name for name in network.state_dict() if int(name.split(".")[0]) >= 2]
+        assert network[0] is list(network)[0]
+
+
+def test_a_function_is_called_before_each_step():
+    gan, seen = points(total_steps=20), []
+    train_gan(gan, lambda epoch: [circle()] * 3, 2, each_step=lambda: seen.append(gan.steps), progress=False)
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
 def test_training_ends_after_the_seconds_given():
     gan = points()
     history = train_gan(gan, lambda epoch: (circle() for _ in range(10**6)), 1, seconds=0.2, progress=False)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.checkpoints import CheckpointError, load_state, load_weights, save_state, save_weights
+from course_utils.checkpoints import CheckpointError, damaged, load_state, load_weights, save_state, save_weights
 from course_utils.training import TrainingError, fit
 
 
@@ -124,6 +124,60 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
     model, optimizer, _, batches = problem()
     with pytest.raises(CheckpointError, match="Delete it to train from the beginning"):
         fit(model, batches, squares, optimizer, 1, checkpoint=file, progress=False)
+
+
+@pytest.mark.parametrize("how", ["cut off", "one bit"])
+def test_damage_is_found_in_the_file_itself(tmp_path, how):
+    file = tmp_path / "state.pt"
+    save_state({"history": [1.0], "weights": torch.arange(1000.0)}, file)
+    content = bytearray(file.read_bytes())
+    if how == "one bit":
+        content[content.index(torch.arange(1000.0).numpy().tobytes()[:400]) + 200] ^= 1
+    file.write_bytes(bytes(content[:-100] if how == "cut off" else content))
+    if how == "cut off":
+        with pytest.raises(CheckpointError, match="is damaged.*Delete it"):
+            load_state(file)
+    assert damaged(file)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Unsupported global: new.Thing"), AttributeError("no such class")])
+def test_a_whole_file_that_cannot_be_loaded_is_not_to_be_deleted(tmp_path, monkeypatch, error):
+    file = tmp_path / "state.pt"
+    save_state({"history": [1.0]}, file)
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(CheckpointError, match="is whole, but torch .* could not load it") as caught:
+        load_state(file)
+    assert "Delete" not in str(caught.value) and str(error) in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied")])
+def test_what_says_nothing_about_the_file_is_passed_on(tmp_path, monkeypatch, error):
+    file = tmp_path / "state.pt"
+    save_state({"history": [1.0]}, file)
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)):
+        load_state(file)
+
+
+def test_a_function_is_called_before_each_step_and_a_step_waits_for_the_device_once(monkeypatch):
+    model, optimizer, schedule, batches = problem()
+    steps, waits, plain = [], [], torch.Tensor.__bool__
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: pytest.fail("item() waits once more"))
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: waits.append(1) or plain(self))
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_, **__: pytest.fail("gradients are rescaled"))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 60)
+    fit(model, batches, squares, optimizer, 2, schedule=schedule, each_step=lambda: steps.append(schedule.last_epoch),
+        progress=False)
+    assert steps == list(range(8)) and len(waits) == 8
 
 
 def test_a_checkpoint_of_another_model_says_so(tmp_path):

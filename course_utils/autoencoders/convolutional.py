@@ -5,6 +5,7 @@ Built in notebook 04; the code of a sparse autoencoder lies between the two (not
 from torch import Tensor, nn
 
 from course_utils.arguments import check_input, check_int, check_size
+from course_utils.layers import Layers
 
 __all__ = ["ConvDecoder", "ConvEncoder", "LinearAutoencoder"]
 
@@ -28,7 +29,7 @@ class LinearAutoencoder(nn.Module):
         return self.decoder(self.encode(x))
 
 
-class ConvEncoder(nn.Sequential):
+class ConvEncoder(Layers):
     """Images (N, channels, size, size) to `code` numbers each: (N, code).
 
     Two convolutions halve the sides, one dense layer makes the code. Raises ValueError
@@ -50,7 +51,7 @@ class ConvEncoder(nn.Sequential):
         return super().forward(check_input(x, *self.shape))
 
 
-class ConvDecoder(nn.Sequential):
+class ConvDecoder(Layers):
     """Codes (N, code) to images (N, channels, size, size) in [0, 1]."""
 
     def __init__(self, code: int, width: int = 32, channels: int = 1, size: int = 28) -> None:

@@ -111,7 +111,7 @@ def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
         try:
             arrays = _verified(name, split, read(split))
             if damaged:
-                keep(name, {each: _verified(name, each, read(each)) for each in SPLITS})
+                _replace_damaged(name, read)
             return *arrays, where
         except (FileNotFoundError, NotADirectoryError):
             tried.append((where, "not there"))
@@ -174,6 +174,15 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
         "to a folder that can be written to.",
         stacklevel=4,
     )
+
+
+def _replace_damaged(name: str, read: Callable[[str], Arrays]) -> None:
+    """Keep both splits in place of a damaged file, if both are here."""
+    try:
+        splits = {split: _verified(name, split, read(split)) for split in SPLITS}
+    except Exception:  # the other split is missing or damaged, and nobody has asked for it
+        return
+    keep(name, splits)
 
 
 def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

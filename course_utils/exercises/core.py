@@ -1,12 +1,19 @@
 """What all checks share: the three outcomes, and comparisons that name a mistake."""
 import functools
+import sysconfig
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 __all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_close"]
+
+
+COURSE = (str(Path(__file__).resolve().parent.parent),)
+PACKAGES = (*(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")), "<frozen")
 
 
 class Mistake(Exception):
@@ -75,15 +82,25 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
     except Mistake as mistake:
         return "failed", str(mistake)
     except Exception as error:  # the answer can do anything, a check never raises
-        return "failed", f"your answer raised {type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}"
+        if raised_by_the_learner(error):
+            return "failed", f"your answer raised {said}"
+        return "failed", (f"the check could not use your answer ({said}). If it is what the card asks for, "
+                          "this is a fault of the check: please report it.")
     return "passed", "correct."
+
+
+def raised_by_the_learner(error: BaseException) -> bool:
+    """Whether code from outside the course and its packages took part: a cell, a file of the learner."""
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    return any(not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES)) for file in files)
 
 
 def attempt(function: Callable, *inputs: object) -> object:
     """Call the learner's function on copies; failures say on which input it failed."""
     if not callable(function):
         raise Mistake(f"expected a function, your answer is a {type(function).__name__}.")
-    before = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
+    before = [copied(value) for value in inputs]
     shown = ", ".join(described(v) for v in inputs)
     try:
         output = function(*before)
@@ -93,9 +110,33 @@ def attempt(function: Callable, *inputs: object) -> object:
         raise Mistake(f"your function raised {type(error).__name__} for ({shown}): {error}") from error
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")
-    if any(isinstance(v, Tensor) and not torch.equal(v, b) for v, b in zip(inputs, before)):
-        raise Mistake("your function changed its input. Work on a copy, as in z = z.clone().")
+    if not all(map(same, inputs, before)):
+        raise Mistake("your function changed its input. Work on a copy: z = z.clone(), or sorted(...) instead of .sort().")
     return output
+
+
+def copied(value: object) -> object:
+    """A copy of an input: of a tensor, or of lists, tuples and dictionaries with tensors in them."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(copied, value))
+    return value
+
+
+def same(value: object, other: object) -> bool:
+    """Whether an input is as it was, NaN included; what cannot be copied counts as unchanged."""
+    if isinstance(value, Tensor):
+        if not isinstance(other, Tensor) or value.shape != other.shape:
+            return False
+        return bool(((value == other) | ((value != value) & (other != other))).all())
+    if isinstance(value, dict):
+        return isinstance(other, dict) and value.keys() == other.keys() and all(same(value[k], other[k]) for k in value)
+    if type(value) in (list, tuple):
+        return type(other) is type(value) and len(other) == len(value) and all(map(same, value, other))
+    return not isinstance(value, (int, float, str)) or value == other or value != value
 
 
 def described(value: object) -> str:

@@ -161,10 +161,7 @@ def plan_steps(answer: object) -> None:
             steps[:warm_up] *= 30
             steps[warm_up + 2 + place] *= 50  # a disturbance
             measured[name] = steps.tolist()
-        given = {name: list(values) for name, values in measured.items()}
-        output = attempt(answer, given, budget, seeds, warm_up)
-        expect(given == measured,
-               "your function changed the measured seconds. Work on a copy: sorted(...) instead of .sort().")
+        output = attempt(answer, measured, budget, seeds, warm_up)
         expect(isinstance(output, dict) and set(output) == set(methods),
                f"expected a dictionary with the methods {', '.join(methods)}.")
         numbers = (isinstance(value, (int, float, np.number)) or (isinstance(value, torch.Tensor) and value.ndim == 0)

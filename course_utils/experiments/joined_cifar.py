@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from course_utils.autoencoders import ConvEncoder, Dense, SparseAutoencoder, TopK, share_alive, sparse_loss
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
+from course_utils.layers import Layers
 from course_utils.metrics import FeatureNetwork, psnr
 from course_utils.experiments.cifar_gans import RULES, Game, draw, floors, judge_of, play, said, stream
 from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
@@ -29,7 +30,7 @@ SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experimen
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
 
-class Decoder(nn.Sequential):
+class Decoder(Layers):
     """Codes (N, code) to images (N, 3, 32, 32) in [0, 1], by the layers of the plain generator."""
 
     def forward(self, code: Tensor) -> Tensor:

@@ -8,11 +8,12 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from course_utils.gans import with_spectral_norm
+from course_utils.layers import Layers
 
 __all__ = ["Augment", "Down", "Fast", "Noisy", "Up", "discriminator", "layers_up"]
 
 
-class Noisy(nn.Sequential):
+class Noisy(Layers):
     """Layers that begin with `noise` numbers: a generator."""
 
     def __init__(self, noise: int, *layers: nn.Module) -> None:

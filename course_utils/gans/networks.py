@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from course_utils.arguments import check_choice, check_int
+from course_utils.layers import Layers
 
 __all__ = [
     "Discriminator", "Generator", "MinibatchStd", "Packed", "PointDiscriminator", "PointGenerator",
@@ -14,7 +15,7 @@ __all__ = [
 ]
 
 
-class Generator(nn.Sequential):
+class Generator(Layers):
     """Noise (N, noise) to images (N, channels, size, size) in [-1, 1].
 
     A dense layer makes maps of size / 2**blocks, `blocks` transposed convolutions double the
@@ -38,7 +39,7 @@ class Generator(nn.Sequential):
         return super().forward(z)
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Layers):
     """Images (N, channels, size, size) in [-1, 1] to one score each, (N,): a logit, large for "real".
 
     `blocks` convolutions halve the side, the first with `width` maps, each next one with twice
@@ -61,7 +62,7 @@ class Discriminator(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Linear((maps + minibatch_std) * side**2, 1), nn.Flatten(0))
 
 
-class PointGenerator(nn.Sequential):
+class PointGenerator(Layers):
     """Noise (N, noise) to points (N, dimensions), through `layers` hidden layers of `width` units."""
 
     def __init__(self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2) -> None:
@@ -69,7 +70,7 @@ class PointGenerator(nn.Sequential):
         super().__init__(*hidden(noise, width, layers, nn.ReLU()), nn.Linear(width, dimensions))
 
 
-class PointDiscriminator(nn.Sequential):
+class PointDiscriminator(Layers):
     """Points (N, dimensions) to one score each, (N,)."""
 
     def __init__(self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False) -> None:

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from course_utils import distributed
 from course_utils.arguments import check_choice, check_int, check_nonnegative
 from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
-from course_utils.training import TrainingError, keep, resume
+from course_utils.training import TrainingError, gradient_norm, keep, resume
 
 __all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
 
@@ -78,11 +78,12 @@ class Gan(nn.Module):
         """n samples of the averaged generator, in its own range."""
         return torch.cat([self.average(z) for z in self.noise(n, generator).split(500)])
 
-    def step(self, real: Tensor, z: Tensor | None = None) -> dict[str, float]:
+    def step(self, real: Tensor, z: Tensor | None = None, share: float | None = None) -> dict[str, Tensor]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
         First the discriminator, then the generator against the better discriminator. z: what the
-        generator is fed with, N draws of noise if not given.
+        generator is fed with, N draws of noise if not given. share: of the whole batch, where several
+        processes have a part of it each (default: all the same). Gives the losses, each ().
         Raises ValueError for images outside [-1, 1], TrainingError for a loss or gradient that
         is not finite: it names the player and the step, and the weights are as before.
         """
@@ -90,22 +91,22 @@ class Gan(nn.Module):
         fake = self.generator(self.noise(len(real)) if z is None else z)
         terms = {"discriminator": self.loss.discriminator(self.discriminator(real), self.discriminator(fake.detach()))}
         price = self.weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
-        self.update("discriminator", terms["discriminator"] + price)
+        self.update("discriminator", terms["discriminator"] + price, share)
         if self.steps % self.critic_steps == 0:
             terms["generator"] = self.loss.generator(self.discriminator(fake))
-            self.update("generator", terms["generator"] + (self.anchor(fake, real) if self.anchor else 0.0))
+            self.update("generator", terms["generator"] + (self.anchor(fake, real) if self.anchor else 0.0), share)
             self.follow()
         self.steps += 1
         return {name: term.detach() for name, term in terms.items()}
 
-    def update(self, name: str, loss: Tensor) -> None:
+    def update(self, name: str, loss: Tensor, share: float | None = None) -> None:
         """One step of Adam for one player."""
         optimizer, player = self.optimizers[name], getattr(self, name)
         for other in self.optimizers.values():
             other.zero_grad(set_to_none=True)
         loss.backward()
-        distributed.average_gradients(player.parameters())
-        norm = nn.utils.clip_grad_norm_(player.parameters(), math.inf)  # measures, clips nothing
+        distributed.average_gradients(player.parameters(), share)
+        norm = gradient_norm(player.parameters())
         if not torch.isfinite(loss.detach() + norm):
             raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
                                 f"in step {self.steps + 1}. {TRY}")
@@ -127,14 +128,16 @@ class Gan(nn.Module):
 
 def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int, *, seconds: float = math.inf,
               checkpoint: str | os.PathLike | None = None, watch: Callable[[int, Gan], None] | None = None,
-              progress: bool = True) -> list[dict[str, float]]:
+              each_step: Callable[[], None] | None = None, progress: bool = True) -> list[dict[str, float]]:
     """Play; return the history, one dict of mean losses and scores per epoch.
 
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
-    `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch. With
+    `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step() before
+    each step. With
     `checkpoint` the state is saved after each epoch, and a call that finds the file goes on
     behind it, as in course_utils.training.fit. Of several processes (`course_utils.distributed`) each
-    plays on its part of every batch, with noise of its own. Errors as Gan.step, and ValueError for no
+    plays on its part of every batch and of its noise, so that they train as one would; batch
+    normalisation sees its own part only. Errors as Gan.step, and ValueError for no
     batch, and for `seconds` with several processes, whose clocks differ.
     """
     rank, size = distributed.place()
@@ -150,13 +153,17 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
                desc="epochs", leave=False, disable=not progress or rank > 0)
     for epoch in bar:
         sums, counts = {}, {}
-        for real, _ in distributed.parts(batches(epoch), epoch):
-            for name, value in gan.step(real).items():
-                sums[name], counts[name] = sums.get(name, 0.0) + value, counts.get(name, 0) + 1
+        with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
+        for (real, z), share in distributed.parts(with_noise, epoch):
+            if each_step:
+                each_step()
+            for name, value in gan.step(real, z, share).items():
+                sums[name], counts[name] = sums.get(name, 0.0) + share * value, counts.get(name, 0) + 1
             if time.perf_counter() > end:
                 break
         if not counts:
             raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+        distributed.weighted_sum(list(sums.values()), 1.0)
         means = {name: float(total) / counts[name] for name, total in sums.items()}
         history.append(means | {"steps": counts["discriminator"]})
         bar.set_postfix({name: f"{mean:.3g}" for name, mean in history[-1].items()})

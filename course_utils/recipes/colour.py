@@ -33,13 +33,13 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[F
     steps = settings.epochs * (len(images) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=steps, pct_start=0.1)
 
-    def loss(autoencoder: FourStageAutoencoder, batch: tuple) -> dict:
+    def fewer_units() -> None:
         done = min(1, 2 * schedule.last_epoch / steps)
         autoencoder.sparsity.k = round(units * (k / units) ** done)
-        return sparse_loss(autoencoder, batch[0], revive=settings.revive)
 
-    fit(autoencoder, lambda epoch: images.batches(settings.batch, epoch=epoch), loss, optimizer, settings.epochs,
-        schedule=schedule, checkpoint=checkpoint)
+    fit(autoencoder, lambda epoch: images.batches(settings.batch, epoch=epoch),
+        lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive), optimizer, settings.epochs,
+        schedule=schedule, checkpoint=checkpoint, each_step=fewer_units)
 
     autoencoder = autoencoder.cpu().eval()
     with torch.no_grad():

@@ -111,7 +111,7 @@ WRONG = {
         (lambda m, b, s, warm_up=3: plan(m, b, s, warm_up, parts=s), "all methods"),
         (lambda m, b, s, warm_up=3: plan(m, b, s, warm_up, parts=1), "all methods and all seeds"),
         (equal_steps, "not equal seconds"),
-        (sorting, "changed the measured"),
+        (sorting, "changed its input"),
         (lambda m, b, s, warm_up=3: list(plan(m, b, s, warm_up).values()), "dictionary"),
         (lambda m, b, s, warm_up=0: plan(m, b, s, warm_up), "three steps count"),
     ],
