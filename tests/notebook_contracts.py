@@ -600,8 +600,8 @@ def a_module_says_what_it_exports(module):
 
 @about(MODULE_CONTRACTS)
 def a_module_is_small(module):
-    if module.name not in ("__init__", "__main__") and not 30 <= module.lines <= 250:
-        yield f"{module.lines} lines; 30 to 250 is a module"
+    if module.name not in ("__init__", "__main__") and not 20 <= module.lines <= 250:
+        yield f"{module.lines} lines; 20 to 250 is a module"
 
 
 @about(MODULE_CONTRACTS)

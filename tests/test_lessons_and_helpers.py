@@ -243,7 +243,7 @@ PAIRS = {
         "CodeGenerator": (lambda f: f(PRIOR, DECODER, autoencoders.TopK(2))(NOISE),
                           lambda: sparse_gans.CodeGenerator(PRIOR, DECODER, autoencoders.TopK(2))(NOISE)),
         "DictionaryGenerator": (lambda f: made(f, 12), lambda: made(sparse_gans.DictionaryGenerator, 12)),
-        "hold": (lambda f: held(f), lambda: held(sparse_gans.hold)),
+        "reconstruction_anchor": (lambda f: held(f), lambda: held(sparse_gans.reconstruction_anchor)),
     },
     "14_reading_a_generator.ipynb": {
         "steer": (lambda f: f(MAPS, MAPS[0, :, 0, 0], 0.7), lambda: activations.steer(MAPS, MAPS[0, :, 0, 0], 0.7)),

@@ -353,7 +353,7 @@ def test_nobody_is_shut_out(small, browser, theme):
 
 @pytest.mark.every_lesson
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("file", html_checks.pages_of(ROOT / "build/site"), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", html_checks.pages_of(ROOT / "build/site"), ids=lambda file: getattr(file, "stem", "none"))
 def test_nobody_is_shut_out_of_any_page_that_make_site_built(browser, file, theme):
     assert barriers(browser, file, theme) == []
     show(browser, file, theme, 390)

@@ -8,7 +8,7 @@ from course_utils.autoencoders import ConvDecoder, TopK
 from course_utils.data import load
 from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGenerator
 from course_utils.sparse_gans import (
-    CodeGenerator, CodePrior, DictionaryGenerator, batches, encode, hold, play, play_codes, train_autoencoder,
+    CodeGenerator, CodePrior, DictionaryGenerator, encode, reconstruction_anchor, train_gan_steps, train_code_gan, train_autoencoder,
 )
 from course_utils.experiments import comparison
 
@@ -134,10 +134,10 @@ def test_step_feeds_the_generator_with_what_is_given():
 
 def test_batches_go_on_through_the_epochs_and_stop():
     images = load("fashion_mnist").subset(200)
-    drawn = list(batches(images, 7))
+    drawn = list(images.stream(64, 7))
     assert [len(x) for x in drawn] == [64] * 7
     assert not torch.equal(drawn[0], drawn[3])  # another order in the next epoch
-    assert list(batches(images, 0)) == []
+    assert list(images.stream(64, 0)) == []
 
 
 def test_the_joined_model_from_autoencoder_to_game():
@@ -149,11 +149,11 @@ def test_the_joined_model_from_autoencoder_to_game():
     codes = encode(autoencoder, images.images())
     assert codes.shape == (500, 8) and ((codes != 0).sum(dim=1) <= 3).all()
     generator = CodeGenerator(CodePrior.fit(codes, 2), autoencoder.decoder, autoencoder.sparsity)
-    anchor, real = hold(generator, autoencoder, weight=100.0), 2 * images.images()[:64] - 1
+    anchor, real = reconstruction_anchor(generator, autoencoder, weight=100.0), 2 * images.images()[:64] - 1
     encoder = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
     before = anchor(None, real).item()
     assert before == pytest.approx(100 * F.mse_loss(autoencoder(images.images()[:64]), images.images()[:64]).item(), rel=1e-4)
-    gan = play(generator, images, 15, anchor=anchor)
+    gan = train_gan_steps(generator, images, 15, anchor=anchor)
     assert anchor(None, real).item() < before
     assert all(torch.equal(value, encoder[name]) for name, value in autoencoder.encoder.state_dict().items())
     assert gan.average(torch.randn(2, generator.noise)).shape == (2, 1, 28, 28)
@@ -163,7 +163,7 @@ def test_a_game_of_codes_gives_sparse_codes_of_their_size():
     def drawn(scale):
         torch.manual_seed(0)
         codes = TopK(3)(torch.randn(600, 10))
-        return play_codes(scale * codes, TopK(3), 20)(torch.randn(400, 64))
+        return train_code_gan(scale * codes, TopK(3), 20)(torch.randn(400, 64))
 
     assert ((drawn(1.0) != 0).sum(dim=1) <= 3).all() and (drawn(1.0) != 0).any()
     torch.testing.assert_close(drawn(64.0), 64 * drawn(1.0), rtol=1e-3, atol=1e-3)

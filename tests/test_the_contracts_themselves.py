@@ -310,7 +310,7 @@ FAULTS = [
     ("readme_and_headers_agree", "other badges", replaced(README, "github/jane", "github/joe")),
     ("a_module_says_what_it_exports", "no __all__", replaced(MODULE, "__all__", "names")),
     ("a_module_says_what_it_exports", "a name that is not there", replaced(MODULE, '["show"]', '["draw"]')),
-    ("a_module_is_small", "29 lines", replaced(MODULE, "# line\n" * 30, "# line\n" * 20)),
+    ("a_module_is_small", "too few lines", replaced(MODULE, "# line\n" * 30, "# line\n")),
     ("a_module_is_small", "251 lines", replaced(MODULE, "# line\n" * 30, "# line\n" * 250)),
     ("public_things_have_docstrings", "a function without", replaced(MODULE, '    """Show x."""\n', "")),
     ("public_things_have_docstrings", "a module without", replaced(MODULE, '"""Module."""', "")),

@@ -4,6 +4,7 @@ Built for notebook 01 and used by all later ones. Nothing here is fetched unless
 data set is asked for by name (`course_utils.data.sources`).
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -119,6 +120,11 @@ class ImageSet:
         stop = len(self) - len(self) % batch_size if drop_last else len(self)
         chosen = (order[start : start + batch_size] for start in range(0, stop, batch_size))
         return ((self.images(index), self.labels[index]) for index in chosen)
+
+    def stream(self, batch_size: int, steps: int | None = None) -> Iterator[Tensor]:
+        """`steps` batches of images without labels, epoch after epoch in new orders; endless for None."""
+        epochs = (self.batches(batch_size, epoch=epoch) for epoch in itertools.count())
+        return itertools.islice((x for batches in epochs for x, _ in batches), steps)
 
 
 def load(name: str, split: str = "train", *, stand_in: bool = False) -> ImageSet:

@@ -4,7 +4,6 @@ Run by the GPU cell of notebook 09, which has three pieces. The training images 
 the two copied recipes compute as PyTorch does by default.
 """
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -17,12 +16,12 @@ from course_utils.display import show_images
 from course_utils.metrics import FeatureError, FeatureNetwork, Judge, feature_network, frechet_distance
 from course_utils.experiments.cifar_autoencoder_speed import two_digits
 from course_utils.experiments.residual_networks import Fast, Noisy, discriminator, layers_up
-from course_utils.gans import Gan, from_gan_range, to_gan_range, with_spectral_norm
+from course_utils.gans import Gan, from_gan_range, to_gan_range, train_gan, with_spectral_norm
 from course_utils.session import seed_everything
 
 __all__ = [
-    "RECIPES", "RULES", "SECONDS", "Game", "dcgan", "draw", "floors", "judge_of", "ours", "play", "real_fid", "said",
-    "sngan", "stream", "trained",
+    "RECIPES", "RULES", "SECONDS", "Game", "dcgan", "draw", "floors", "judge_of", "ours", "real_fid", "said",
+    "sngan", "train_by_the_clock", "trained",
 ]
 
 SECONDS, IMAGES = 390, 10_000  # of training, so that a piece with its scores stays below 8 minutes; judged images
@@ -96,27 +95,16 @@ def ours(width: int = 64) -> Game:
 RECIPES = {"dcgan": dcgan, "sngan": sngan, "ours": ours}
 
 
-def stream(images: ImageSet, batch: int, seconds: float) -> Iterator[tuple[float, Tensor]]:
-    """Batches of images in [0, 1], epoch after epoch until the seconds are over, each with the share of them gone.
-
-    At least one batch.
-    """
-    epoch, began, gone = 0, time.perf_counter(), 0.0
-    while True:
-        for x, _ in images.batches(batch, epoch=epoch):
-            yield gone, x
-            gone = (time.perf_counter() - began) / seconds
-            if gone >= 1:
-                return
-        epoch += 1
-
-
-def play(game: Game, images: ImageSet, seconds: float) -> dict:
-    """Play on the device of the images for so many seconds, all counted; steps and images per second."""
+def train_by_the_clock(game: Game, images: ImageSet, seconds: float) -> dict:
+    """Train on the device of the images for so many seconds, all counted; steps and images per second."""
     gan, began = game.gan.to(images.pixels.device), time.perf_counter()
-    for gone, x in stream(images, game.batch, seconds):
-        gan.total_steps = gan.steps / gone if game.falls and gone else None  # so the rate is (1 - gone) times the first
-        gan.step(to_gan_range(x))
+
+    def falling_rate() -> None:  # the rate is (1 - share of the seconds gone) times the first
+        gone = (time.perf_counter() - began) / seconds
+        gan.total_steps = gan.steps / gone if game.falls and gan.steps else None
+
+    train_gan(gan, lambda epoch: map(to_gan_range, images.stream(game.batch)), 1, seconds=seconds,
+              each_step=falling_rate, progress=False)
     return {"steps": gan.steps, "images/s": two_digits(gan.steps * game.batch / (time.perf_counter() - began))}
 
 
@@ -172,7 +160,7 @@ def trained(name: str, device: torch.device, *, seconds: float = SECONDS, images
     torch.backends.cudnn.benchmark = True  # all batches have one shape
     game = RECIPES[name](width)
     game = game._replace(batch=batch or game.batch)
-    facts = play(game, load("cifar10").to(device), seconds)
+    facts = train_by_the_clock(game, load("cifar10").to(device), seconds)
     x, judge = draw(game.gan, images), judge_of(device, images, network)
     scores = said(judge, x) | real_fid(device, x) | floors(judge, images)
     show_images(x[:40], columns=20, size=0.5)

@@ -24,7 +24,7 @@ from course_utils.gans import Generator, from_gan_range
 from course_utils.session import RECORDED, seed_everything
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
-from course_utils.sparse_gans.training import encode, hold, play, play_codes, train_autoencoder
+from course_utils.sparse_gans.training import encode, reconstruction_anchor, train_gan_steps, train_code_gan, train_autoencoder
 
 __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "row", "run", "train_model"]
 
@@ -44,9 +44,9 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
-        return play(Generator(), images, steps_in(BUDGET, "game")).average, {}
+        return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).average, {}
     if kind == "dictionary":
-        generator = play(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).average
+        generator = train_gan_steps(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).average
         return generator, {"alive": share_alive(generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3)))}
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
@@ -55,14 +55,14 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     codes = encode(autoencoder, images.images())
     facts = {"alive": share_alive(codes), "active": (codes != 0).sum(dim=1).double().mean().item()}
     if stage == "code GAN":
-        prior = play_codes(codes, sparsity(), steps_in(rest, "code game"))
+        prior = train_code_gan(codes, sparsity(), steps_in(rest, "code game"))
     else:
         some = codes[torch.randperm(len(codes))[:PRIOR_CODES]]
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
     generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
     if stage == "joined":
-        generator = play(generator, images, steps_in(rest, "anchored game"), rate=RATE,
-                         anchor=hold(generator, autoencoder)).average
+        generator = train_gan_steps(generator, images, steps_in(rest, "anchored game"), rate=RATE,
+                         anchor=reconstruction_anchor(generator, autoencoder)).average
     x = load("fashion_mnist", "test").images()
     code = encode(autoencoder, x)
     with torch.no_grad():

@@ -4,6 +4,7 @@ Run by the GPU cell of notebook 12, which has a piece for each seed. All three m
 the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and their last layers are the same: they
 differ in what these layers are fed with, and in the anchor.
 """
+import itertools
 import time
 
 import matplotlib.pyplot as plt
@@ -15,11 +16,11 @@ from course_utils.data import ImageSet, load
 from course_utils.display import show_images
 from course_utils.layers import Layers
 from course_utils.metrics import FeatureNetwork, psnr
-from course_utils.experiments.cifar_gans import RULES, Game, draw, floors, judge_of, play, said, stream
+from course_utils.experiments.cifar_gans import RULES, Game, draw, floors, judge_of, said, train_by_the_clock
 from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range
 from course_utils.session import seed_everything
-from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, hold
+from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, reconstruction_anchor
 from course_utils.training import fit
 
 __all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
@@ -44,14 +45,10 @@ def describe(images: ImageSet, kind: str, seconds: float, width: int = 64, batch
     model = SparseAutoencoder(encoder, Decoder(Fast(layers_up(units, width))), sparsity(), units)
     model = model.to(images.pixels.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
-    gone = 0.0
-
-    def batches(_: int):
-        nonlocal gone
-        for gone, x in stream(images, batch, seconds):
-            yield x
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1 - gone)
+    began = time.perf_counter()
+    left = lambda: max(0.0, 1 - (time.perf_counter() - began) / seconds)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: left())
+    batches = lambda epoch: itertools.takewhile(lambda _: left() > 0, images.stream(batch))
     loss = lambda model, x: sparse_loss(model, x, revive=0.1)
     fit(model, batches, loss, optimizer, 1, schedule=schedule, progress=False)
     return model.eval()
@@ -74,15 +71,15 @@ def joined(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: 
     facts = {"PSNR, dB": round(level, 1), "not zero": round((codes != 0).sum(dim=1).double().mean().item()),
              "alive": round(share_alive(codes), 2)}
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
-    gan = Gan(generator, discriminator(width), anchor=hold(generator, model), **RULES)
+    gan = Gan(generator, discriminator(width), anchor=reconstruction_anchor(generator, model), **RULES)
     facts["before the game, s"] = round(time.perf_counter() - began)
-    return gan, facts | play(Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began)))
+    return gan, facts | train_by_the_clock(Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began)))
 
 
 def plain(images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH) -> tuple[Gan, dict]:
     """Our recipe of notebook 09."""
     gan = Gan(Fast(layers_up(128, width)), discriminator(width), **RULES)
-    return gan, play(Game(gan, batch, True), images, seconds)
+    return gan, train_by_the_clock(Game(gan, batch, True), images, seconds)
 
 
 def compared(device: torch.device, seed: int, *, seconds: float = SECONDS, images: int = IMAGES, width: int = 64,

@@ -9,7 +9,7 @@ from course_utils.data import load
 from course_utils.gans import from_gan_range
 from course_utils.metrics import fashion_scores
 from course_utils.pretrained import ARCHITECTURES
-from course_utils.sparse_gans import DictionaryGenerator, play
+from course_utils.sparse_gans import DictionaryGenerator, train_gan_steps
 
 __all__ = ["Settings", "train"]
 
@@ -24,7 +24,7 @@ class Settings:
 
 def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[DictionaryGenerator, dict]:
     """The default game; some minutes, no checkpoint."""
-    gan = play(ARCHITECTURES["dictionary_gan"]().to(device), load("fashion_mnist").to(device), settings.steps)
+    gan = train_gan_steps(ARCHITECTURES["dictionary_gan"]().to(device), load("fashion_mnist").to(device), settings.steps)
     code = gan.average.codes(gan.noise(1000))
     return gan.average.cpu(), {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()),

@@ -1,8 +1,8 @@
-"""How the joined models are trained: an autoencoder, a game held to its reconstructions, a game of codes.
+"""How the joined models are trained: an autoencoder, a GAN held to its reconstructions, a GAN on codes.
 
 Built in notebook 12.
 """
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,23 +10,13 @@ from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, ConvEncoder, SparseAutoencoder, sparse_loss
 from course_utils.data import ImageSet
-from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGenerator, from_gan_range, to_gan_range
+from course_utils.gans import (
+    Discriminator, Gan, PointDiscriminator, PointGenerator, from_gan_range, to_gan_range, train_gan,
+)
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
-__all__ = ["batches", "encode", "hold", "play", "play_codes", "train_autoencoder"]
-
-
-def batches(images: ImageSet, steps: int, size: int = 64) -> Iterator[Tensor]:
-    """`steps` batches of images (size, C, H, W) in [0, 1], epoch after epoch, each in a new order."""
-    epoch = 0
-    while True:
-        for x, _ in images.batches(size, epoch=epoch):
-            if steps == 0:
-                return
-            yield x
-            steps -= 1
-        epoch += 1
+__all__ = ["encode", "reconstruction_anchor", "train_autoencoder", "train_code_gan", "train_gan_steps"]
 
 
 def train_autoencoder(images: ImageSet, units: int, sparsity: nn.Module, steps: int) -> SparseAutoencoder:
@@ -34,7 +24,7 @@ def train_autoencoder(images: ImageSet, units: int, sparsity: nn.Module, steps: 
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    fit(model, lambda epoch: batches(images, steps), lambda model, x: sparse_loss(model, x, revive=0.1), optimizer, 1,
+    fit(model, lambda epoch: images.stream(64, steps), lambda model, x: sparse_loss(model, x, revive=0.1), optimizer, 1,
         schedule=schedule, progress=False)
     return model.eval()
 
@@ -45,8 +35,10 @@ def encode(autoencoder: SparseAutoencoder, images: Tensor) -> Tensor:
     return torch.cat([autoencoder.encode(part) for part in images.split(1000)])
 
 
-def hold(generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float = 100.0) -> Callable:
-    """The anchor of a game: weight times the squared error with which the decoder gives back real images.
+def reconstruction_anchor(
+    generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float = 100.0
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A term of the generator's loss: weight times the squared error with which the decoder gives back real images.
 
     Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no gradient.
     """
@@ -59,19 +51,17 @@ def hold(generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float
     return anchor
 
 
-def play(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
-    """The default game of notebook 09 for `steps` steps; its `average` is what to draw from.
+def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
+    """The default adversarial training of notebook 09 for `steps` steps of 64 images.
 
-    The generator plays in the mode it is in: the decoder of an evaluated autoencoder keeps the means and
-    variances of its batch normalisation, so that drawn and encoded codes go through the same function.
+    Draw from the `average` of what it returns.
     """
     gan = Gan(generator, Discriminator(), total_steps=steps, **settings).to(images.pixels.device)
-    for x in batches(images, steps):
-        gan.step(to_gan_range(x))
+    train_gan(gan, lambda epoch: map(to_gan_range, images.stream(64, steps)), 1, progress=False)
     return gan
 
 
-def play_codes(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
+def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     """A GAN on the codes (M, code) themselves, 256 at a time; its generator of sparse codes can stand for a prior.
 
     `sparsity` is the last layer of the generator: real codes are full of zeros, by which the discriminator
@@ -81,8 +71,8 @@ def play_codes(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
     gan = Gan(generator, PointDiscriminator(512, units, layers=3, minibatch_std=True), rate=1e-3, penalty="r1", weight=1.0,
               total_steps=steps)
-    for chosen in torch.randint(len(codes), (steps, 256)):
-        gan.step(codes[chosen] / scale)
+    chosen = torch.randint(len(codes), (steps, 256))
+    train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale
         for weight in gan.average[-2].parameters():
             weight.mul_(scale)
