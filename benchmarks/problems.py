@@ -9,7 +9,13 @@ from torch import Tensor
 from course_utils.arguments import generator
 from course_utils.data import natural_patches
 from course_utils.dictionary_learning import initial_atoms, online_learning
-from course_utils.sparse_coding import active_set, decode, lasso_objective, normalise_atoms, omp_atoms
+from course_utils.sparse_coding import (
+    active_set,
+    decode,
+    lasso_objective,
+    normalise_atoms,
+    omp_atoms,
+)
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])  # conftest.py sees to it
 PART = float(os.environ.get("BENCH_PART", 1))  # of all sizes: a quick look, no figure to report

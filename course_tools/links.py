@@ -12,8 +12,8 @@ import pathlib
 import re
 import urllib.parse
 
-from course_utils.files import ROOT, write_text
 from course_tools.setup_cell import setup_cell
+from course_utils.files import ROOT, write_text
 
 __all__ = ["address", "badges", "hub_link", "outdated", "repository", "rewrite"]
 

@@ -27,9 +27,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from course_utils.files import ROOT, write_text
 from course_tools.gpu_trial import PRETEND, REDUCED, STAND_IN
 from course_tools.run_notebooks import ENVIRONMENT
+from course_utils.files import ROOT, write_text
 
 __all__ = ["GpuCell", "gpu_cells", "problems", "reduced", "run", "spread"]
 

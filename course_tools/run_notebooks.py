@@ -22,8 +22,8 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from course_utils.files import ROOT, write_text
 from course_tools.small_machine import BINDER, SmallMachine, small_machine
+from course_utils.files import ROOT, write_text
 
 __all__ = [
     "COST", "ENVIRONMENT", "KEPT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",

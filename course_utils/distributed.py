@@ -14,9 +14,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["ProcessError", "average_gradients", "broadcast", "parts", "place", "processes", "weighted_sum"]
+__all__ = [
+    "ProcessError", "all_reduce_weighted", "average_gradients", "broadcast", "processes", "rank_and_world_size",
+    "shard_batches",
+]
 
-LEAVE = 10.0  # seconds that a process with an error waits until the others have read it
+GRACE_SECONDS = 10.0  # seconds that a process with an error waits until the others have read it
 
 
 class ProcessError(RuntimeError):
@@ -27,13 +30,13 @@ class Disconnected(RuntimeError):
     """An exchange with the other processes broke off."""
 
 
-def place() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """The number of this process, from 0, and how many there are."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
 
 
-def parts(batches: Iterable, epoch: int) -> Iterator[tuple]:
-    """This process' part of each batch, and its share of the images: (part, share).
+def shard_batches(batches: Iterable, epoch: int) -> Iterator[tuple]:
+    """This process' part of each batch, and its share of the images: (part, weight).
 
     A batch is a tensor, or a tuple or list of tensors, with the images along the first axis. Every
     process must be given the same batches, in the same order. Where there are several processes, each works
@@ -41,7 +44,7 @@ def parts(batches: Iterable, epoch: int) -> Iterator[tuple]:
     must not be the same everywhere. Raises ValueError for a batch with fewer
     images than there are processes.
     """
-    rank, size = place()
+    rank, size = rank_and_world_size()
     own = None  # the state of this process' random numbers
     for batch in batches:
         if size == 1:
@@ -61,9 +64,9 @@ def parts(batches: Iterable, epoch: int) -> Iterator[tuple]:
         torch.set_rng_state(common)
 
 
-def weighted_sum(tensors: list[Tensor], weight: float) -> None:
+def all_reduce_weighted(tensors: list[Tensor], weight: float) -> None:
     """Replace each tensor by the sum of weight × tensor over the processes: one exchange of one flat vector."""
-    if place()[1] == 1 or not tensors:
+    if rank_and_world_size()[1] == 1 or not tensors:
         return
     flat = weight * torch.cat([tensor.detach().flatten() for tensor in tensors])
     with connected():
@@ -72,26 +75,26 @@ def weighted_sum(tensors: list[Tensor], weight: float) -> None:
         tensor.detach().copy_(total.view_as(tensor))
 
 
-def average_gradients(parameters: Iterable[nn.Parameter], share: float | None = None) -> None:
+def average_gradients(parameters: Iterable[nn.Parameter], weight: float | None = None) -> None:
     """Replace each gradient by that of the whole batch, for a loss that is a mean over images.
 
-    Call it between backward() and step(). `share` is this process' share of the batch (default: all
+    Call it between backward() and step(). `weight` is this process' share of the batch (default: all
     have the same). A parameter without a gradient counts as zero, so that all processes exchange the
     same numbers.
     """
-    size = place()[1]
+    size = rank_and_world_size()[1]
     if size == 1:
         return
     trained = [p for p in parameters if p.requires_grad]
     for p in trained:
         if p.grad is None:
             p.grad = torch.zeros_like(p)
-    weighted_sum([p.grad for p in trained], 1 / size if share is None else share)
+    all_reduce_weighted([p.grad for p in trained], 1 / size if weight is None else weight)
 
 
 def broadcast(value: object) -> object:
     """What process 0 gives, in all processes (tensors on the CPU and plain values)."""
-    if place()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return value
     box = [value]
     with connected():
@@ -125,9 +128,9 @@ def processes(accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> Ite
         yield fabric
         fabric.barrier()  # nobody leaves while another may still fail
     except Disconnected as error:
-        raise ProcessError(read(board)) from error
+        raise ProcessError(read_error(board)) from error
     except BaseException as error:
-        write(board, error)
+        post_error(board, error)
         raise
     dist.destroy_process_group()
 
@@ -146,7 +149,7 @@ def connected() -> Iterator[None]:
 
 def notice_board() -> dist.TCPStore:
     """A small dictionary that process 0 keeps and all can reach, also when an exchange is broken."""
-    rank, size = place()
+    rank, size = rank_and_world_size()
     host, wait = os.environ["MASTER_ADDR"], datetime.timedelta(seconds=60)
     if rank == 0:
         board = dist.TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=wait)
@@ -154,18 +157,18 @@ def notice_board() -> dist.TCPStore:
     return board if rank == 0 else dist.TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=wait)
 
 
-def write(board: dist.TCPStore, error: BaseException) -> None:
+def post_error(board: dist.TCPStore, error: BaseException) -> None:
     """Leave a message, hang up, and wait until the others have read it."""
-    rank, size = place()
+    rank, size = rank_and_world_size()
     with contextlib.suppress(RuntimeError):  # process 0, which keeps the board, may be gone
         board.set("message", f"Process {rank} of {size} failed: {type(error).__name__}: {error}")
         dist.destroy_process_group()  # the others notice
         until_read(board, size - 1)
 
 
-def read(board: dist.TCPStore) -> str:
+def read_error(board: dist.TCPStore) -> str:
     """The message of the process that failed, or that there is none."""
-    rank, size = place()
+    rank, size = rank_and_world_size()
     try:
         if board.check(["message"]):
             message = board.get("message").decode()
@@ -180,7 +183,7 @@ def read(board: dist.TCPStore) -> str:
 
 
 def until_read(board: dist.TCPStore, readers: int) -> None:
-    """Wait until so many processes have read the message, at most LEAVE seconds."""
-    end = time.monotonic() + LEAVE
+    """Wait until so many processes have read the message, at most GRACE_SECONDS seconds."""
+    end = time.monotonic() + GRACE_SECONDS
     while board.add("readers", 0) < readers and time.monotonic() < end:
         time.sleep(0.02)

@@ -84,9 +84,9 @@ def gallery() -> nn.Module:
 
 def generator_features() -> nn.Module:
     """The sparse autoencoder of notebook 14 on 96 maps of `fashion_gan`: 8 of 512 units active."""
-    from course_utils.autoencoders import Atoms, SparseAutoencoder, TopK
+    from course_utils.autoencoders import SparseAutoencoder, TopK, UnitNormDecoder
 
-    return SparseAutoencoder(nn.Linear(96, 512), Atoms(512, 96), TopK(8), 512)
+    return SparseAutoencoder(nn.Linear(96, 512), UnitNormDecoder(512, 96), TopK(8), 512)
 
 
 ARCHITECTURES = {

@@ -56,20 +56,20 @@ def fit(
     """
     epochs = check_int("epochs", epochs)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
-    history = resume(parts, checkpoint)
+    history = load_checkpoint(parts, checkpoint)
     model.train()
     bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
-               desc="epochs", leave=False, disable=not progress or distributed.place()[0] > 0)
+               desc="epochs", leave=False, disable=not progress or distributed.rank_and_world_size()[0] > 0)
     for epoch in bar:
         sums, count = {}, 0
-        for batch, share in distributed.parts(batches(epoch), epoch):
+        for batch, weight in distributed.shard_batches(batches(epoch), epoch):
             if each_step:
                 each_step()
             result = loss(model, batch)
             terms = result if isinstance(result, dict) else {"loss": result}
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
-            distributed.average_gradients(model.parameters(), share)
+            distributed.average_gradients(model.parameters(), weight)
             norm = gradient_norm(model.parameters())
             if not torch.isfinite(terms["loss"].detach() + norm):  # the one wait for a GPU in a step
                 value, where = terms["loss"].item(), f"epoch {epoch + 1}, batch {count + 1}"
@@ -80,14 +80,14 @@ def fit(
             if schedule:
                 schedule.step()
             for name, term in terms.items():
-                sums[name] = sums.get(name, 0.0) + share * term.detach()
+                sums[name] = sums.get(name, 0.0) + weight * term.detach()
             count += 1
         if count == 0:
             raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
-        distributed.weighted_sum(list(sums.values()), 1.0)
+        distributed.all_reduce_weighted(list(sums.values()), 1.0)
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
-        keep(parts, history, checkpoint)
+        save_checkpoint(parts, history, checkpoint)
     return history
 
 
@@ -97,18 +97,18 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
-def kind(parts: dict) -> dict:
+def signature(parts: dict) -> dict:
     """What must agree for a checkpoint to fit: classes, and names and shapes of the weights."""
     weights = {name: list(value.shape) for name, value in parts["model"].state_dict().items()}
     return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {"weights": weights}
 
 
-def resume(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
+def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
     """Load the states of model, optimizer and schedule; return the history, which is empty without a file.
 
     Of several processes the first reads the file, and all start from its state; without a file from its weights.
     """
-    rank, size = distributed.place()
+    rank, size = distributed.rank_and_world_size()
     there = rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file()
     state = distributed.broadcast(load_state(checkpoint) if there else None)
     if state is None:
@@ -116,7 +116,7 @@ def resume(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, 
             weights = {name: value.cpu() for name, value in parts["model"].state_dict().items()}
             parts["model"].load_state_dict(distributed.broadcast(weights))
         return []
-    if state.get("kind") != kind(parts):
+    if state.get("kind") != signature(parts):
         raise CheckpointError(
             f"{checkpoint} belongs to another model, optimizer or schedule. "
             "Delete it, or give another checkpoint name."
@@ -127,13 +127,13 @@ def resume(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, 
     return list(state["history"])
 
 
-def keep(parts: dict, history: list[dict[str, float]], checkpoint: str | os.PathLike | None) -> None:
+def save_checkpoint(parts: dict, history: list[dict[str, float]], checkpoint: str | os.PathLike | None) -> None:
     """Save the state behind an epoch, if asked to.
 
     Of several processes the first does; before, the buffers, which each gathered on its own part, are averaged.
     """
-    rank, size = distributed.place()
-    distributed.weighted_sum([b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size)
+    rank, size = distributed.rank_and_world_size()
+    distributed.all_reduce_weighted([b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size)
     if checkpoint and rank == 0:
         states = {name: part.state_dict() for name, part in parts.items()}
-        save_state(states | {"kind": kind(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
+        save_state(states | {"kind": signature(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)

@@ -7,8 +7,21 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.autoencoders import (
-    KL, L1, Atoms, BatchTopK, ConvDecoder, ConvEncoder, Dense, FourStageAutoencoder, LinearAutoencoder,
-    Shrinkage, SparseAutoencoder, TopK, kl_sparsity, share_alive, sparse_loss,
+    KL,
+    L1,
+    BatchTopK,
+    ConvDecoder,
+    ConvEncoder,
+    FourStageAutoencoder,
+    LinearAutoencoder,
+    NoSparsity,
+    Shrinkage,
+    SparseAutoencoder,
+    TopK,
+    UnitNormDecoder,
+    kl_sparsity,
+    share_alive,
+    sparse_loss,
 )
 from course_utils.training import TrainingError, fit
 
@@ -19,7 +32,7 @@ def seeded():
 
 
 def patch_model(sparsity, n=20, units=30):
-    return SparseAutoencoder(nn.Linear(n, units), Atoms(units, n), sparsity, units)
+    return SparseAutoencoder(nn.Linear(n, units), UnitNormDecoder(units, n), sparsity, units)
 
 
 # The networks
@@ -171,7 +184,7 @@ def test_bad_settings_are_refused_by_name(make, words):
 
 
 def test_atoms_have_length_one_whatever_the_weights_and_the_gradient_along_them_vanishes():
-    decoder = Atoms(30, 20)
+    decoder = UnitNormDecoder(30, 20)
     with torch.no_grad():
         decoder.weight.mul_(torch.rand(30) * 10 + 0.1)
     torch.testing.assert_close(decoder.D.norm(dim=0), torch.ones(30))
@@ -183,7 +196,7 @@ def test_atoms_have_length_one_whatever_the_weights_and_the_gradient_along_them_
 
 def test_the_terms_of_the_loss_add_up_and_every_sparsity_trains():
     x = torch.randn(16, 20)
-    for sparsity in (Dense(), TopK(3), BatchTopK(3), L1(0.01), KL(0.05, 0.1)):
+    for sparsity in (NoSparsity(), TopK(3), BatchTopK(3), L1(0.01), KL(0.05, 0.1)):
         model = patch_model(sparsity)
         terms = sparse_loss(model, x)
         assert terms["loss"].item() == pytest.approx(terms["error"].item() + terms["penalty"].item())

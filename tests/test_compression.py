@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from course_utils import compression
-from course_utils.compression import DecodeError, dct_atoms, decode, encode, quantise, sparse_integers
+from course_utils.compression import (
+    DecodeError,
+    dct_atoms,
+    decode,
+    encode,
+    quantise,
+    sparse_integers,
+)
 from course_utils.data import photograph
 from course_utils.metrics import psnr
 from course_utils.sparse_coding import normalise_atoms

@@ -10,7 +10,14 @@ from course_utils import dictionary_learning as dl
 from course_utils.data import natural_patches, photographs
 from course_utils.metrics import psnr
 from course_utils.patches import average_patches, extract_patches
-from course_utils.sparse_coding import decode, lasso, lasso_objective, normalise_atoms, omp, omp_atoms
+from course_utils.sparse_coding import (
+    decode,
+    lasso,
+    lasso_objective,
+    normalise_atoms,
+    omp,
+    omp_atoms,
+)
 
 LEARNERS = {
     "mod": (dl.mod, {"rounds": 3}), "ksvd": (dl.ksvd, {"rounds": 3}),

@@ -13,7 +13,12 @@ import torch
 
 from course_utils import pretrain as module
 from course_utils.checkpoints import Checkpoint, CheckpointError, load_state, load_weights
-from course_utils.distributed import average_gradients, parts, place, weighted_sum
+from course_utils.distributed import (
+    all_reduce_weighted,
+    average_gradients,
+    rank_and_world_size,
+    shard_batches,
+)
 from course_utils.pretrain import pretrain
 from course_utils.recipes import RECIPES
 
@@ -25,7 +30,7 @@ from torch import nn
 from torch.nn import functional as F
 from course_utils import pretrain
 from course_utils.data import load
-from course_utils.distributed import place
+from course_utils.distributed import rank_and_world_size
 from course_utils.recipes import RECIPES, Recipe
 from course_utils.training import fit
 
@@ -43,7 +48,7 @@ class Settings:
 def train(settings, checkpoint, device):
     images = load("fashion_mnist").subset(60).to(device)
     network = model()
-    if place()[0] == 1:
+    if rank_and_world_size()[0] == 1:
         nn.init.zeros_(network[0].weight)  # process 0 says where to begin
     network = network.to(device)
     adam = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -51,9 +56,9 @@ def train(settings, checkpoint, device):
 
     def batches(epoch):
         if epoch == 2 and FAULT != "none":
-            if FAULT == f"{place()[0]} is killed":
+            if FAULT == f"{rank_and_world_size()[0]} is killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if FAULT == f"{place()[0]} fails":
+            if FAULT == f"{rank_and_world_size()[0]} fails":
                 raise ValueError("no image left in cupboard 7")
         for x, _ in images.batches(BATCH, epoch=epoch):
             yield x + 0.2 * torch.randn(x.shape, generator=noise), x
@@ -203,8 +208,8 @@ def test_the_settings_of_a_recipe_are_a_dataclass():
 def test_one_process_is_left_alone():
     p = torch.nn.Parameter(torch.ones(3))
     average_gradients([p])
-    assert place() == (0, 1) and p.grad is None
+    assert rank_and_world_size() == (0, 1) and p.grad is None
     tensor = torch.ones(2)
-    weighted_sum([tensor], 0.5)
+    all_reduce_weighted([tensor], 0.5)
     assert tensor.tolist() == [1, 1]
-    assert list(parts(["anything"], 0)) == [("anything", 1.0)]
+    assert list(shard_batches(["anything"], 0)) == [("anything", 1.0)]

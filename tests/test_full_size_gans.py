@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.autoencoders import Dense, TopK
+from course_utils.autoencoders import NoSparsity, TopK
 from course_utils.data.datasets import CLASSES, ImageSet
-from course_utils.metrics import FeatureError, FeatureNetwork
 from course_utils.experiments import cifar_gans, joined_cifar
 from course_utils.experiments.records import mean_and_spread, show_records
 from course_utils.experiments.residual_networks import Augment, Fast, discriminator, layers_up
+from course_utils.metrics import FeatureError, FeatureNetwork
 
 CPU = torch.device("cpu")
 COLOURS = FeatureNetwork("mean colour", 3, 3, lambda x: x.mean(dim=(2, 3)))
@@ -32,7 +32,7 @@ def small(monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
     for module in (cifar_gans, joined_cifar):
         monkeypatch.setattr(module, "load", toy)
-    monkeypatch.setattr(joined_cifar, "CODES", {"dense": (8, Dense), "TopK": (16, lambda: TopK(4))})
+    monkeypatch.setattr(joined_cifar, "CODES", {"dense": (8, NoSparsity), "TopK": (16, lambda: TopK(4))})
     yield
     plt.close("all")
 
@@ -71,7 +71,7 @@ def test_an_unknown_recipe_is_named_with_those_there_are():
 ])
 def test_the_recipes_play_by_their_rules(name, batch, loss, rates):
     game = cifar_gans.RECIPES[name](4)
-    assert (game.batch, game.gan.rates, game.gan.critic_steps) == (batch, rates, 1)
+    assert (game.batch, game.gan.lr, game.gan.critic_steps) == (batch, rates, 1)
     assert game.gan.loss is cifar_gans.Gan.__init__.__globals__["LOSSES"][loss]
     assert game.gan.discriminator(game.gan.generator(game.gan.noise(2))).shape == (2,)
 

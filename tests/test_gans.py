@@ -9,8 +9,20 @@ from torch.nn import functional as F
 
 from course_utils.checkpoints import CheckpointError
 from course_utils.gans import (
-    LOSSES, Discriminator, Gan, Generator, MinibatchStd, Packed, PointDiscriminator, PointGenerator, from_gan_range,
-    gradient_penalty, r1_penalty, to_gan_range, train_gan, with_spectral_norm,
+    LOSSES,
+    Discriminator,
+    Gan,
+    Generator,
+    MinibatchStd,
+    Packed,
+    PointDiscriminator,
+    PointGenerator,
+    from_gan_range,
+    gradient_penalty,
+    r1_penalty,
+    to_gan_range,
+    train_gan,
+    with_spectral_norm,
 )
 from course_utils.training import TrainingError
 
@@ -131,7 +143,7 @@ def test_the_ranges_are_inverse_to_each_other():
 
 
 def test_a_step_moves_the_discriminator_first_and_the_generator_against_the_new_one():
-    gan, twin = points(rate=1e-2), points(rate=1e-2)
+    gan, twin = points(lr=1e-2), points(lr=1e-2)
     twin.load_state_dict(gan.state_dict())
     real = circle()
     torch.manual_seed(1)
@@ -145,7 +157,7 @@ def test_a_step_moves_the_discriminator_first_and_the_generator_against_the_new_
     F.softplus(-twin.discriminator(fake)).mean().backward()
     adam[1].step()
     for name, weight in gan.state_dict().items():
-        if not name.startswith("average"):
+        if not name.startswith("generator_ema"):
             assert torch.allclose(weight, twin.state_dict()[name], atol=1e-6), name
 
 
@@ -160,14 +172,14 @@ def test_the_generator_moves_in_every_nth_step_only():
 
 
 def test_the_average_follows_the_generator():
-    gan = points(decay=0.9)
-    start = gan.average[0].weight.clone()
+    gan = points(ema_decay=0.9)
+    start = gan.generator_ema[0].weight.clone()
     gan.step(circle())
-    assert torch.allclose(gan.average[0].weight, 0.9 * start + 0.1 * gan.generator[0].weight, atol=1e-6)
+    assert torch.allclose(gan.generator_ema[0].weight, 0.9 * start + 0.1 * gan.generator[0].weight, atol=1e-6)
 
 
 def test_the_rate_falls_to_zero():
-    gan = points(total_steps=4, rate=(1e-2, 2e-2))
+    gan = points(total_steps=4, lr=(1e-2, 2e-2))
     seen = []
     for _ in range(5):
         gan.step(circle())
@@ -176,7 +188,7 @@ def test_the_rate_falls_to_zero():
 
 
 def test_a_gan_with_r1_learns_where_a_gaussian_lies():
-    gan = points(penalty="r1", weight=0.1, rate=5e-3, decay=0.98, total_steps=600)
+    gan = points(penalty="r1", penalty_weight=0.1, lr=5e-3, ema_decay=0.98, total_steps=600)
     centre = torch.tensor([2.0, -1.0])
     train_gan(gan, lambda epoch: (centre + 0.5 * torch.randn(64, 2) for _ in range(600)), 1, progress=False)
     drawn = gan.sample(2000)
@@ -214,7 +226,7 @@ def test_nan_stops_names_player_and_step_and_keeps_the_last_good_weights(player)
     with pytest.raises(TrainingError, match=f"The {player} .*step 2"):
         gan.step(circle())
     changed = {name for name, value in gan.state_dict().items() if not torch.equal(value, before[name])}
-    assert not {name for name in changed if name.startswith((player, "average"))}
+    assert not {name for name in changed if name.startswith((player, "generator_ema"))}
     assert all(torch.isfinite(value).all() for value in gan.state_dict().values())
 
 
@@ -226,8 +238,8 @@ def test_nan_stops_names_player_and_step_and_keeps_the_last_good_weights(player)
     (lambda: Generator(4, 2)(torch.randn(2, 5)), r"z has shape \(2, 5\); expected \(N, 4\)"),
     (lambda: Packed(nn.Identity(), 3)(torch.randn(4, 2)), "expected a multiple of pack = 3"),
     (lambda: points(critic_steps=0), "critic_steps is 0"),
-    (lambda: points(decay=1.5), "decay is 1.5"),
-    (lambda: points(weight=-1.0, penalty="r1"), "weight is -1.0"),
+    (lambda: points(ema_decay=1.5), "ema_decay is 1.5"),
+    (lambda: points(penalty_weight=-1.0, penalty="r1"), "penalty_weight is -1.0"),
     (lambda: train_gan(points(), lambda epoch: [], 1), "gave no batch"),
 ])
 def test_bad_input_says_what_is_wrong(call, message):

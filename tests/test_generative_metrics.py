@@ -8,8 +8,18 @@ import torch
 
 from course_utils.data import load, photographs
 from course_utils.metrics import (
-    FEATURE_NETWORKS, FeatureError, FeatureNetwork, Judge, density_coverage, distances, fashion_judge, feature_network,
-    frechet_distance, kernel_distance, precision_recall, psnr,
+    FEATURE_NETWORKS,
+    Evaluator,
+    FeatureError,
+    FeatureNetwork,
+    density_coverage,
+    distances,
+    fashion_evaluator,
+    feature_network,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    psnr,
 )
 from course_utils.metrics import features as features_module
 
@@ -184,7 +194,7 @@ def test_a_set_made_once_measures_as_its_features_do_again_and_again(measure):
 def test_a_set_keeps_the_radii_of_each_k_apart():
     kept, other = distances.FeatureSet(draw(60)), draw(40, seed=1)
     for k in (1, 5, 1):
-        found = distances.neighbour_scores(kept, other, k)
+        found = distances.prdc(kept, other, k)
         assert found == precision_recall(draw(60), other, k) + density_coverage(draw(60), other, k)
         assert found == pytest.approx(by_definition(draw(60).numpy(), other.numpy(), k))
 
@@ -319,7 +329,7 @@ def squares(n, seed=0):
 
 @pytest.fixture
 def judge():
-    return Judge(PIXELS, squares(200), squares(100, seed=1))
+    return Evaluator(PIXELS, squares(200), squares(100, seed=1))
 
 
 def test_a_judge_measures_all_and_says_features_numbers_and_noise_floor(judge):
@@ -368,7 +378,7 @@ def test_the_noise_floor_is_that_of_as_many_other_real_images_and_computed_once(
 
 def test_the_noise_floor_of_a_sorted_set_is_not_that_of_its_first_class():
     dark, light = squares(200) / 4, squares(200, seed=1) / 4 + 0.75
-    judge = Judge(PIXELS, torch.cat([dark, light])[::2], torch.cat([dark, light])[1::2])
+    judge = Evaluator(PIXELS, torch.cat([dark, light])[::2], torch.cat([dark, light])[1::2])
     assert judge.floor(100).frechet < 0.1 < judge(light[:100]).frechet
 
 
@@ -378,15 +388,15 @@ def test_a_judge_refuses_too_few_images_more_than_the_others_and_images_of_the_r
     with pytest.raises(ValueError, match="101 images are to be judged.* 6 to 100"):
         judge(squares(101))
     with pytest.raises(ValueError, match="other holds 4 images"):
-        Judge(PIXELS, squares(50), squares(4))
+        Evaluator(PIXELS, squares(50), squares(4))
     with pytest.raises(ValueError, match="50 of the 60 images of other are in reference too"):
-        Judge(PIXELS, squares(200)[:50], torch.cat([squares(200)[:50], squares(10, seed=1)]))
+        Evaluator(PIXELS, squares(200)[:50], torch.cat([squares(200)[:50], squares(10, seed=1)]))
     with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
         judge(3 * squares(50))
 
 
 def test_the_judge_of_fashion_mnist_finds_real_images_good_and_blurred_ones_bad():
-    judge, train = fashion_judge(500), load("fashion_mnist").subset(300).images()
+    judge, train = fashion_evaluator(500), load("fashion_mnist").subset(300).images()
     blurred = torch.nn.functional.avg_pool2d(train, 5, 1, 2)
     scores = judge(blurred)
     assert (scores.samples, scores.reference, scores.features) == (300, 500, "fashion_classifier")
@@ -395,11 +405,11 @@ def test_the_judge_of_fashion_mnist_finds_real_images_good_and_blurred_ones_bad(
 
 
 def test_the_judge_of_the_protocol_holds_all_test_images_and_5000_training_images():
-    network, judge = feature_network("fashion_classifier"), fashion_judge()
+    network, judge = feature_network("fashion_classifier"), fashion_evaluator()
     assert (len(judge.reference), len(judge.others)) == (5000, 5000)
     real = network(load("fashion_mnist", "test").images(slice(0, 5000, 50)))
     torch.testing.assert_close(judge.reference.features[::50], real.double(), atol=1e-4, rtol=1e-4)
     with pytest.raises(ValueError, match="5001"):
-        fashion_judge(5001)
+        fashion_evaluator(5001)
     with pytest.raises(ValueError, match="need at least 65"):
-        fashion_judge(64)
+        fashion_evaluator(64)

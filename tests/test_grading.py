@@ -19,9 +19,9 @@ import nbformat
 import psutil
 import pytest
 
-from course_tools.grading.__main__ import main, save
 from course_tools.grading import isolation, judge
-from course_tools.grading.isolation import KINDS, Apart, Stopped, strongest
+from course_tools.grading.__main__ import main, save
+from course_tools.grading.isolation import KINDS, SandboxedProcess, Stopped, best_isolation
 from course_tools.grading.marks import Row, harmless, name_clashes, plain, summary, write_csv
 from course_tools.grading.nbgrader import export_course
 from course_tools.grading.submissions import find, identify, lessons, submission, without_checks
@@ -41,7 +41,7 @@ WRONG = {
 }
 RIGHT = ["passed", "passed", "passed"]
 QUICK = {"untouched", "wrong", "destroyer", "forger", "stripped", "deleted"}  # no endless loop, no full memory
-SEALED = strongest(Path(__file__).parent).files
+SEALED = best_isolation(Path(__file__).parent).files
 sealed = pytest.mark.skipif(not SEALED, reason="this system does not allow to seal files")
 
 
@@ -365,7 +365,7 @@ def words_of(apart, code):
 def test_a_sealed_process_reads_and_writes_no_more_than_it_should(tmp_path):
     (tmp_path / "other student.txt").write_text("the right answer")
     solutions = ROOT / "notebooks" / "solutions"
-    with Apart(strongest(tmp_path), [tmp_path, solutions], 100, 3000) as apart:
+    with SandboxedProcess(best_isolation(tmp_path), [tmp_path, solutions], 100, 3000) as apart:
         (apart.work / "work").mkdir()
         apart.ask("start", lesson="00", folder="work", seconds=100, megabytes=3000)
         for place in (tmp_path, solutions, Path.home() / ".ssh", Path("/run")):
@@ -392,10 +392,10 @@ def test_without_isolation_limits_and_marks_are_the_same(light, tmp_path):
 def test_a_weaker_isolation_is_chosen_and_named_where_the_stronger_fails(tmp_path):
     lies = isolation.Isolation("sealed, it says", files=True)  # starts, and protects nothing
     fails = isolation.Isolation("does not start", ("no-such-program",), files=True)
-    assert strongest(tmp_path, [fails, lies, KINDS[-1]]) is KINDS[-1]
+    assert best_isolation(tmp_path, [fails, lies, KINDS[-1]]) is KINDS[-1]
     assert "NOT PROTECTED" in KINDS[-1].said
     with pytest.raises(RuntimeError, match="No submission can be run here"):
-        strongest(tmp_path, [fails])
+        best_isolation(tmp_path, [fails])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has name spaces")
@@ -411,7 +411,7 @@ def test_the_program_that_seals_files_refuses_where_others_would_be_sealed_in(tm
 @sealed
 def test_a_submission_ends_when_the_grading_is_killed(tmp_path):
     code = ("from pathlib import Path; from course_tools.grading.isolation import *; import sys\n"
-            f"apart = Apart(strongest(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
+            f"apart = SandboxedProcess(best_isolation(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
             "apart.ask('start', lesson='00', folder='w', seconds=100, megabytes=3000); print(apart.scratch.name, flush=True)\n"
             "apart.ask('cell', source='while True: pass', seconds=100)")
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -469,7 +469,7 @@ def test_a_wrong_command_line_is_told_before_anything_runs(arguments, words, lig
     (tmp_path / "strangers" / "essay.docx").write_text("Once")
     (tmp_path / "essay.txt").write_text("Once")
     (tmp_path / "class" / OFFICIAL.name).write_text(handed_in(light / OFFICIAL.name), encoding="utf-8")
-    monkeypatch.setattr(Apart, "__enter__", lambda self: pytest.fail("a submission was run"))
+    monkeypatch.setattr(SandboxedProcess, "__enter__", lambda self: pytest.fail("a submission was run"))
     with pytest.raises(SystemExit) as stop:
         main(["grade", *(word.format(folder=tmp_path) for word in arguments)], light)
     assert stop.value.code == 2
@@ -605,7 +605,7 @@ def test_a_file_name_with_every_odd_character_survives(light, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a promise of Linux")
 def test_even_without_isolation_a_submission_gains_nothing_from_sudo(tmp_path):
-    with Apart(KINDS[-1], [], 60, 2000) as apart:
+    with SandboxedProcess(KINDS[-1], [], 60, 2000) as apart:
         (apart.work / "work").mkdir()
         apart.ask("start", lesson="00", folder="work", seconds=60, megabytes=2000)
         lines = "open('/proc/self/status').read().split()"
@@ -613,7 +613,7 @@ def test_even_without_isolation_a_submission_gains_nothing_from_sudo(tmp_path):
 
 
 def test_a_process_that_prints_answers_of_its_own_is_not_believed(tmp_path):
-    with Apart(KINDS[-1], [], 60, 1000) as apart:
+    with SandboxedProcess(KINDS[-1], [], 60, 1000) as apart:
         apart.nonce = ""
         with pytest.raises(Stopped):
             apart.process.kill()

@@ -17,8 +17,20 @@ from torch.nn import functional as F
 from torch.nn.functional import fold, normalize, unfold
 
 from course_utils import (
-    activations, autoencoders, compression, dictionary_learning, distributed, gans, losses, metrics, patches, project,
-    sparse_coding, sparse_gans, vaes, wavelets,
+    activations,
+    autoencoders,
+    compression,
+    dictionary_learning,
+    distributed,
+    gans,
+    losses,
+    metrics,
+    patches,
+    project,
+    sparse_coding,
+    sparse_gans,
+    vaes,
+    wavelets,
 )
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -115,7 +127,7 @@ def loaded(prior, model):
 
 def held(hold):
     """The price of a decoder that plays, where another autoencoder made the code."""
-    model = seeded(lambda: autoencoders.SparseAutoencoder(autoencoders.ConvEncoder(6, 4), DECODER, autoencoders.Dense(), 6)).eval()
+    model = seeded(lambda: autoencoders.SparseAutoencoder(autoencoders.ConvEncoder(6, 4), DECODER, autoencoders.NoSparsity(), 6)).eval()
     return hold(sparse_gans.CodeGenerator(PRIOR, DECODER), model, 30.0)(None, 2 * X[:, :, :28, :28] - 1)
 
 
@@ -144,7 +156,7 @@ PRIOR, NOISE = Prior(), draw(50, 7, seed=10).float()
 DECODER = seeded(lambda: autoencoders.ConvDecoder(6, 4)).eval()
 MANY, GROUPS, SCORES = draw(40, 1, 32, 32, seed=11).float().sigmoid(), torch.arange(40) // 4, draw(4, 50, seed=12).float()
 IMAGE_FILTERS = draw(4, 1, 4, 4, seed=7).float()
-LIBRARY = autoencoders.SparseAutoencoder, autoencoders.Atoms, autoencoders.TopK, autoencoders.sparse_loss
+LIBRARY = autoencoders.SparseAutoencoder, autoencoders.UnitNormDecoder, autoencoders.TopK, autoencoders.sparse_loss
 MAPS = draw(6, 4, 5, 5, seed=6).float()
 ACTIVITY = A.sigmoid()
 
@@ -191,8 +203,8 @@ PAIRS = {
         "conv2d": (lambda f: f(X, IMAGE_FILTERS, torch.ones(4), 2, 1), lambda: F.conv2d(X, IMAGE_FILTERS, torch.ones(4), 2, 1)),
     },
     "05_sparse_autoencoder.ipynb": {
-        "Atoms": (lambda f: made(f, 12, 7), lambda: made(autoencoders.Atoms, 12, 7)),
-        "SparseAutoencoder": (lambda f: sparse_terms(f, autoencoders.Atoms, autoencoders.TopK, autoencoders.sparse_loss),
+        "UnitNormDecoder": (lambda f: made(f, 12, 7), lambda: made(autoencoders.UnitNormDecoder, 12, 7)),
+        "SparseAutoencoder": (lambda f: sparse_terms(f, autoencoders.UnitNormDecoder, autoencoders.TopK, autoencoders.sparse_loss),
                               lambda: sparse_terms(*LIBRARY)),
         "sparse_loss": (lambda f: sparse_terms(*LIBRARY[:3], f), lambda: sparse_terms(*LIBRARY)),
         "kl_sparsity": (lambda f: f(ACTIVITY, 0.1), lambda: autoencoders.kl_sparsity(ACTIVITY, 0.1)),

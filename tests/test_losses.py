@@ -11,7 +11,14 @@ from course_utils import losses
 from course_utils.classifiers import FashionClassifier
 from course_utils.data import load
 from course_utils.losses import (
-    FeatureLoss, binary_cross_entropy, decoding_loss, encoding_decoding_loss, encoding_loss, l1, mse, ssim_loss,
+    FeatureLoss,
+    binary_cross_entropy,
+    decoding_loss,
+    encoding_decoding_loss,
+    encoding_loss,
+    l1,
+    mse,
+    ssim_loss,
 )
 from course_utils.pretrained import pretrained
 

@@ -19,8 +19,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from course_utils.files import sha256
 from course_tools.publishing import install, pack
+from course_utils.files import sha256
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYPROJECT = """[build-system]

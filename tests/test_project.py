@@ -7,7 +7,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_utils.project import Parts, compare, load_folder, noise_floor, save_results, score, three_parts, train_model
+from course_utils.project import (
+    Parts,
+    compare,
+    load_folder,
+    noise_floor,
+    save_results,
+    score,
+    three_parts,
+    train_model,
+)
 
 
 def draw(*shape, seed=0):

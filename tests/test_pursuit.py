@@ -7,7 +7,14 @@ import torch
 from sklearn.linear_model import orthogonal_mp
 from test_sparse_coding import one_thread, random  # noqa: F401 (a fixture for every test here)
 
-from course_utils.sparse_coding import decode, lasso, mutual_coherence, normalise_atoms, omp, omp_atoms
+from course_utils.sparse_coding import (
+    decode,
+    lasso,
+    mutual_coherence,
+    normalise_atoms,
+    omp,
+    omp_atoms,
+)
 
 TYPES = [torch.float32, torch.float64]
 

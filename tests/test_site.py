@@ -8,11 +8,11 @@ import time
 import nbformat
 import pytest
 
-from course_utils import course_map
 from course_tools.links import address
 from course_tools.publishing import api, html_checks, pages, site
 from course_tools.publishing.lesson_pages import INTERACTIVE, lesson_page
 from course_tools.publishing.site_links import SiteLinks
+from course_utils import course_map
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = ["notebooks/00_start_here.ipynb", "notebooks/01_sparse_representation.ipynb"]

@@ -10,8 +10,20 @@ from sklearn.decomposition import sparse_encode
 from sklearn.linear_model import Lasso
 
 from course_utils.sparse_coding import (
-    active_set, basis_pursuit, coordinate_descent, decode, duality_gap, fista, ista, largest_lambda, lasso,
-    lasso_objective, mutual_coherence, normalise_atoms, omp, omp_atoms,
+    active_set,
+    basis_pursuit,
+    coordinate_descent,
+    decode,
+    duality_gap,
+    fista,
+    ista,
+    largest_lambda,
+    lasso,
+    lasso_objective,
+    mutual_coherence,
+    normalise_atoms,
+    omp,
+    omp_atoms,
 )
 
 DICTIONARIES = ["gaussian", "common part", "cosines", "repeated atoms", "nearly repeated", "few directions"]

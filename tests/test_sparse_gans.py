@@ -6,11 +6,18 @@ from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, TopK
 from course_utils.data import load
+from course_utils.experiments import comparison
 from course_utils.gans import Discriminator, Gan, PointDiscriminator, PointGenerator
 from course_utils.sparse_gans import (
-    CodeGenerator, CodePrior, DictionaryGenerator, encode, reconstruction_anchor, train_gan_steps, train_code_gan, train_autoencoder,
+    CodeGenerator,
+    CodePrior,
+    DictionaryGenerator,
+    encode,
+    reconstruction_anchor,
+    train_autoencoder,
+    train_code_gan,
+    train_gan_steps,
 )
-from course_utils.experiments import comparison
 
 
 def two_clusters(n=4000):
@@ -108,7 +115,7 @@ def test_anchor_holds_the_generator():
     """With a heavy price on the distance from a given picture the generator draws that picture."""
     def played(anchor):
         torch.manual_seed(0)
-        gan = Gan(PointGenerator(2, 16), PointDiscriminator(16), rate=1e-2, anchor=anchor)
+        gan = Gan(PointGenerator(2, 16), PointDiscriminator(16), lr=1e-2, reconstruction_term=anchor)
         for _ in range(150):
             gan.step(torch.randn(32, 2).clamp(-1, 1))
         return gan.generator(torch.randn(200, 2)).detach()
@@ -153,10 +160,10 @@ def test_the_joined_model_from_autoencoder_to_game():
     encoder = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
     before = anchor(None, real).item()
     assert before == pytest.approx(100 * F.mse_loss(autoencoder(images.images()[:64]), images.images()[:64]).item(), rel=1e-4)
-    gan = train_gan_steps(generator, images, 15, anchor=anchor)
+    gan = train_gan_steps(generator, images, 15, reconstruction_term=anchor)
     assert anchor(None, real).item() < before
     assert all(torch.equal(value, encoder[name]) for name, value in autoencoder.encoder.state_dict().items())
-    assert gan.average(torch.randn(2, generator.noise)).shape == (2, 1, 28, 28)
+    assert gan.generator_ema(torch.randn(2, generator.noise)).shape == (2, 1, 28, 28)
 
 
 def test_a_game_of_codes_gives_sparse_codes_of_their_size():

@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.checkpoints import CheckpointError, damaged, load_state, load_weights, save_state, save_weights
+from course_utils.checkpoints import (
+    CheckpointError,
+    damaged,
+    load_state,
+    load_weights,
+    save_state,
+    save_weights,
+)
 from course_utils.training import TrainingError, fit
 
 

@@ -8,7 +8,13 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_utils.autoencoders import ConvDecoder, ConvEncoder
 from course_utils.training import fit
-from course_utils.vaes import VariationalAutoencoder, active_units, elbo_terms, kl_standard_normal, reparameterise
+from course_utils.vaes import (
+    VariationalAutoencoder,
+    active_units,
+    elbo_terms,
+    kl_standard_normal,
+    reparameterise,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None, official: Path = ROOT / "notebooks"
 
 def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, official: Path) -> int:
     """Grade a folder; complaints about the command line end with exit status 2 before anything runs."""
-    from course_tools.grading.isolation import strongest
-    from course_tools.grading.judge import Limits, grade
+    from course_tools.grading.grade import Limits, grade
+    from course_tools.grading.isolation import best_isolation
     from course_tools.grading.marks import Row, name_clashes, plain, summary
     from course_tools.grading.submissions import find, lessons, submission
 
@@ -68,7 +68,7 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     submissions = [submission(file, folder, known) for file in files]
     rows = [Row.of_submission(one) for one in submissions]
     try:
-        isolation = strongest(folder)
+        isolation = best_isolation(folder)
     except RuntimeError as error:
         parser.error(str(error))
     print(f"{len(files)} submissions. In force: {isolation.said}.", flush=True)

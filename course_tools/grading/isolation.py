@@ -1,6 +1,6 @@
 """A process apart, with limits: what the system allows, from sealed files to a mere time limit.
 
-`strongest` tries the kinds in order and measures what they keep out; `Apart` is one such process.
+`best_isolation` tries the kinds in order and measures what they keep out; `SandboxedProcess` is one such process.
 """
 import contextlib
 import json
@@ -19,10 +19,10 @@ from pathlib import Path
 import matplotlib
 import psutil
 
-from course_utils.files import ROOT
 from course_tools.run_notebooks import ENVIRONMENT
+from course_utils.files import ROOT
 
-__all__ = ["Apart", "Isolation", "Stopped", "strongest"]
+__all__ = ["SandboxedProcess", "Isolation", "Stopped", "best_isolation"]
 
 HERE = Path(__file__).resolve().parent
 LONGEST = 100_000  # bytes of an answer
@@ -82,7 +82,7 @@ KINDS = [
 ]
 
 
-def strongest(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
+def best_isolation(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
     """The first kind that works here and keeps what it promises. RuntimeError when none does."""
     problem = ""
     for kind in kinds:
@@ -90,7 +90,7 @@ def strongest(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
             continue
         try:
             outside = [str(ROOT), str(folder.resolve()), str(Path.home())] if kind.files else []
-            with Apart(kind, [folder], seconds=60, megabytes=1000) as apart:
+            with SandboxedProcess(kind, [folder], seconds=60, megabytes=1000) as apart:
                 seen = apart.ask("probe", outside=outside)
         except (Stopped, OSError) as error:
             problem = str(error)
@@ -128,7 +128,7 @@ def environment(scratch: Path) -> dict[str, str]:
     }
 
 
-class Apart:
+class SandboxedProcess:
     """A runner in a process of its own, to be used in `with`; `work` is the folder that it runs in.
 
     hidden are folders that it must not see; seconds count from the start, megabytes are those of all its processes.
@@ -141,7 +141,7 @@ class Apart:
         self.stop = stop or threading.Event()
         self.answers, self.nonce = queue.Queue(), ""
 
-    def __enter__(self) -> "Apart":
+    def __enter__(self) -> "SandboxedProcess":
         self.begin = time.monotonic()
         self.scratch = tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True)
         self.work = Path(self.scratch.name).resolve()

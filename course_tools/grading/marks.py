@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.files import write_text
 from course_tools.grading.submissions import Submission
+from course_utils.files import write_text
 
 __all__ = ["Row", "name_clashes", "plain", "summary", "write_csv"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils.files import ROOT, write_text
 from course_tools.grading.submissions import exercise_of
+from course_utils.files import ROOT, write_text
 
 __all__ = ["export_course"]
 

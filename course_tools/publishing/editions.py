@@ -15,11 +15,17 @@ import re
 import shutil
 from pathlib import Path
 
-from course_utils.files import ROOT, write_text
 from course_tools.links import address
 from course_tools.publishing.trees import (
-    copy_files, course_files, explained, new_folder, project_name, walk, write_zip,
+    copy_files,
+    course_files,
+    explained,
+    new_folder,
+    project_name,
+    walk,
+    write_zip,
 )
+from course_utils.files import ROOT, write_text
 
 __all__ = ["dead_links", "make_editions", "student_files", "student_notebook"]
 

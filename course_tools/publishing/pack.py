@@ -20,11 +20,17 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from course_utils.files import ROOT, sha256
 from course_tools.publishing import install
 from course_tools.publishing.install import Refused, enough_space
-from course_tools.publishing.trees import copy_files, course_files, explained, project_name, write_zip
+from course_tools.publishing.trees import (
+    copy_files,
+    course_files,
+    explained,
+    project_name,
+    write_zip,
+)
 from course_utils.data.sources import folders
+from course_utils.files import ROOT, sha256
 
 __all__ = ["data_sets", "glibc", "make_pack"]
 

@@ -9,11 +9,11 @@ import shutil
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from course_utils.course_map import PARTS
-from course_utils.files import ROOT, write_text
 from course_tools.publishing.lesson_pages import lesson_page, read_with_outputs
 from course_tools.publishing.site_links import SiteLinks, beside, page_of
 from course_tools.run_notebooks import COST
+from course_utils.course_map import PARTS
+from course_utils.files import ROOT, write_text
 
 __all__ = ["parts", "stage"]
 

@@ -15,11 +15,11 @@ import subprocess
 import sys
 import time
 
-from course_utils.files import ROOT
 from course_tools.publishing.api import write_api
 from course_tools.publishing.html_checks import mend, pages_of, problems
 from course_tools.publishing.pages import stage
 from course_tools.run_notebooks import notebooks
+from course_utils.files import ROOT
 
 __all__ = ["build"]
 

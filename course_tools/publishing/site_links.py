@@ -4,8 +4,8 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from course_utils.files import ROOT
 from course_tools.links import BRANCH, address
+from course_utils.files import ROOT
 
 __all__ = ["SiteLinks", "lesson_of", "outside_code", "page_of", "solutions_of"]
 

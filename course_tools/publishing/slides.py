@@ -16,10 +16,10 @@ import re
 import shutil
 import string
 
-from course_utils.files import ROOT, write_text
 from course_tools.publishing.deck import SIZE, Deck, add_code, add_outputs
 from course_tools.publishing.slide_text import add_notes, add_text, inline
 from course_tools.run_notebooks import notebooks
+from course_utils.files import ROOT, write_text
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
 

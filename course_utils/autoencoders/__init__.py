@@ -5,13 +5,18 @@ sparse coding). All are torch modules; images are (N, C, H, W).
 """
 from course_utils.autoencoders.convolutional import ConvDecoder, ConvEncoder, LinearAutoencoder
 from course_utils.autoencoders.lista import Lista
-from course_utils.autoencoders.sparse import Atoms, SparseAutoencoder, share_alive, sparse_loss
-from course_utils.autoencoders.sparsity import KL, L1, BatchTopK, Dense, TopK, kl_sparsity
+from course_utils.autoencoders.sparse import (
+    SparseAutoencoder,
+    UnitNormDecoder,
+    share_alive,
+    sparse_loss,
+)
+from course_utils.autoencoders.sparsity import KL, L1, BatchTopK, NoSparsity, TopK, kl_sparsity
 from course_utils.autoencoders.stages import FourStageAutoencoder, Shrinkage, Stages
 from course_utils.autoencoders.unrolled import SparseSuperResolution, UnrolledSparseCoder
 
 __all__ = [
-    "KL", "L1", "Atoms", "BatchTopK", "ConvDecoder", "ConvEncoder", "Dense", "FourStageAutoencoder",
+    "KL", "L1", "UnitNormDecoder", "BatchTopK", "ConvDecoder", "ConvEncoder", "NoSparsity", "FourStageAutoencoder",
     "LinearAutoencoder", "Lista", "Shrinkage", "SparseAutoencoder", "SparseSuperResolution", "Stages", "TopK",
     "UnrolledSparseCoder", "kl_sparsity", "share_alive", "sparse_loss",
 ]

@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from course_utils.arguments import check_int, check_nonnegative
 
-__all__ = ["Atoms", "SparseAutoencoder", "share_alive", "sparse_loss"]
+__all__ = ["UnitNormDecoder", "SparseAutoencoder", "share_alive", "sparse_loss"]
 
 PATIENCE = 30  # training batches without use after which a unit counts as dead
 
 
-class Atoms(nn.Module):
+class UnitNormDecoder(nn.Module):
     """Linear decoder: code (N, units) -> code @ D.T + bias (N, n), atoms of length 1.
 
     `weight` (n, units) may have columns of any length: `D` is what becomes of them when

@@ -10,20 +10,24 @@ from torch import Tensor, nn
 
 from course_utils.arguments import check_fraction, check_int, check_nonnegative
 
-__all__ = ["KL", "L1", "BatchTopK", "Dense", "TopK", "kl_sparsity"]
+__all__ = ["KL", "L1", "BatchTopK", "NoSparsity", "TopK", "kl_sparsity"]
 
 
-class Dense(nn.Module):
-    """No sparsity: the code is what the encoder gives, and costs nothing."""
-
-    def forward(self, a: Tensor) -> Tensor:
-        return a
+class Sparsity(nn.Module):
+    """What all have in common: no penalty, unless they say otherwise."""
 
     def penalty(self, code: Tensor) -> Tensor:
         return code.new_zeros(())
 
 
-class TopK(Dense):
+class NoSparsity(Sparsity):
+    """The code is what the encoder gives, without a penalty."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a
+
+
+class TopK(Sparsity):
     """Per signal, the k largest numbers that are positive; all others become zero.
 
     Makhzani and Frey (2013), in the form of Gao et al. (2024). Raises ValueError for
@@ -41,7 +45,7 @@ class TopK(Dense):
         return torch.zeros_like(flat).scatter(1, places, values.relu()).view_as(a)
 
 
-class BatchTopK(Dense):
+class BatchTopK(Sparsity):
     """The N * k largest positive numbers of a batch of N codes: k per signal *on average*.
 
     A signal that needs more gets more (Bussmann, Leask, Nanda 2024). In evaluation mode,
@@ -68,7 +72,7 @@ class BatchTopK(Dense):
         return torch.zeros_like(a).flatten().scatter(0, places, values).view_as(a)
 
 
-class L1(Dense):
+class L1(Sparsity):
     """Positive numbers with the price `lam` for each unit of their sum.
 
     The penalty is lam * mean over signals of sum |code|. Raises ValueError for lam < 0.
@@ -85,7 +89,7 @@ class L1(Dense):
         return self.lam * code.abs().flatten(1).sum(dim=1).mean()
 
 
-class KL(Dense):
+class KL(Sparsity):
     """Activities in (0, 1) whose mean over the batch shall be rho, at the price beta.
 
     The penalty is beta * sum over units of KL(rho || mean activity) (Ng 2011). Raises

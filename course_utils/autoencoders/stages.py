@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from course_utils.arguments import check_input, check_nonnegative, check_size
 from course_utils.autoencoders.sparse import SparseAutoencoder
-from course_utils.autoencoders.sparsity import Dense
+from course_utils.autoencoders.sparsity import NoSparsity
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = ["FourStageAutoencoder", "Shrinkage", "Stages"]
@@ -75,7 +75,7 @@ class FourStageAutoencoder(SparseAutoencoder):
             nn.BatchNorm2d(maps), nn.ReLU(),
         )
         f4 = nn.Sequential(nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Sigmoid())
-        super().__init__(nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or Dense(), code)
+        super().__init__(nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or NoSparsity(), code)
         self.shape = (channels, size, size)
 
     @property

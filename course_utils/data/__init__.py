@@ -10,7 +10,12 @@ downloads       how it is fetched
 """
 from course_utils.data.datasets import DATASETS, ImageSet, load
 from course_utils.data.natural_images import (
-    COLOUR_PHOTOGRAPHS, NATURAL_PHOTOGRAPHS, PHOTOGRAPHS, natural_patches, photograph, photographs,
+    COLOUR_PHOTOGRAPHS,
+    NATURAL_PHOTOGRAPHS,
+    PHOTOGRAPHS,
+    natural_patches,
+    photograph,
+    photographs,
 )
 from course_utils.data.sources import DataError
 

@@ -13,10 +13,16 @@ from torch import Tensor, nn
 from course_utils.arguments import check_choice
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.metrics import FeatureError, FeatureNetwork, Judge, feature_network, frechet_distance
 from course_utils.experiments.cifar_autoencoder_speed import two_digits
 from course_utils.experiments.residual_networks import Fast, Noisy, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range, to_gan_range, train_gan, with_spectral_norm
+from course_utils.metrics import (
+    Evaluator,
+    FeatureError,
+    FeatureNetwork,
+    feature_network,
+    frechet_distance,
+)
 from course_utils.session import seed_everything
 
 __all__ = [
@@ -25,7 +31,7 @@ __all__ = [
 ]
 
 SECONDS, IMAGES = 390, 10_000  # of training, so that a piece with its scores stays below 8 minutes; judged images
-RULES = {"loss": "hinge", "rate": (2e-4, 4e-4), "betas": (0.0, 0.99), "decay": 0.999}  # of our game
+RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}  # of our game
 
 
 class Game(NamedTuple):
@@ -58,7 +64,7 @@ def dcgan(width: int = 64) -> Game:
     critic = nn.Sequential(
         nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2), *down,
         nn.Conv2d(4 * width, 1, 4, bias=False), nn.Flatten(0))
-    return Game(Gan(normal(generator), normal(critic), rate=2e-4, betas=(0.5, 0.999), decay=0.0), 128, False)
+    return Game(Gan(normal(generator), normal(critic), lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, False)
 
 
 def sngan(width: int = 64) -> Game:
@@ -80,7 +86,7 @@ def sngan(width: int = 64) -> Game:
         *down, nn.Conv2d(channels, maps, 3, 1, 1), nn.LeakyReLU(0.1),
         nn.Flatten(), nn.Linear(16 * maps, 1), nn.Flatten(0))
     players = normal(generator), with_spectral_norm(normal(critic))
-    return Game(Gan(*players, loss="hinge", rate=2e-4, betas=(0.5, 0.999), decay=0.0), 128, True)
+    return Game(Gan(*players, loss="hinge", lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, True)
 
 
 def ours(width: int = 64) -> Game:
@@ -113,13 +119,13 @@ def draw(gan: Gan, images: int) -> Tensor:
     return from_gan_range(gan.sample(images, torch.Generator().manual_seed(1))).clamp(0, 1).cpu()
 
 
-def judge_of(device: torch.device, images: int, network: FeatureNetwork | None = None) -> Judge:
+def judge_of(device: torch.device, images: int, network: FeatureNetwork | None = None) -> Evaluator:
     """So many test images as reference, training images for the noise floor; features: EfficientNet-Lite0's."""
     real, other = (load("cifar10", split).subset(images).images() for split in ("test", "train"))
-    return Judge(network or feature_network("efficientnet_lite0", device), real, other)
+    return Evaluator(network or feature_network("efficientnet_lite0", device), real, other)
 
 
-def said(judge: Judge, x: Tensor) -> dict:
+def said(judge: Evaluator, x: Tensor) -> dict:
     """The judge's scores of images, by name and rounded."""
     scores = judge(x)
     return {
@@ -128,7 +134,7 @@ def said(judge: Judge, x: Tensor) -> dict:
     }
 
 
-def floors(judge: Judge, images: int) -> dict:
+def floors(judge: Evaluator, images: int) -> dict:
     """The noise floors of the two distances, and what they were measured in."""
     floor = judge.floor(images)
     return {

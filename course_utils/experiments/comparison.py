@@ -16,21 +16,27 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.arguments import check_choice
-from course_utils.autoencoders import L1, Dense, TopK, share_alive
+from course_utils.autoencoders import L1, NoSparsity, TopK, share_alive
 from course_utils.data import ImageSet, load
-from course_utils.metrics import fashion_judge, psnr
 from course_utils.files import write_text
 from course_utils.gans import Generator, from_gan_range
+from course_utils.metrics import fashion_evaluator, psnr
 from course_utils.session import RECORDED, seed_everything
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
-from course_utils.sparse_gans.training import encode, reconstruction_anchor, train_gan_steps, train_code_gan, train_autoencoder
+from course_utils.sparse_gans.training import (
+    encode,
+    reconstruction_anchor,
+    train_autoencoder,
+    train_code_gan,
+    train_gan_steps,
+)
 
 __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "row", "run", "train_model"]
 
 BUDGET = 40.0
 CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price leaves 20 active in the short training, 68 in the long
-    "dense": (64, Dense, 50), "L1": (128, lambda: L1(1e-4), 30), "TopK": (128, lambda: TopK(32), 30),
+    "dense": (64, NoSparsity, 50), "L1": (128, lambda: L1(1e-4), 30), "TopK": (128, lambda: TopK(32), 30),
 }
 # Milliseconds of a step of 64 images on two idle cores; seconds to fit a prior to 10,000 codes
 MILLISECONDS = {"autoencoder": 12.0, "game": 18.0, "anchored game": 25.0, "dictionary game": 24.0, "code game": 20.0}
@@ -44,9 +50,9 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
-        return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).average, {}
+        return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).generator_ema, {}
     if kind == "dictionary":
-        generator = train_gan_steps(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).average
+        generator = train_gan_steps(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).generator_ema
         return generator, {"alive": share_alive(generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3)))}
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
@@ -61,8 +67,8 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
     generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
     if stage == "joined":
-        generator = train_gan_steps(generator, images, steps_in(rest, "anchored game"), rate=RATE,
-                         anchor=reconstruction_anchor(generator, autoencoder)).average
+        generator = train_gan_steps(generator, images, steps_in(rest, "anchored game"), lr=RATE,
+                         reconstruction_term=reconstruction_anchor(generator, autoencoder)).generator_ema
     x = load("fashion_mnist", "test").images()
     code = encode(autoencoder, x)
     with torch.no_grad():
@@ -97,7 +103,7 @@ def row(model: str, seed: int, count: int | None) -> dict:
     z = torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         drawn = torch.cat([from_gan_range(generator.eval()(part)) for part in z.split(500)])
-    judge, test = fashion_judge(), load("fashion_mnist", "test").images()
+    judge, test = fashion_evaluator(), load("fashion_mnist", "test").images()
     scores = judge(drawn)
     look = {"pixels": lambda x: x, "features": judge.network}
     near = {name: nearest(f(drawn), f(images.images())).mean().item() / nearest(f(test), f(images.images())).mean().item()

@@ -9,16 +9,31 @@ import time
 
 import matplotlib.pyplot as plt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from course_utils.autoencoders import ConvEncoder, Dense, SparseAutoencoder, TopK, share_alive, sparse_loss
+from course_utils.autoencoders import (
+    ConvEncoder,
+    NoSparsity,
+    SparseAutoencoder,
+    TopK,
+    share_alive,
+    sparse_loss,
+)
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.layers import Layers
-from course_utils.metrics import FeatureNetwork, psnr
-from course_utils.experiments.cifar_gans import RULES, Game, draw, floors, judge_of, said, train_by_the_clock
+from course_utils.experiments.cifar_gans import (
+    RULES,
+    Game,
+    draw,
+    floors,
+    judge_of,
+    said,
+    train_by_the_clock,
+)
 from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range
+from course_utils.layers import Layers
+from course_utils.metrics import FeatureNetwork, psnr
 from course_utils.session import seed_everything
 from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, reconstruction_anchor
 from course_utils.training import fit
@@ -26,7 +41,7 @@ from course_utils.training import fit
 __all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
-CODES = {"dense": (256, Dense), "TopK": (512, lambda: TopK(64))}  # numbers of a code, its sparsity
+CODES = {"dense": (256, NoSparsity), "TopK": (512, lambda: TopK(64))}  # numbers of a code, its sparsity
 SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
@@ -71,7 +86,7 @@ def joined(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: 
     facts = {"PSNR, dB": round(level, 1), "not zero": round((codes != 0).sum(dim=1).double().mean().item()),
              "alive": round(share_alive(codes), 2)}
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
-    gan = Gan(generator, discriminator(width), anchor=reconstruction_anchor(generator, model), **RULES)
+    gan = Gan(generator, discriminator(width), reconstruction_term=reconstruction_anchor(generator, model), **RULES)
     facts["before the game, s"] = round(time.perf_counter() - began)
     return gan, facts | train_by_the_clock(Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began)))
 

@@ -1,4 +1,4 @@
-"""The game: one alternating step, and the loop around it.
+"""Adversarial training: one alternating step, and the loop around it.
 
 Built in notebooks 08 and 09.
 """
@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from course_utils import distributed
 from course_utils.arguments import check_choice, check_int, check_nonnegative
 from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
-from course_utils.training import TrainingError, gradient_norm, keep, resume
+from course_utils.training import TrainingError, gradient_norm, load_checkpoint, save_checkpoint
 
 __all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
 
@@ -34,37 +34,36 @@ def from_gan_range(images: Tensor) -> Tensor:
 
 
 class Gan(nn.Module):
-    """Two players and the rules of their game.
+    """Generator, discriminator and how they are trained against each other.
 
-    loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `weight`, on the
-    discriminator's loss. rate: Adam's learning rate, one number or (generator's, discriminator's); it
+    loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `penalty_weight`, on the
+    discriminator's loss. lr: Adam's learning rate, one number or (generator's, discriminator's); it
     falls linearly to zero over `total_steps`, if given. The generator moves in every
-    `critic_steps`-th step. `average` is a copy of the generator with the exponential moving
-    average of its weights, decay per step: the one to draw samples from. anchor(fake, real), if
-    given, is a price () added to the generator's loss: what holds it back, such as the error of a
-    reconstruction (notebook 12).
+    `critic_steps`-th step. `generator_ema` is a copy of the generator with the exponential moving
+    average of its weights, `ema_decay` per step: the one to draw samples from.
+    reconstruction_term(fake, real), if given, is a penalty () added to the generator's loss (notebook 12).
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: str = "non-saturating", *,
-                 penalty: str = "none", weight: float = 10.0, rate: float | tuple[float, float] = 4e-3,
-                 betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, decay: float = 0.99,
-                 total_steps: int | None = None, anchor: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
+                 penalty: str = "none", penalty_weight: float = 10.0, lr: float | tuple[float, float] = 4e-3,
+                 betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, ema_decay: float = 0.99,
+                 total_steps: int | None = None, reconstruction_term: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         super().__init__()
         check_choice("loss", loss, tuple(LOSSES))
         check_choice("penalty", penalty, tuple(PENALTIES))
         self.generator, self.discriminator = generator, discriminator
-        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.loss, self.penalty, self.weight = LOSSES[loss], PENALTIES[penalty], check_nonnegative("weight", weight)
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay is {decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
-        self.critic_steps, self.decay = check_int("critic_steps", critic_steps, at_least=1), decay
-        self.anchor = anchor
-        rates = rate if isinstance(rate, tuple) else (rate, rate)
+        self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.loss, self.penalty, self.penalty_weight = LOSSES[loss], PENALTIES[penalty], check_nonnegative("penalty_weight", penalty_weight)
+        if not 0 <= ema_decay < 1:
+            raise ValueError(f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
+        self.critic_steps, self.ema_decay = check_int("critic_steps", critic_steps, at_least=1), ema_decay
+        self.reconstruction_term = reconstruction_term
+        lr = lr if isinstance(lr, tuple) else (lr, lr)
         self.optimizers = {
-            name: torch.optim.Adam(getattr(self, name).parameters(), lr=r, betas=betas, fused=True)
-            for name, r in zip(("generator", "discriminator"), rates)
+            name: torch.optim.Adam(getattr(self, name).parameters(), lr=each, betas=betas, fused=True)
+            for name, each in zip(("generator", "discriminator"), lr)
         }
-        self.rates, self.total_steps, self.steps = rates, total_steps, 0
+        self.lr, self.total_steps, self.steps = lr, total_steps, 0
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws of z ~ N(0, 1), (n, noise); `generator` is a seeded one on the CPU."""
@@ -76,52 +75,53 @@ class Gan(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n samples of the averaged generator, in its own range."""
-        return torch.cat([self.average(z) for z in self.noise(n, generator).split(500)])
+        return torch.cat([self.generator_ema(z) for z in self.noise(n, generator).split(500)])
 
-    def step(self, real: Tensor, z: Tensor | None = None, share: float | None = None) -> dict[str, Tensor]:
+    def step(self, real: Tensor, z: Tensor | None = None, weight: float | None = None) -> dict[str, Tensor]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
         First the discriminator, then the generator against the better discriminator. z: what the
-        generator is fed with, N draws of noise if not given. share: of the whole batch, where several
+        generator is fed with, N draws of noise if not given. weight: this batch's share of the whole, where several
         processes have a part of it each (default: all the same). Gives the losses, each ().
         Raises ValueError for images outside [-1, 1], TrainingError for a loss or gradient that
-        is not finite: it names the player and the step, and the weights are as before.
+        is not finite: it names the network and the step, and the weights are as before.
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
         terms = {"discriminator": self.loss.discriminator(self.discriminator(real), self.discriminator(fake.detach()))}
-        price = self.weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
-        self.update("discriminator", terms["discriminator"] + price, share)
+        penalty = self.penalty_weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
+        self.update("discriminator", terms["discriminator"] + penalty, weight)
         if self.steps % self.critic_steps == 0:
+            term = self.reconstruction_term(fake, real) if self.reconstruction_term else 0.0
             terms["generator"] = self.loss.generator(self.discriminator(fake))
-            self.update("generator", terms["generator"] + (self.anchor(fake, real) if self.anchor else 0.0), share)
-            self.follow()
+            self.update("generator", terms["generator"] + term, weight)
+            self.update_ema()
         self.steps += 1
         return {name: term.detach() for name, term in terms.items()}
 
-    def update(self, name: str, loss: Tensor, share: float | None = None) -> None:
-        """One step of Adam for one player."""
-        optimizer, player = self.optimizers[name], getattr(self, name)
+    def update(self, name: str, loss: Tensor, weight: float | None = None) -> None:
+        """One step of Adam for one of the two networks."""
+        optimizer, network = self.optimizers[name], getattr(self, name)
         for other in self.optimizers.values():
             other.zero_grad(set_to_none=True)
         loss.backward()
-        distributed.average_gradients(player.parameters(), share)
-        norm = gradient_norm(player.parameters())
+        distributed.average_gradients(network.parameters(), weight)
+        norm = gradient_norm(network.parameters())
         if not torch.isfinite(loss.detach() + norm):
             raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
                                 f"in step {self.steps + 1}. {TRY}")
         if self.total_steps:
-            rate = self.rates[name == "discriminator"] * max(0.0, 1 - self.steps / self.total_steps)
+            lr = self.lr[name == "discriminator"] * max(0.0, 1 - self.steps / self.total_steps)
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = lr
         optimizer.step()
 
     @torch.no_grad()
-    def follow(self) -> None:
-        """Move the average a little towards the generator."""
-        for mean, value in zip(self.average.state_dict().values(), self.generator.state_dict().values()):
+    def update_ema(self) -> None:
+        """Move `generator_ema` a little towards the generator."""
+        for mean, value in zip(self.generator_ema.state_dict().values(), self.generator.state_dict().values()):
             if value.is_floating_point():
-                mean.lerp_(value, 1 - self.decay)
+                mean.lerp_(value, 1 - self.ema_decay)
             else:
                 mean.copy_(value)
 
@@ -129,23 +129,23 @@ class Gan(nn.Module):
 def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int, *, seconds: float = math.inf,
               checkpoint: str | os.PathLike | None = None, watch: Callable[[int, Gan], None] | None = None,
               each_step: Callable[[], None] | None = None, progress: bool = True) -> list[dict[str, float]]:
-    """Play; return the history, one dict of mean losses and scores per epoch.
+    """Train; return the history, one dict of mean losses and scores per epoch.
 
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
     `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step() before
     each step. With
     `checkpoint` the state is saved after each epoch, and a call that finds the file goes on
     behind it, as in course_utils.training.fit. Of several processes (`course_utils.distributed`) each
-    plays on its part of every batch and of its noise, so that they train as one would; batch
+    works on its part of every batch and of its noise, so that they train as one would; batch
     normalisation sees its own part only. Errors as Gan.step, and ValueError for no
     batch, and for `seconds` with several processes, whose clocks differ.
     """
-    rank, size = distributed.place()
+    rank, size = distributed.rank_and_world_size()
     if size > 1 and seconds < math.inf:
         raise ValueError(f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone.")
     epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
-    history = resume(parts, checkpoint)
+    history = load_checkpoint(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)
     gan.generator.train(), gan.discriminator.train()
     end = time.perf_counter() + seconds
@@ -154,22 +154,22 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
     for epoch in bar:
         sums, counts = {}, {}
         with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
-        for (real, z), share in distributed.parts(with_noise, epoch):
+        for (real, z), weight in distributed.shard_batches(with_noise, epoch):
             if each_step:
                 each_step()
-            for name, value in gan.step(real, z, share).items():
-                sums[name], counts[name] = sums.get(name, 0.0) + share * value, counts.get(name, 0) + 1
+            for name, value in gan.step(real, z, weight).items():
+                sums[name], counts[name] = sums.get(name, 0.0) + weight * value, counts.get(name, 0) + 1
             if time.perf_counter() > end:
                 break
         if not counts:
             raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
-        distributed.weighted_sum(list(sums.values()), 1.0)
+        distributed.all_reduce_weighted(list(sums.values()), 1.0)
         means = {name: float(total) / counts[name] for name, total in sums.items()}
         history.append(means | {"steps": counts["discriminator"]})
         bar.set_postfix({name: f"{mean:.3g}" for name, mean in history[-1].items()})
         if watch:
             watch(epoch, gan)
-        keep(parts, history, checkpoint)
+        save_checkpoint(parts, history, checkpoint)
         if time.perf_counter() > end:
             break
     return history

@@ -5,13 +5,23 @@ features   networks whose features measure images
 distances  between two sets of features
 evaluator  all distances at once, with their noise floor (notebook 09)
 """
-from course_utils.metrics.distances import density_coverage, frechet_distance, kernel_distance, precision_recall
-from course_utils.metrics.evaluator import Judge, Scores, fashion_judge, fashion_scores
-from course_utils.metrics.features import FEATURE_NETWORKS, FeatureError, FeatureNetwork, feature_network
+from course_utils.metrics.distances import (
+    density_coverage,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+)
+from course_utils.metrics.evaluator import Evaluator, Scores, fashion_evaluator, fashion_scores
+from course_utils.metrics.features import (
+    FEATURE_NETWORKS,
+    FeatureError,
+    FeatureNetwork,
+    feature_network,
+)
 from course_utils.metrics.images import hoyer, l0, psnr, ssim
 
 __all__ = [
-    "FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "Judge", "Scores", "density_coverage", "fashion_judge",
+    "FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "Evaluator", "Scores", "density_coverage", "fashion_evaluator",
     "fashion_scores", "feature_network", "frechet_distance", "hoyer", "kernel_distance", "l0", "precision_recall",
     "psnr", "ssim",
 ]

@@ -17,7 +17,7 @@ from torch import Tensor
 from course_utils.arguments import check_floats, check_int
 
 __all__ = [
-    "FeatureSet", "density_coverage", "frechet_distance", "kernel_distance", "neighbour_scores", "precision_recall",
+    "FeatureSet", "density_coverage", "frechet_distance", "kernel_distance", "prdc", "precision_recall",
 ]
 
 ROWS = 250  # of a matrix of distances at a time
@@ -115,7 +115,7 @@ def precision_recall(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, 
     neighbour in its own set. Precision asks for quality, recall for variety; other real images
     get less than 1 in both. Kynkäänniemi et al. 2019 (there k = 3).
     """
-    return neighbour_scores(real, generated, k)[:2]
+    return prdc(real, generated, k)[:2]
 
 
 def density_coverage(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5) -> tuple[float, float]:
@@ -125,10 +125,10 @@ def density_coverage(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, 
     an outlier among the generated ones, whose ball is huge, cannot raise the coverage. Density
     is about 1 for other real images and may exceed it. Naeem et al. 2020.
     """
-    return neighbour_scores(real, generated, k)[2:]
+    return prdc(real, generated, k)[2:]
 
 
-def neighbour_scores(
+def prdc(
     real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
 ) -> tuple[float, float, float, float]:
     """Precision, recall, density and coverage, all from one matrix of distances."""

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from course_utils.arguments import check_images, generator
 from course_utils.data import load
-from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, neighbour_scores
+from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, prdc
 from course_utils.metrics.features import FeatureNetwork, feature_network
 
-__all__ = ["Judge", "Scores", "fashion_judge", "fashion_scores"]
+__all__ = ["Evaluator", "Scores", "fashion_evaluator", "fashion_scores"]
 
 NEIGHBOURS = 5
 SHARED = 0.05  # the share of images that two parts of a data set may have in common
@@ -65,14 +65,14 @@ class Scores:
         )
 
 
-class Judge:
+class Evaluator:
     """Holds images against `reference`, real ones, in the features of a network.
 
     network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0, 1],
     none of them in both; `other` gives the noise floor, so it must hold as many images as are
     judged. All sets need more images than the network has features, and more than 5. The
     course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as
-    `other`, 5,000 generated (`fashion_judge` makes this judge). Raises
+    `other`, 5,000 generated (`fashion_evaluator` makes this judge). Raises
     ValueError for too few images and for a common part.
     """
 
@@ -105,7 +105,7 @@ class Judge:
         if not self._least <= samples <= len(self.others):
             raise ValueError(
                 f"{samples} images are to be judged, and `other` can give a noise floor for {self._least} to "
-                f"{len(self.others)}: give as many, or a Judge with more other images."
+                f"{len(self.others)}: give as many, or an Evaluator with more other images."
             )
         if samples not in self._floors:
             self._floors[samples] = self._scores(self.others[:samples])
@@ -128,7 +128,7 @@ class Judge:
         return Scores(
             frechet_distance(self.reference, found),
             kernel_distance(self.reference, found),
-            *neighbour_scores(self.reference, found, NEIGHBOURS),
+            *prdc(self.reference, found, NEIGHBOURS),
             samples=len(features), reference=len(self.reference),
             features=self.network.name, numbers=self.network.numbers, real=real,
         )
@@ -141,19 +141,19 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.4f}"
 
 
-def fashion_judge(images: int = 5000) -> Judge:
+def fashion_evaluator(images: int = 5000) -> Evaluator:
     """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
 
     As many test images are the reference, as many training images give the noise floor, both
     even over the classes. Raises ValueError unless 65 <= images <= 5000.
     """
     real, other = (load("fashion_mnist", split).subset(images).images() for split in ("test", "train"))
-    return Judge(feature_network("fashion_classifier"), real, other)
+    return Evaluator(feature_network("fashion_classifier"), real, other)
 
 
 def fashion_scores(images: Tensor) -> dict[str, float]:
     """What that judge says of 5,000 images (5000, 1, 28, 28) in [0, 1], by name and rounded, for a manifest."""
-    scores = fashion_judge()(images)
+    scores = fashion_evaluator()(images)
     return {
         "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
         "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),

@@ -10,7 +10,14 @@ from torch import nn
 
 from course_utils.checkpoints import Checkpoint
 from course_utils.recipes import (
-    classifier, colour, denoiser, dictionary_gan, fashion_gan, gallery, generator_features, super_resolution,
+    classifier,
+    colour,
+    denoiser,
+    dictionary_gan,
+    fashion_gan,
+    gallery,
+    generator_features,
+    super_resolution,
 )
 
 __all__ = ["RECIPES", "Recipe"]

@@ -11,7 +11,14 @@ from course_utils.files import PRETRAINED
 from course_utils.gans import from_gan_range
 from course_utils.metrics import fashion_scores
 from course_utils.pretrained import ARCHITECTURES
-from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, reconstruction_anchor, train_gan_steps, train_autoencoder
+from course_utils.sparse_gans import (
+    CodeGenerator,
+    CodePrior,
+    encode,
+    reconstruction_anchor,
+    train_autoencoder,
+    train_gan_steps,
+)
 
 __all__ = ["Settings", "draw", "train"]
 
@@ -35,8 +42,8 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[C
     autoencoder = train_autoencoder(images, shape.prior.noise - 1, shape.sparsity, settings.steps)
     codes = encode(autoencoder, images.images())
     generator = CodeGenerator(CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity)
-    gan = train_gan_steps(generator, images, settings.game_steps, rate=settings.rate, anchor=reconstruction_anchor(generator, autoencoder))
-    return gan.average, {
+    gan = train_gan_steps(generator, images, settings.game_steps, lr=settings.rate, reconstruction_term=reconstruction_anchor(generator, autoencoder))
+    return gan.generator_ema, {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
         "share of code units in use": round(share_alive(codes), 3),
     }

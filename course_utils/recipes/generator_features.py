@@ -8,7 +8,7 @@ from torch import Tensor
 from course_utils.activations import from_positions, record, replaced, to_positions
 from course_utils.autoencoders import SparseAutoencoder, share_alive, sparse_loss
 from course_utils.gans import from_gan_range
-from course_utils.metrics import fashion_judge
+from course_utils.metrics import fashion_evaluator
 from course_utils.pretrained import ARCHITECTURES, pretrained
 from course_utils.training import fit
 
@@ -57,7 +57,7 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[S
         schedule=schedule, checkpoint=checkpoint)
 
     reader.eval()
-    judge, z = fashion_judge(), torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device)
+    judge, z = fashion_evaluator(), torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device)
     with torch.no_grad():
         x = vectors(2000, seed=0)
         code = reader.encode(x)

@@ -8,7 +8,14 @@ from torch.nn.functional import softshrink
 
 from course_utils.arguments import check_int
 from course_utils.sparse_coding.problem import (
-    check_positive, check_problem, check_tolerance, chunks, decode, gap_and_objective, needs_gradient, with_gradient,
+    check_positive,
+    check_problem,
+    check_tolerance,
+    chunks,
+    decode,
+    gap_and_objective,
+    needs_gradient,
+    with_gradient,
 )
 
 __all__ = ["active_set", "coordinate_descent"]

@@ -5,7 +5,12 @@ from torch import Tensor
 from course_utils.arguments import check_int
 from course_utils.sparse_coding.coordinates import active_set
 from course_utils.sparse_coding.problem import (
-    check_matrix, check_positive, check_problem, check_tolerance, chunks, gap_and_objective,
+    check_matrix,
+    check_positive,
+    check_problem,
+    check_tolerance,
+    chunks,
+    gap_and_objective,
 )
 from course_utils.sparse_coding.thresholds import soft_threshold
 

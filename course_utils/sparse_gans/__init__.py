@@ -6,7 +6,11 @@ same game (`Gan`) trains them and the same judge scores them.
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
 from course_utils.sparse_gans.training import (
-    encode, reconstruction_anchor, train_autoencoder, train_code_gan, train_gan_steps,
+    encode,
+    reconstruction_anchor,
+    train_autoencoder,
+    train_code_gan,
+    train_gan_steps,
 )
 
 __all__ = [

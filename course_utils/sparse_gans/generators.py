@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.arguments import check_int
-from course_utils.autoencoders import Dense, TopK
+from course_utils.autoencoders import NoSparsity, TopK
 from course_utils.gans.training import to_gan_range
 
 __all__ = ["CodeGenerator", "DictionaryGenerator"]
@@ -24,7 +24,7 @@ class CodeGenerator(nn.Module):
 
     def __init__(self, prior: nn.Module, decoder: nn.Module, sparsity: nn.Module | None = None) -> None:
         super().__init__()
-        self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or Dense()
+        self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or NoSparsity()
         self.noise = prior.noise
         self.evaluated = [part for part in (decoder, self.sparsity) if not part.training]
         self.check()

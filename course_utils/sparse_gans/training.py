@@ -11,7 +11,13 @@ from torch.nn import functional as F
 from course_utils.autoencoders import ConvDecoder, ConvEncoder, SparseAutoencoder, sparse_loss
 from course_utils.data import ImageSet
 from course_utils.gans import (
-    Discriminator, Gan, PointDiscriminator, PointGenerator, from_gan_range, to_gan_range, train_gan,
+    Discriminator,
+    Gan,
+    PointDiscriminator,
+    PointGenerator,
+    from_gan_range,
+    to_gan_range,
+    train_gan,
 )
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
@@ -54,7 +60,7 @@ def reconstruction_anchor(
 def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
     """The default adversarial training of notebook 09 for `steps` steps of 64 images.
 
-    Draw from the `average` of what it returns.
+    Draw from the `generator_ema` of what it returns.
     """
     gan = Gan(generator, Discriminator(), total_steps=steps, **settings).to(images.pixels.device)
     train_gan(gan, lambda epoch: map(to_gan_range, images.stream(64, steps)), 1, progress=False)
@@ -69,11 +75,11 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     """
     units, scale = codes.shape[1], codes.std()
     generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
-    gan = Gan(generator, PointDiscriminator(512, units, layers=3, minibatch_std=True), rate=1e-3, penalty="r1", weight=1.0,
+    gan = Gan(generator, PointDiscriminator(512, units, layers=3, minibatch_std=True), lr=1e-3, penalty="r1", penalty_weight=1.0,
               total_steps=steps)
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale
-        for weight in gan.average[-2].parameters():
+        for weight in gan.generator_ema[-2].parameters():
             weight.mul_(scale)
-    return gan.average
+    return gan.generator_ema

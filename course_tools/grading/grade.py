@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_tools.grading.isolation import Apart, Isolation, Stopped
+from course_tools.grading.isolation import Isolation, SandboxedProcess, Stopped
 from course_tools.grading.marks import Row, plain
 from course_tools.grading.submissions import SKIPPED, Submission
 
@@ -39,7 +39,7 @@ def grade(
         at, left = None, limits.seconds - (time.monotonic() - begin)
         row.errors.clear()
         try:
-            with Apart(isolation, hidden(submission, folder), left, limits.megabytes, stop) as apart:
+            with SandboxedProcess(isolation, hidden(submission, folder), left, limits.megabytes, stop) as apart:
                 copy(submission, folder, apart.work / "work", row)
                 lesson, megabytes = submission.lesson.number, limits.megabytes
                 apart.ask("start", lesson=lesson, folder="work", seconds=left, megabytes=megabytes)
@@ -75,7 +75,7 @@ def ended(row: Row, step: tuple, reason: str) -> str:
     return f"{reason} in cell {step[1]}"
 
 
-def take(step: tuple, apart: Apart, row: Row, limits: Limits) -> None:
+def take(step: tuple, apart: SandboxedProcess, row: Row, limits: Limits) -> None:
     """Run one cell, or judge one exercise that has no result yet."""
     seconds = min(limits.seconds * CELL_SHARE, max(apart.left(), 1))
     if step[0] == "cell":
