@@ -12,25 +12,15 @@ import pathlib
 import re
 import urllib.parse
 
+from course_tools.project_file import repository
 from course_tools.setup_cell import setup_cell
 from course_utils.files import ROOT, write_text
 
-__all__ = ["address", "badges", "hub_link", "outdated", "repository", "rewrite"]
+__all__ = ["address", "badges", "hub_link", "outdated", "rewrite"]
 
 BRANCH = "main"
 BADGES = re.compile(r"\[!\[Open in Colab\][^\n|]*\[!\[Open in Binder\]\([^)]*\)\]\([^)]*\)")
 NOTEBOOK = re.compile(r"\b(notebooks/[\w/]+\.ipynb)")
-
-
-def repository(root: pathlib.Path = ROOT) -> str:
-    """OWNER/NAME of the repository, as pyproject.toml has it."""
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r'^Repository = "https://github\.com/([^/"]+/[^/"]+)"$', text, re.MULTILINE)
-    if not found:
-        raise ValueError(
-            'pyproject.toml: expected a line Repository = "https://github.com/OWNER/NAME".'
-        )
-    return found[1]
 
 
 def address(root: pathlib.Path = ROOT) -> str:

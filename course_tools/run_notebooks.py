@@ -122,9 +122,9 @@ def run_in_kernel(
                     count += 1
                     client.execute_cell(cell, index, execution_count=count)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            if memory.exceeded or machine and machine.kills() > kills:
-                error = f"it took more than {machine.megabytes} MB and was killed."
-            problem = f"{file.name}, code cell {count} (cell {index + 1}):\n{error}"
+            killed = memory.exceeded or (machine and machine.kills() > kills)
+            said = f"it took more than {machine.megabytes} MB and was killed." if killed else error
+            problem = f"{file.name}, code cell {count} (cell {index + 1}):\n{said}"
         finally:
             seconds = time.perf_counter() - begin
             memory.stopped.set()

@@ -15,8 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from course_utils.files import sha256, write_text  # noqa: E402
 from course_utils.data.sources import DATA, digest, find  # noqa: E402
+from course_utils.files import sha256, write_text  # noqa: E402
 
 PER_CLASS = {"train": 2_000, "test": 500}
 

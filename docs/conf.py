@@ -3,8 +3,8 @@ import importlib.util
 import inspect
 import pathlib
 
-from course_utils.files import ROOT
 from course_tools.links import BRANCH, address
+from course_utils.files import ROOT
 
 project = "From sparse codes to generated images"
 author = "The authors of the course"

@@ -10,7 +10,6 @@ sight of the reader's JupyterLab: packages such as nbgrader would put their menu
 import importlib.metadata
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import sysconfig
@@ -50,18 +49,14 @@ def lab_extensions(prefix: pathlib.Path) -> set[str]:
     return {file.relative_to(prefix).as_posix() for file in found if "labconfig" not in file.parts}
 
 
-def dependencies(pyproject: str) -> list[str]:
-    """The requirements in the text of a pyproject.toml, without the extras."""
-    block = re.search(r"^dependencies = \[\n(.*?)^\]", pyproject, re.MULTILINE | re.DOTALL)[1]
-    return re.findall(r'"([^"]+)"', block)
-
-
 def course_packages() -> set[str]:
     """The distributions that the course needs, directly or not, as far as they are installed."""
-    from packaging.requirements import Requirement  # perhaps not there where this is a program
+    # here: perhaps not there where this is a program
+    from packaging.requirements import Requirement
 
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    waiting, found = [Requirement(line) for line in dependencies(text)], set()
+    from course_tools.project_file import project
+
+    waiting, found = list(map(Requirement, project()["project"]["dependencies"])), set()
     while waiting:
         wanted = waiting.pop()
         key = wanted.name.lower().replace("_", "-").replace(".", "-"), *sorted(wanted.extras)

@@ -6,17 +6,18 @@ import re
 import sys
 
 import pytest
-from environment import course_packages, dependencies, lab_extensions, readers_prefix
+from environment import course_packages, lab_extensions, readers_prefix
+
+from course_tools.project_file import project
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # others have one name in both worlds
 IMPORT_NAMES = {"pywavelets": "pywt", "scikit-image": "skimage", "scikit-learn": "sklearn", "pillow": "PIL"}
 
 
-def pyproject(text: str) -> dict[str, str]:
+def pyproject(table: dict) -> dict[str, str]:
     """Lower bounds by package, Python among them."""
-    bounds = dict(map(requirement, dependencies(text)))
-    return bounds | {"python": re.search(r'^requires-python = "(.*)"', text, re.MULTILINE)[1]}
+    return dict(map(requirement, table["dependencies"])) | {"python": table["requires-python"]}
 
 
 def environment(text: str) -> dict[str, str]:
@@ -41,7 +42,7 @@ def differences(pip: dict[str, str], conda: dict[str, str]) -> list[str]:
     return found + [f"{n} {b}: one lower bound, please" for n, b in wanted.items() if not re.fullmatch(r">=[\d.]+", b)]
 
 
-PIP = pyproject((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PIP = pyproject(project()["project"])
 CONDA = environment((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
@@ -79,7 +80,7 @@ def test_conda_uses_conda_forge_alone_and_pip_for_two_packages():
 def test_every_imported_package_is_in_the_list():
     known = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in PIP}
     known |= set(sys.stdlib_module_names) | {"course_tools", "course_utils", "IPython", "selenium"}  # IPython comes with ipykernel
-    known |= {"jinja2", "markdown_it", "mdit_py_plugins", "pygments", "traitlets"}  # with jupyterlab and myst-nb
+    known |= {"jinja2", "markdown_it", "mdit_py_plugins", "pygments", "tomli", "tomllib", "traitlets"}  # with jupyterlab and myst-nb
     known |= {"docutils", "myst_nb", "nbgrader", "packaging", "repo2docker", "sphinx"}  # of the extras, imported where they are needed
     files = [file for folder in ("course_*/**", "tests", "benchmarks") for file in ROOT.glob(f"{folder}/*.py")]
     for file in files:

@@ -16,12 +16,12 @@ import shutil
 from pathlib import Path
 
 from course_tools.links import address
+from course_tools.project_file import project_name
 from course_tools.publishing.trees import (
     copy_files,
     course_files,
     explained,
     new_folder,
-    project_name,
     walk,
     write_zip,
 )

@@ -20,13 +20,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from course_tools.project_file import project, project_name
 from course_tools.publishing import install
 from course_tools.publishing.install import Refused, enough_space
 from course_tools.publishing.trees import (
     copy_files,
     course_files,
     explained,
-    project_name,
     write_zip,
 )
 from course_utils.data.sources import folders
@@ -58,13 +58,13 @@ def fetch_wheels(root: Path, stage: Path, torch: str) -> list[Path]:
 
     Raises Refused where pip does not get them.
     """
-    name, needs = project_name(root), (root / "pyproject.toml").read_text(encoding="utf-8")
-    build = re.search(r"^requires = \[(.*)\]", needs, re.MULTILINE)
+    name, build = project_name(root), project(root).get("build-system", {}).get("requires", [])
+    needs = project(root)["project"].get("dependencies", [])
     wheels, small, course, constraints = stage / "wheels", stage / "cpu", stage / "course", stage / "constraints.txt"
     constraints.write_text(versions_here(name), encoding="utf-8")
     copy_files(root, course_files(root), course)  # pip builds a wheel of the course beside its files
-    wanted = [f"{course}{EXTRA}", "pip", *re.findall(r'"([^"]+)"', build[1] if build else "")]
-    if torch == "cpu" and sys.platform == "linux" and re.search(r'"torch\b', needs):
+    wanted = [f"{course}{EXTRA}", "pip", *build]
+    if torch == "cpu" and sys.platform == "linux" and any(re.match(r"torch\b", need) for need in needs):
         cpu = ["torch", "torchvision", "--no-deps", "-c", constraints, "--index-url", CPU]
         if not pip(stage, "download", *cpu, "-d", small, quiet=True) or not list(small.glob("torch-*+cpu-*.whl")):
             shutil.rmtree(small, ignore_errors=True)

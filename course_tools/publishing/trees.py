@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_utils.files import atomic
 
-__all__ = ["MARKER", "copy_files", "course_files", "explained", "new_folder", "project_name", "write_zip"]
+__all__ = ["MARKER", "copy_files", "course_files", "explained", "new_folder", "write_zip"]
 
 MARKER = ".made-by-the-course"  # in a folder that we made and may make again
 NEITHER = re.compile(  # what git ignores, where there is no git to ask
@@ -59,14 +59,6 @@ def copy_files(root: Path, names: Iterable[str], folder: Path) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, folder / name)
-
-
-def project_name(root: Path) -> str:
-    """The name in pyproject.toml. Raises ValueError where there is none."""
-    found = re.search(r'^name = "([\w.-]+)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    if not found:
-        raise ValueError(f'{root / "pyproject.toml"}: expected a line name = "...".')
-    return found[1]
 
 
 @contextlib.contextmanager

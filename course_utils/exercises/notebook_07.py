@@ -127,7 +127,9 @@ def psnr_inside(answer: object) -> None:
         try:
             output = attempt(answer, truth + noise, truth, border)
         except Mistake as mistake:
-            raise Mistake(f"{empty} ({mistake})") if border == 0 else mistake
+            if border == 0:
+                raise Mistake(f"{empty} ({mistake})") from mistake
+            raise
         expect(border > 0 or not isinstance(output, torch.Tensor) or not output.isnan().any(), empty)
         expect_close(output, each, {
             "the border is still in it.": decibels(error.mean(dim=(1, 2, 3))),
