@@ -10,18 +10,11 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LAYERS = [  # a module imports from its own layer and those above it in this list, and there is no circle
-    "arguments files layers",
-    "session data distributed checkpoints",
-    "wavelets patches sparse_coding dictionary_learning compression training",
-    "autoencoders classifiers losses vaes gans sparse_gans",
-    "pretrained",
-    "metrics",
-    "display activations project course_map",
-    "exercises experiments",
-    "recipes pretrain",
-]
-LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+PICTURE = re.search(r"## The layers.*?```text\n(.*?)```", PAGE, re.DOTALL)[1]
+# From below; behind two spaces each line of the picture has its words.
+LAYERS = [line.split("  ")[0].split() for line in reversed(PICTURE.splitlines())]
+LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
 def modules_of(package: str) -> dict[str, pathlib.Path]:
@@ -83,6 +76,15 @@ def test_no_helper_and_no_lesson_imports_the_tools():
     files = [*MODULES.values(), *ROOT.glob("notebooks/**/[0-9]*.ipynb")]
     assert [file.name for file in files if line.search(file.read_text(encoding="utf-8"))] == []
     assert line.search("    from course_tools import links") and line.search('    "import course_tools.links\\n",')
+
+
+def test_the_page_names_every_variable_of_the_environment_and_where_it_is_read():
+    named = dict(re.findall(r"^\| `(COURSE_\w+)` \|.*\| `([\w/.]+)` \|$", PAGE, re.MULTILINE))
+    read = re.compile(r"""environ(?:\.get\(|\()?[^\n]*["'](COURSE_[A-Z_]+)["']""")
+    files = [file for folder in ("course_utils", "course_tools", "tests") for file in (ROOT / folder).rglob("*.py")]
+    found = {name: file for file in files for name in read.findall(file.read_text(encoding="utf-8"))}
+    assert found.keys() == named.keys()
+    assert [name for name, file in named.items() if name not in (ROOT / file).read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize("module, most", [("course_utils.metrics.features", 15), ("course_utils", 1)])
