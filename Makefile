@@ -2,6 +2,7 @@
 # make test    prove that everything in the repository runs, once (12 to 15 minutes)
 # make test-all  also with two threads, every lesson in a browser, a class of submissions (an hour)
 # make run     execute all notebooks, refresh their outputs and their seconds and memory
+# make record  run GPU cells here and record their results: make record ARGS=09_cifar
 # make bench   measure our solvers against others' (installs them; about 4 minutes)
 # make site    the website: every notebook as a page, in build/site
 # make slides  the notebooks as reveal.js slides, in build/slides
@@ -28,7 +29,7 @@ INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
 WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
 
-.PHONY: lab test test-all run bench site slides editions pack colab clean install again
+.PHONY: lab test test-all run record bench site slides editions pack colab clean install again
 
 lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
@@ -42,6 +43,9 @@ test-all: install $(ALL)
 
 run: install
 	@$(PY) -m course_tools.run_notebooks $(ARGS)
+
+record: install
+	@$(PY) -m course_tools.record_gpu_cells $(ARGS)
 
 bench: install $(PEERS)
 	@$(PY) -m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py $(ARGS)

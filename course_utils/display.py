@@ -21,7 +21,7 @@ from course_utils.arguments import check_images
 from course_utils.metrics import psnr
 
 __all__ = [
-    "before_after", "compare", "gpu_result", "image_slider", "show_curves",
+    "before_after", "compare", "image_slider", "show_curves",
     "show_filters", "show_images", "show_rows",
 ]
 
@@ -187,18 +187,6 @@ def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("befor
     borders = np.linspace(0, width, 21).round().astype(int)
     frames = torch.cat([torch.where(torch.arange(width) < border, before, after) for border in borders])
     image_slider(frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10)
-
-
-def gpu_result(result: dict | None) -> None:
-    """Show what `course_utils.session.gpu_cell` gave: numbers, figure, device, date and seconds."""
-    if result is None:
-        print("No GPU here, and no result of a GPU run is recorded yet.")
-        return
-    for key, value in result.items():
-        if key != "figure":
-            print(f"{key:>16}: {value}")
-    if "figure" in result and not hasattr(result["figure"], "savefig"):
-        display(Image.open(result["figure"]))
 
 
 def pixels(image: Tensor) -> np.ndarray:

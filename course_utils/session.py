@@ -1,16 +1,12 @@
-"""The start of every notebook: seed, device, plot style, and cells for a GPU.
+"""The start of every notebook: seed, device, plot style.
 
 Used from notebook 00.
 """
-import datetime
-import json
 import math
 import os
 import platform
 import random
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +15,8 @@ import numpy as np
 import torch
 
 from course_utils.arguments import check_int
-from course_utils.files import ROOT, write_text
 
-__all__ = ["COLORS", "Session", "check_torch", "gpu_cell", "seed_everything", "start"]
-
-RECORDED = ROOT / "data" / "recorded"
+__all__ = ["COLORS", "Session", "check_torch", "seed_everything", "start"]
 
 # After Okabe and Ito's palette, darker: told apart with any colour vision (tests/test_accessibility.py), lines
 # are seen on white (contrast 3 : 1), and words too (4.5 : 1) in all but the last three. In curves
@@ -150,56 +143,3 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return str(device)
-
-
-def gpu_cell(session: Session, name: str, full_size: Callable[[], dict]) -> dict | None:
-    """Run `full_size()` on a GPU; without one, give the recorded result of a real run.
-
-    `full_size` returns a dict of printable numbers; the entry "figure", where there is
-    one, is a matplotlib figure. The result is that dict plus device, torch version,
-    date, seconds and peak memory in MB, ready for `course_utils.display.gpu_result`.
-    Returns None when there is no GPU and nothing was recorded. With
-    COURSE_RECORD=1 in the environment a run on a GPU is stored in data/recorded/NAME.json
-    and NAME.png; with COURSE_PIECE=NAME only that piece runs, of the others the records are
-    given. Raises ValueError for a name that cannot be a file name. Used from notebook 00.
-    """
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
-    if not session.gpu or os.environ.get("COURSE_PIECE", name) != name:
-        return recorded_result(name)
-    torch.cuda.reset_peak_memory_stats()
-    begin = time.perf_counter()
-    result = dict(full_size())
-    torch.cuda.synchronize()
-    result.update(
-        device=torch.cuda.get_device_name(),
-        torch=torch.__version__,
-        date=datetime.date.today().isoformat(),
-        seconds=round(time.perf_counter() - begin, 1),
-        peak_memory_mb=round(torch.cuda.max_memory_allocated() / 1e6),
-    )
-    if os.environ.get("COURSE_RECORD") == "1":
-        record(name, result)
-    return result
-
-
-def record(name: str, result: dict) -> None:
-    """Store a GPU result as data/recorded/NAME.json and its figure as NAME.png."""
-    RECORDED.mkdir(parents=True, exist_ok=True)
-    numbers = {key: value for key, value in result.items() if key != "figure"}
-    if "figure" in result:
-        result["figure"].savefig(RECORDED / f"{name}.png", dpi=80)
-    write_text(RECORDED / f"{name}.json", json.dumps(numbers, indent=1) + "\n")
-
-
-def recorded_result(name: str) -> dict | None:
-    """The stored result of a GPU run with "figure" as the path of a PNG, or None."""
-    file = RECORDED / f"{name}.json"
-    if not file.is_file():
-        return None
-    try:
-        result = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged ({error}). Run: git checkout -- {file}") from error
-    picture = file.with_suffix(".png")
-    return result | ({"figure": picture} if picture.is_file() else {})

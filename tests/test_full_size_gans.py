@@ -9,7 +9,6 @@ from torch import nn
 from course_utils.autoencoders import NoSparsity, TopK
 from course_utils.data.datasets import CLASSES, ImageSet
 from course_utils.experiments import cifar_gans, joined_cifar
-from course_utils.experiments.records import mean_and_spread, show_records
 from course_utils.experiments.residual_networks import Augment, Fast, discriminator, layers_up
 from course_utils.metrics import FeatureError, FeatureNetwork
 
@@ -182,26 +181,3 @@ def test_the_layers_behind_the_codes_are_those_of_the_plain_generator():
     decoder, generator = model.decoder[0].network, layers_up(128, 4)
     assert [type(a) for a in decoder] == [type(b) for b in generator]
     assert 0 <= model(toy("cifar10").images([0, 1])).min() <= model(toy("cifar10").images([0, 1])).max() <= 1
-
-
-def test_records_stand_side_by_side_with_mean_and_spread(capsys):
-    show_records({"seed 0": {"steps": 10, "loss": 1.0, "device": "H"}, "seed 1": None,
-                  "seed 2": {"steps": 10, "loss": 2.0, "device": "H", "second run": {"loss": 2.5}}}, spread=True)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["seed", "0", "seed", "2", "mean", "±", "spread"]
-    assert lines[1].split() == ["loss", "1.0", "2.0", "1.5", "±", "0.7"]
-    assert lines[2].split() == ["steps", "10,", "all"] and lines[3].split() == ["device", "H,", "all"]
-    assert lines[4] == "seed 2, a second run gave: {'loss': 2.5}"
-
-
-def test_one_record_alone_is_a_column_and_none_says_so(capsys):
-    show_records({"ours": {"steps": 10}, "sngan": None})
-    assert capsys.readouterr().out.split() == ["ours", "steps", "10"]
-    show_records({"ours": None, "sngan": None})
-    assert capsys.readouterr().out == "No GPU here, and no result of a GPU run is recorded yet.\n"
-
-
-def test_there_is_no_spread_of_words_or_of_one_number():
-    assert mean_and_spread([1.0, 2.0]) == "1.5 ± 0.7" and mean_and_spread([90, 100, 120]) == "103 ± 15"
-    assert mean_and_spread([0.0210, 0.0212]) == "0.0211 ± 0.0001" and mean_and_spread([3, 3]) == "3 ± 0"
-    assert mean_and_spread([1.0]) == mean_and_spread(["H", "H"]) == ""

@@ -1,35 +1,164 @@
-"""The tool that runs GPU cells at full size: it finds them, tries them on a CPU, and records only what is sound."""
+"""Large cells: run on a GPU or to be recorded, else their record is shown; the tool that records them."""
+import dataclasses
 import json
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import torch
 
 from course_tools import record_gpu_cells as tool
-from course_tools.gpu_trial import REDUCED
+from course_utils import gpu_cell as module
+from course_utils.gpu_cell import gpu_cell, mean_and_spread, read_record
+from course_utils.session import start
 
-CELLS = {cell.name: cell for cell in tool.gpu_cells()}
+CELLS = tool.gpu_cells()
+FACTS = {"device": "NVIDIA H200", "date": "2026-11-22", "seconds": 12, "memory, MB": 5, "torch": "2.15.0", "sizes": {"n": 9}}
 
 
-def source(cell):
-    return nbformat.read(cell.notebook, as_version=4).cells[cell.index].source
+@pytest.fixture(autouse=True)
+def records(tmp_path, monkeypatch):
+    """An empty folder of records."""
+    monkeypatch.setattr(module, "RECORDED", tmp_path / "recorded")
+    monkeypatch.delenv("COURSE_RECORD", raising=False)
+    yield tmp_path / "recorded"
+    plt.close("all")
+
+
+def session(gpu=False):
+    return dataclasses.replace(start(), gpu=gpu)
+
+
+def store(folder, name="a_run", pieces=None, cell=None):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps({"cell": cell or name, "pieces": pieces or {"": {"loss": 0.5} | FACTS}}))
+
+
+def never(device, **sizes):
+    pytest.fail("must not run")
+
+
+def test_without_a_gpu_and_without_a_record_the_cell_says_so(capsys):
+    gpu_cell(session(), "nothing_yet", never, gpu={}, cpu={})
+    assert capsys.readouterr().out == "No GPU here, and no result of a GPU run is recorded yet.\n"
+
+
+def test_a_record_is_shown_with_device_date_seconds_and_sizes(records, capsys):
+    store(records)
+    gpu_cell(session(), "a_run", never, gpu={"n": 9}, cpu={"n": 1})
+    assert capsys.readouterr().out.split("\n") == [
+        "loss  0.5", "", "NVIDIA H200, 2026-11-22, 12 s, 5 MB, torch 2.15.0, n 9", ""]
+
+
+def test_on_a_gpu_the_cell_runs_at_its_size_and_stores_nothing(records, monkeypatch, capsys):
+    for name in ("reset_peak_memory_stats", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "a GPU")
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5_000_000)
+    gpu_cell(session(gpu=True), "a_run", lambda device, n: {"twice": 2 * n}, gpu={"n": 9}, cpu={"n": 1})
+    shown = capsys.readouterr().out
+    assert "twice  18" in shown and "a GPU, " in shown and " 5 MB" in shown and not records.exists()
+
+
+def test_a_cpu_records_at_its_own_size_when_it_is_asked_to(records, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_RECORD", "a_run")
+
+    def draws(device, n):
+        figure, ax = plt.subplots()
+        ax.plot([0, n])
+        return {"twice": 2 * n, "figure": figure}
+
+    gpu_cell(session(), "a_run", draws, gpu={"n": 9}, cpu={"n": 1})
+    recorded = read_record("a_run")[""]
+    assert recorded["twice"] == 2 and recorded["sizes"] == {"n": 1} and recorded["device"].endswith("CPU cores")
+    assert (records / recorded["picture"]).read_bytes().startswith(b"\x89PNG")
+    gpu_cell(session(), "other_run", never, gpu={}, cpu={})  # another cell of the lesson stays as it is
+    assert [file.name for file in sorted(records.iterdir())] == ["a_run.json", "a_run.png"]
+
+
+def test_an_interrupted_recording_goes_on_with_the_next_piece(monkeypatch):
+    monkeypatch.setenv("COURSE_RECORD", "a_run")
+    ran, pieces = [], {f"seed {seed}": {"seed": seed} for seed in range(3)}
+
+    def interrupted(device, seed):
+        ran.append(seed)
+        if ran == [0, 1]:
+            raise KeyboardInterrupt
+        return {"loss": float(seed)}
+
+    with pytest.raises(KeyboardInterrupt):
+        gpu_cell(session(), "a_run", interrupted, gpu={}, cpu={}, pieces=pieces)
+    assert list(read_record("a_run")) == ["seed 0"]
+    gpu_cell(session(), "a_run", interrupted, gpu={}, cpu={}, pieces=pieces)
+    assert ran == [0, 1, 1, 2] and list(read_record("a_run")) == list(pieces)
+
+
+def test_a_cpu_does_not_replace_what_a_gpu_recorded(records, monkeypatch):
+    monkeypatch.setenv("COURSE_RECORD", "a_run")
+    store(records)
+    gpu_cell(session(), "a_run", never, gpu={}, cpu={})
+    assert read_record("a_run")[""]["device"] == "NVIDIA H200"
+
+
+def test_pieces_stand_side_by_side_with_mean_and_spread(records, capsys):
+    store(records, pieces={"seed 0": {"steps": 10, "loss": 1.0} | FACTS, "seed 2": {"steps": 10, "loss": 2.0} | FACTS})
+    pieces = {f"seed {seed}": {} for seed in range(3)}
+    gpu_cell(session(), "a_run", never, gpu={}, cpu={}, pieces=pieces, spread=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["seed", "0", "seed", "2", "mean", "±", "spread"]
+    assert lines[1].split() == ["steps", "10", "10", "10", "±", "0"] and lines[2].split() == ["loss", "1.0", "2.0", "1.5", "±", "0.7"]
+    assert lines[4].startswith("seed 0: NVIDIA H200") and lines[5].startswith("seed 2: NVIDIA H200")
+
+
+def test_there_is_no_spread_of_words_or_of_one_number():
+    assert mean_and_spread([1.0, 2.0]) == "1.5 ± 0.7" and mean_and_spread([90, 100, 120]) == "103 ± 15"
+    assert mean_and_spread([0.0210, 0.0212]) == "0.0211 ± 0.0001" and mean_and_spread([3, 3]) == "3 ± 0"
+    assert mean_and_spread([1.0]) == mean_and_spread(["H", "H"]) == ""
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "a_run.json is damaged .*git checkout -- .*make record ARGS=a_run"),
+    ('{"cell": "a_run"}', "a_run.json is damaged"),
+    (json.dumps({"cell": "other", "pieces": {}}), "holds the record of 'other', not of 'a_run'"),
+    (json.dumps({"cell": "a_run", "pieces": {"": {"loss": 1}}}), "does not say the device and the date"),
+    (json.dumps({"cell": "a_run", "pieces": {"ours": FACTS | {"loss": 1}, "sngan": {"device": "x"}}}), "the torch of sngan"),
+])
+def test_a_record_that_cannot_be_used_names_the_file_and_the_command(records, text, message):
+    records.mkdir()
+    (records / "a_run.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        gpu_cell(session(), "a_run", never, gpu={}, cpu={})
+
+
+@pytest.mark.parametrize("result, said", [
+    ({}, "a_run: no result"), ({"loss": float("nan")}, "a_run: loss is nan"), ({"level": "inf dB"}, "a_run: level is inf dB"),
+])
+def test_what_is_no_result_is_not_recorded(records, monkeypatch, result, said):
+    monkeypatch.setenv("COURSE_RECORD", "a_run")
+    with pytest.raises(ValueError, match=said):
+        gpu_cell(session(), "a_run", lambda device: result, gpu={}, cpu={})
+    assert not records.exists()
+
+
+def test_a_record_needs_a_name_that_can_be_a_file():
+    with pytest.raises(ValueError, match="small letters"):
+        gpu_cell(session(), "../x", never, gpu={}, cpu={})
+
+
+# ------------------------------------------------------------------ the tool
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, monkeypatch, records):
     """Make a GPU cell in a notebook of its own, below a cell that defines what it needs."""
     def make(code):
-        cells = ["from course_utils.session import gpu_cell, start\nsession = start()", "value = 0.25", code]
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ["", *cells]])
-        nbformat.write(notebook, tmp_path / "05_small.ipynb")
-        return tool.GpuCell("05_small", tmp_path / "05_small.ipynb", 3)
+        kept = f"from course_utils import gpu_cell as module\nimport pathlib\nmodule.RECORDED = pathlib.Path({str(records)!r})"
+        imports = f"{kept}\nfrom course_utils.gpu_cell import gpu_cell\nfrom course_utils.session import start\nsession = start()"
+        cells = [nbformat.v4.new_code_cell(text) for text in ["", imports, "value = 0.25", code]]
+        (tmp_path / "notebooks").mkdir()
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/05_small.ipynb")
+        return tool.GpuCell("05_small", tmp_path / "notebooks/05_small.ipynb", 3)
     return make
-
-
-@pytest.fixture
-def recorded(tmp_path, monkeypatch):
-    """An empty folder of records."""
-    monkeypatch.setattr(tool, "RECORDED", tmp_path / "recorded")
-    return tmp_path / "recorded"
 
 
 def test_every_lesson_with_a_gpu_cell_is_found_and_its_names_begin_with_its_number():
@@ -37,34 +166,24 @@ def test_every_lesson_with_a_gpu_cell_is_found_and_its_names_begin_with_its_numb
     assert all(cell.notebook.name[:2] == name[:2] for name, cell in CELLS.items())
 
 
-def test_every_gpu_cell_can_be_tried_and_every_trial_belongs_to_a_cell():
-    assert REDUCED.keys() == CELLS.keys()
-
-
 @pytest.mark.parametrize("name", CELLS)
-def test_a_trial_changes_sizes_that_are_really_in_the_cell(name):
-    assert tool.reduced(name, source(CELLS[name])) != source(CELLS[name]) or not REDUCED[name]
+def test_every_gpu_cell_gives_its_sizes_for_both_kinds_of_device(name):
+    source = nbformat.read(CELLS[name].notebook, as_version=4).cells[CELLS[name].index].source
+    assert "gpu={" in source and "cpu={" in source and "session.device" not in source
 
 
-def test_a_table_that_is_out_of_date_is_noticed():
-    with pytest.raises(ValueError, match="gpu_trial.py: the GPU cell 00_gallery does not hold"):
-        tool.reduced("00_gallery", "print(1)")
+def test_the_tool_runs_what_stands_above_the_cell_and_records_what_it_gives(small, tmp_path, capsys, monkeypatch):
+    cell = small('gpu_cell(session, "05_small", lambda device, n: {"loss": value * n}, gpu={"n": 4}, cpu={"n": 2})')
+    monkeypatch.setattr(tool, "gpu_cells", lambda: {"05_small": cell})
+    assert tool.main([]) == 0 and capsys.readouterr().out == "05_small: not recorded\n"
+    assert tool.main(["05_small"]) == 0
+    recorded = read_record("05_small")[""]
+    assert recorded["loss"] == value_of(recorded) and "05_small: " in capsys.readouterr().out
+    assert tool.main(["--all"]) == 0 and recorded["device"] in capsys.readouterr().out  # nothing is left: what there is
 
 
-def test_a_trial_runs_what_stands_above_the_cell_and_gives_what_it_records(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(REDUCED, "05_small", [("1000", "10")])
-    cell = small('import matplotlib.pyplot as plt\nfigure, ax = plt.subplots()\n'
-                 'gpu_cell(session, "05_small", lambda: {"loss": value, "steps": 1000, "figure": figure})')
-    result = tool.run(cell, tmp_path, 60, trial=True)
-    assert result["loss"] == 0.25 and result["steps"] == 10 and result["device"] == "CPU, a trial"
-    assert result["figure"].is_file() and tool.problems(result) == []
-
-
-def test_of_a_cell_with_several_pieces_the_named_one_runs(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(REDUCED, "05_small", [])
-    cell = small('[gpu_cell(session, name, lambda: {"loss": value}) for name in ("05_small", "05_other")]')
-    assert tool.run(cell, tmp_path, 60, trial=True)["loss"] == 0.25
-    assert [file.name for file in tmp_path.glob("*.json")] == ["05_small.json"]
+def value_of(recorded):
+    return 0.25 * recorded["sizes"]["n"]
 
 
 @pytest.mark.parametrize("last, runs", [
@@ -83,45 +202,10 @@ def test_cells_behind_the_imports_run_if_the_last_one_uses_a_name_of_theirs(last
 @pytest.mark.parametrize("code, seconds, message", [
     ("import time; time.sleep(30)", 8, "05_small: stopped after 8 s"),
     ("1 / 0", 60, "05_small: the cell that begins '1 / 0' failed(.|\n)*ZeroDivisionError"),
-    ('gpu_cell(session, "05_small", dict)', 60, "05_small: recorded nothing. Is there a GPU"),
 ])
-def test_what_goes_wrong_is_said_with_the_name_of_the_cell(small, tmp_path, monkeypatch, code, seconds, message):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+def test_what_goes_wrong_is_said_with_the_name_of_the_cell(small, code, seconds, message):
     with pytest.raises(RuntimeError, match=message):
-        tool.run(small(code), tmp_path, seconds)
-
-
-@pytest.mark.parametrize("result, said", [
-    ({"device": "H", "seconds": 2.0}, "no result"),
-    ({"loss": float("nan")}, "loss is nan"),
-    ({"level": "inf dB"}, "level is inf dB"),
-])
-def test_a_result_that_is_none_is_not_recorded(result, said):
-    assert tool.problems(result) == [said]
-
-
-def test_an_empty_figure_is_not_recorded(tmp_path):
-    (tmp_path / "x.png").write_bytes(b"")
-    assert tool.problems({"loss": 1, "figure": tmp_path / "x.png"}) == ["the figure is empty"]
-
-
-def test_a_second_run_stores_what_moved_and_leaves_the_first_alone(recorded):
-    tool.keep("05_small", {"loss": 0.25, "steps": 10, "seconds": 4.0}, again=False)
-    assert tool.keep("05_small", {"loss": 0.26, "steps": 10, "seconds": 5.0}, again=True)["second run"] == {"loss": 0.26}
-    stored = json.loads((recorded / "05_small.json").read_text())
-    assert stored == {"loss": 0.25, "steps": 10, "seconds": 4.0, "second run": {"loss": 0.26}}
-
-
-def test_a_second_run_with_the_same_digits_says_so(recorded):
-    tool.keep("05_small", {"loss": 0.25}, again=False)
-    assert tool.keep("05_small", {"loss": 0.25}, again=True)["second run"] == "the same digits"
-
-
-def test_the_next_call_goes_on_with_what_is_not_recorded(recorded):
-    recorded.mkdir()
-    (recorded / "00_gallery.json").write_text('{"loss": 1}')
-    assert "00_gallery" not in [cell.name for cell in tool.wanted([], False, False)]
-    assert [cell.name for cell in tool.wanted([], True, False)] == ["00_gallery"]
+        tool.run(small(code), seconds)
 
 
 def test_an_unknown_name_ends_with_the_names_there_are(capsys):

@@ -32,14 +32,14 @@ __all__ = ["dead_links", "make_editions", "student_files", "student_notebook"]
 ANSWERS = ("notebooks/solutions/", "tests/wrong_answers/")
 TOOLS = (  # of those who teach with the course or keep it
     "benchmarks/", "course_tools/grading/", "course_tools/publishing/", "course_tools/links.py",
-    "course_tools/record_gpu_cells.py", "course_tools/gpu_trial.py", "docs/", "slides/", ".ci/", ".github/",
-    "CONTRIBUTING.md", "TEACHING.md", "tests/notebook_contracts.py",
+    "course_tools/record_gpu_cells.py", "docs/", "slides/", ".ci/", ".github/",
+    ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "TEACHING.md", "tests/notebook_contracts.py",
 )
 NAMED = re.compile(  # a test that names one of these is a test of something that is left out
-    r"notebooks/solutions|wrong_answers|notebook_contracts|course_tools(?:\.| import )(?:grading|publishing|links|record_gpu_cells|gpu_trial)"
+    r"notebooks/solutions|wrong_answers|notebook_contracts|course_tools(?:\.| import )(?:grading|publishing|links|record_gpu_cells)"
     r"|benchmarks|CONTRIBUTING|\bdocs\b"
 )
-TARGETS = ("bench", "site", "slides", "editions", "pack")  # of the Makefile, for these tools
+TARGETS = ("bench", "record", "site", "slides", "editions", "pack")  # of the Makefile, for these tools
 SOLUTIONS = "Your teacher has the solutions."
 README = [  # regular expression of a passage about what is left out, what takes its place
     (r"\A(# .*\n)", rf"\1\n*The student edition: all lessons, all exercises. {SOLUTIONS}*\n"),

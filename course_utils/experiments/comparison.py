@@ -20,8 +20,9 @@ from course_utils.autoencoders import L1, NoSparsity, TopK, share_alive
 from course_utils.data import ImageSet, load
 from course_utils.files import write_text
 from course_utils.gans import Generator, from_gan_range
+from course_utils.gpu_cell import RECORDED
 from course_utils.metrics import fashion_evaluator, psnr
-from course_utils.session import RECORDED, seed_everything
+from course_utils.session import seed_everything
 from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
 from course_utils.sparse_gans.priors import CodePrior
 from course_utils.sparse_gans.training import (
@@ -32,7 +33,7 @@ from course_utils.sparse_gans.training import (
     train_gan_steps,
 )
 
-__all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "row", "run", "train_model"]
+__all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "recorded_rows", "row", "run", "train_model"]
 
 BUDGET = 40.0
 CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price leaves 20 active in the short training, 68 in the long
@@ -114,6 +115,16 @@ def row(model: str, seed: int, count: int | None) -> dict:
         **{f"nearest in {name}": round(value, 3) for name, value in near.items()},
         **{name: round(value, 3) for name, value in facts.items()},
     }
+
+
+def recorded_rows(name: str) -> dict:
+    """The record of a run of RUNS: its "rows", and device, date, torch and "budget" in seconds a model."""
+    check_choice("comparison", name, tuple(RUNS))
+    file = RECORDED / f"{name}.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read ({error}). Run: git checkout -- {file}") from error
 
 
 def run(name: str) -> None:

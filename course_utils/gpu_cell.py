@@ -1,0 +1,176 @@
+"""Large cells: run on a GPU, elsewhere show the recorded result of the largest run made so far.
+
+    def full_size(device, patches):
+        ...
+        return {"PSNR, dB": 31.2, "figure": figure}
+
+    gpu_cell(session, "01_cycle_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches": 2_000})
+
+The same function runs on both kinds of device, at the sizes that the cell gives for it. `make record
+ARGS=01_cycle_spinning` runs it where you are and stores the result in data/recorded.
+"""
+import datetime
+import json
+import math
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+from IPython.display import Image, display
+
+from course_utils.files import ROOT, write_text
+from course_utils.session import Session
+
+__all__ = ["gpu_cell", "read_record"]
+
+RECORDED = ROOT / "data" / "recorded"
+FACTS = ("device", "date", "seconds", "memory, MB", "torch")  # of a run, besides its sizes
+
+
+def gpu_cell(
+    session: Session, name: str, run: Callable[..., dict], *, gpu: dict, cpu: dict,
+    pieces: dict[str, dict] | None = None, spread: bool = False,
+) -> None:
+    """On a GPU run `run(device, **gpu)` and show what it gives; elsewhere show the record of `name`.
+
+    `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib figure.
+    gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded (COURSE_RECORD=NAME in
+    the environment, set by `make record`). pieces: further arguments of several runs, by a label each;
+    they are shown side by side, with `spread` also their mean and standard deviation, and recorded
+    one by one, so that an interrupted recording goes on with the next piece.
+
+    Raises ValueError for a name that cannot be a file name, for a record that is damaged, of another
+    cell or without a device, and for a result to be recorded that holds no finite number.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
+    record = os.environ.get("COURSE_RECORD") == name
+    results = read_record(name)
+    if session.gpu or record:
+        sizes = gpu if session.gpu else cpu
+        for label, arguments in (pieces or {"": {}}).items():
+            if record and is_larger(results.get(label), session):
+                continue  # an interrupted recording goes on; a GPU's record is not replaced by a CPU's
+            results[label] = measured(session, run, sizes, arguments)
+            if record:
+                write_record(name, results, label)
+    show({label: results[label] for label in pieces or {"": {}} if label in results}, spread)
+
+
+def is_larger(recorded: dict | None, session: Session) -> bool:
+    """Whether a recorded piece needs no further run on this device."""
+    return recorded is not None and (not session.gpu or not recorded["device"].endswith("CPU cores"))
+
+
+def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments: dict) -> dict:
+    """The result of one run, with its sizes, device, date, seconds and peak memory."""
+    if session.gpu:
+        torch.cuda.reset_peak_memory_stats()
+    begin = time.perf_counter()
+    result = dict(run(session.device, **sizes, **arguments))
+    if session.gpu:
+        torch.cuda.synchronize()
+        peak = torch.cuda.max_memory_allocated()
+    else:
+        memory = psutil.Process().memory_info()
+        peak = getattr(memory, "peak_wset", memory.rss)
+    return result | {
+        "sizes": sizes, "device": device_words(session), "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - begin), "memory, MB": round(peak / 1e6),
+        "torch": torch.__version__,
+    }
+
+
+def device_words(session: Session) -> str:
+    """The device as one would say it: "NVIDIA H200", or "AMD EPYC, 2 CPU cores"."""
+    if session.gpu:
+        return torch.cuda.get_device_name()
+    file = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", file.read_text()) if file.is_file() else None
+    words = found[1] if found else platform.processor() or platform.machine()
+    return f"{words}, {session.threads} CPU cores"
+
+
+def write_record(name: str, results: dict[str, dict], label: str) -> None:
+    """Store the results so far, and the figure of the piece `label`. ValueError for one without a result."""
+    if problem := no_result(results[label]):
+        raise ValueError(f"{name} {label}".rstrip() + f": {problem}. Not recorded.")
+    figure = results[label].pop("figure", None)
+    if figure is not None:
+        results[label]["picture"] = f"{name}{'_' if label else ''}{re.sub(r'[^a-z0-9]+', '_', label.lower())}.png"
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        figure.savefig(RECORDED / results[label]["picture"], dpi=80)
+    content = {"cell": name, "pieces": results}
+    write_text(RECORDED / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def no_result(result: dict) -> str:
+    """What is wrong with a result: nothing measured, or a number that is not finite; else ""."""
+    found = {key: value for key, value in result.items() if key not in (*FACTS, "sizes", "figure")}
+    for key, value in found.items():
+        numbers = re.findall(r"-?\d+\.?\d*|\bnan\b|\binf\b", str(value).lower())
+        if any(not math.isfinite(float(number)) for number in numbers):
+            return f"{key} is {value}"
+    return "" if found else "no result"
+
+
+def read_record(name: str) -> dict[str, dict]:
+    """The recorded pieces of a cell by label, {} if there are none. Errors: see `gpu_cell`."""
+    file = RECORDED / f"{name}.json"
+    if not file.is_file():
+        return {}
+    mend = f"Run: git checkout -- {file} (or record it again: make record ARGS={name})"
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        cell, pieces = record["cell"], record["pieces"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged ({type(error).__name__}: {error}). {mend}") from error
+    if cell != name:
+        raise ValueError(f"{file} holds the record of {cell!r}, not of {name!r}. {mend}")
+    for label, piece in pieces.items():
+        if missing := [fact for fact in FACTS if fact not in piece]:
+            raise ValueError(f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. {mend}")
+    return pieces
+
+
+def show(results: dict[str, dict], spread: bool) -> None:
+    """Print a column for each piece, then how each was run, and draw the figures."""
+    if not results:
+        print("No GPU here, and no result of a GPU run is recorded yet.")
+        return
+    hidden = (*FACTS, "sizes", "figure", "picture")
+    keys = dict.fromkeys(key for result in results.values() for key in result if key not in hidden)
+    head = [["", *results, *(["mean ± spread"] if spread else [])]] if len(results) > 1 else []
+    table = [*head, *([
+        key, *(str(result.get(key, "-")) for result in results.values()),
+        *([mean_and_spread([r[key] for r in results.values() if key in r])] if spread else []),
+    ] for key in keys)]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for row in table:
+        print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip())
+    for label, result in results.items():
+        sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
+        print(f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, {result['seconds']} s, "
+              f"{result['memory, MB']} MB, torch {result['torch']}{sizes}", end="")
+    print()
+    for result in results.values():
+        if "picture" in result:
+            display(Image(RECORDED / result["picture"]))
+
+
+def mean_and_spread(values: list) -> str:
+    """Mean and standard deviation as "12.3 ± 0.4", with the decimals of the latter.
+
+    "" for fewer than two values, or for words.
+    """
+    if len(values) < 2 or not all(isinstance(value, (int, float)) for value in values):
+        return ""
+    deviation = statistics.stdev(values)
+    decimals = max(0, -math.floor(math.log10(deviation))) if deviation else 0
+    return f"{statistics.mean(values):.{decimals}f} ± {deviation:.{decimals}f}"
