@@ -1,7 +1,7 @@
 """Checks of what a caller gives: each error says what was given, expected, and to be done."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = [
     "check_choice", "check_floats", "check_fraction", "check_images", "check_input", "check_int",
-    "check_nonnegative", "check_size", "generator",
+    "check_nonnegative", "check_size", "generator", "renamed",
 ]
 
 
@@ -101,3 +101,14 @@ def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
         raise ValueError(f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
                          "or crop, pad or resize the images.")
     return x
+
+
+def renamed(module: str, names: dict[str, str]) -> Callable[[str], object]:
+    """A module's `__getattr__` that says what a name of the first edition is called now."""
+
+    def getattr_of_the_module(name: str) -> object:
+        if name in names:
+            raise ImportError(f"{module}.{name} is {names[name]} since the second edition (CHANGELOG.md).")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return getattr_of_the_module

@@ -17,13 +17,17 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from torch import Tensor
 
-from course_utils.arguments import check_images
+from course_utils.arguments import check_images, renamed
 from course_utils.metrics import psnr
 
 __all__ = [
     "before_after", "compare", "image_slider", "show_curves",
     "show_filters", "show_images", "show_rows",
 ]
+
+__getattr__ = renamed(__name__, {
+    "gpu_result": "part of course_utils.gpu_cell.gpu_cell",
+})
 
 
 def show_images(

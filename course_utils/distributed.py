@@ -14,10 +14,18 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from course_utils.arguments import renamed
+
 __all__ = [
     "ProcessError", "all_reduce_weighted", "average_gradients", "broadcast", "processes", "rank_and_world_size",
     "shard_batches",
 ]
+
+__getattr__ = renamed(__name__, {
+    "place": "rank_and_world_size",
+    "parts": "shard_batches",
+    "weighted_sum": "all_reduce_weighted",
+})
 
 GRACE_SECONDS = 10.0  # seconds that a process with an error waits until the others have read it
 

@@ -14,9 +14,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, renamed
 
 __all__ = ["COLORS", "Session", "check_torch", "seed_everything", "start"]
+
+__getattr__ = renamed(__name__, {
+    "gpu_cell": "course_utils.gpu_cell.gpu_cell",
+})
 
 # After Okabe and Ito's palette, darker: told apart with any colour vision (tests/test_accessibility.py), lines
 # are seen on white (contrast 3 : 1), and words too (4.5 : 1) in all but the last three. In curves

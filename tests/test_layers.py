@@ -94,6 +94,27 @@ def test_one_part_does_not_load_the_whole_course(module, most):
     assert int(said) <= most
 
 
+@pytest.mark.parametrize("line, now", [
+    ("import course_utils.features", "course_utils.features is course_utils.metrics since"),
+    ("from course_utils.full_size import listing", "course_utils.full_size is course_utils.experiments since"),
+    ("import course_utils.publishing.site", "course_utils.publishing is course_tools.publishing since"),
+    ("from course_utils.autoencoders import Atoms", "Atoms is UnitNormDecoder since"),
+    ("from course_utils.metrics import fashion_judge", "fashion_judge is fashion_evaluator since"),
+    ("from course_utils.sparse_gans import play", "play is train_gan_steps since"),
+    ("from course_utils.session import gpu_cell", "gpu_cell is course_utils.gpu_cell.gpu_cell since"),
+])
+def test_a_name_of_the_first_edition_says_the_new_one(line, now):
+    with pytest.raises(ImportError, match=re.escape(now)):
+        exec(line)
+
+
+def test_other_names_are_missing_as_usual():
+    with pytest.raises(ImportError, match="No module named 'course_utils.nothing'"):
+        exec("import course_utils.nothing")
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        exec("from course_utils.metrics import nothing")
+
+
 def test_the_tools_are_not_installed_with_the_course():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'include = ["course_utils*"]' in text and importlib.util.find_spec("course_tools")
