@@ -4,7 +4,7 @@ submissions   finds the notebooks of a folder and says whose and which they are
 isolation     a process apart: no network, files read-only, limits on seconds and memory
 sandbox       its first program, which seals the files (Linux)
 runner        its second, which runs the cells and the official checks
-judge         one submission from its copy to its row
+grade         one submission from its copy to its row
 marks         rows, CSV and the table of exercises
 nbgrader      the course as source notebooks for nbgrader
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from course_tools.grading.isolation import Isolation, SandboxedProcess, Stopped
 from course_tools.grading.marks import Row, plain
-from course_tools.grading.submissions import SKIPPED, Submission
+from course_tools.grading.submissions import SKIPPED, CellStep, CheckStep, Submission
 
 __all__ = ["Limits", "grade"]
 
@@ -65,35 +65,33 @@ def grade(
     return row
 
 
-def ended(row: Row, step: tuple, reason: str) -> str:
+def ended(row: Row, step: CellStep | CheckStep, reason: str) -> str:
     """Note what a step that ended the process means for its exercises; the reason with its place."""
-    if step[0] == "check":
-        row.results.setdefault(step[2], ("failed", f"your answer ended the run: {reason}."))
-        return f"{reason} in exercise {step[2]}"
-    for number in step[3]:
+    if isinstance(step, CheckStep):
+        row.results.setdefault(step.exercise, ("failed", f"your answer ended the run: {reason}."))
+        return f"{reason} in exercise {step.exercise}"
+    for number in step.exercises:
         row.trouble[number] = f"in its cell {reason}"
-    return f"{reason} in cell {step[1]}"
+    return f"{reason} in cell {step.position}"
 
 
-def take(step: tuple, apart: SandboxedProcess, row: Row, limits: Limits) -> None:
+def take(step: CellStep | CheckStep, apart: SandboxedProcess, row: Row, limits: Limits) -> None:
     """Run one cell, or judge one exercise that has no result yet."""
     seconds = min(limits.seconds * CELL_SHARE, max(apart.left(), 1))
-    if step[0] == "cell":
-        _, place, source, exercises = step
-        error = apart.ask("cell", source=source, seconds=seconds).get("error")
+    if isinstance(step, CellStep):
+        error = apart.ask("cell", source=step.source, seconds=seconds).get("error")
         if error:
-            row.errors.append(f"{place} ({error.split(':')[0]})")
-            for number in exercises:
+            row.errors.append(f"{step.position} ({error.split(':')[0]})")
+            for number in step.exercises:
                 row.trouble[number] = f"its cell stopped with {error}"
         return
-    _, _, number, name = step
-    if number in row.results:
+    if step.exercise in row.results:
         return
-    answer = apart.ask("check", name=name, seconds=seconds)
+    answer = apart.ask("check", name=step.name, seconds=seconds)
     status, message = answer["status"], answer["message"]
-    if status == "not defined" and number in row.trouble:
-        message = f"{message} ({row.trouble[number]})"
-    row.results[number] = (status, message)
+    if status == "not defined" and step.exercise in row.trouble:
+        message = f"{message} ({row.trouble[step.exercise]})"
+    row.results[step.exercise] = (status, message)
 
 
 def hidden(submission: Submission, folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import nbformat
 
 from course_utils.files import ROOT
 
-__all__ = ["Lesson", "Submission", "find", "lessons", "submission"]
+__all__ = ["CellStep", "CheckStep", "Lesson", "Submission", "find", "lessons", "submission"]
 
 LARGEST = 50_000_000  # bytes of a notebook; those of the course have 1.5 MB
 SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
@@ -35,6 +35,23 @@ class Lesson:
         return self.file.name[:2]
 
 
+@dataclass(frozen=True)
+class CellStep:
+    """Run a cell: its position as a reader counts, from 1, its source, the exercises it belongs to."""
+
+    position: int
+    source: str
+    exercises: list[str]
+
+
+@dataclass(frozen=True)
+class CheckStep:
+    """Check an exercise ("00.1") by the answer of that name."""
+
+    exercise: str
+    name: str
+
+
 @dataclass
 class Submission:
     """A submitted notebook; cells are those of its file ([] when it cannot be read, and then a note says why)."""
@@ -47,11 +64,10 @@ class Submission:
     lesson: Lesson | None = None
 
     @cached_property
-    def steps(self) -> list[tuple]:
-        """What is to be run, in order: ("cell", place, source, exercises) and ("check", place, exercise, name).
+    def steps(self) -> list[CellStep | CheckStep]:
+        """What is to be run, in order.
 
-        The place of a cell counts from 1, as a reader does. An exercise is checked after the last cell that
-        belongs to it, and one without such a cell has no step.
+        An exercise is checked after the last cell that belongs to it; without such a cell it has no step.
         """
         homes = {}
         for index, cell in enumerate(self.cells):
@@ -64,8 +80,8 @@ class Submission:
                 continue
             here = [number for number, places in homes.items() if index in places]
             source = without_checks(cell["source"]) if here else cell["source"]
-            steps.append(("cell", index + 1, source, here))
-            steps += [("check", index + 1, n, self.lesson.exercises[n]) for n in here if index == homes[n][-1]]
+            steps.append(CellStep(index + 1, source, here))
+            steps += [CheckStep(n, self.lesson.exercises[n]) for n in here if index == homes[n][-1]]
         return steps
 
 
