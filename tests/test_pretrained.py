@@ -1,6 +1,7 @@
 """Shipped weights: as the manifest says, and what they draw."""
 import dataclasses
 import json
+import math
 
 import pytest
 import torch
@@ -12,7 +13,17 @@ from course_utils.data import load
 from course_utils.files import PRETRAINED, sha256
 from course_utils.gans import from_gan_range
 from course_utils.pretrained import pretrained
-from course_utils.recipes import RECIPES, Recipe
+from course_utils.recipes import (
+    RECIPES,
+    Recipe,
+    classifier,
+    colour,
+    denoiser,
+    dictionary_gan,
+    fashion_gan,
+    gallery,
+    generator_features,
+)
 from course_utils.training import fit
 
 
@@ -104,3 +115,39 @@ def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch)
     assert json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8")) == {"small": entry}
     assert entry["sha256"] == sha256(tmp_path / "small.safetensors") and entry["command"].endswith("pretrain small")
     assert pretrained("small").weight.dtype == torch.float32
+
+
+SMALL = {
+    "classifier": {"epochs": 1, "batch": 50},
+    "colour": {"epochs": 1, "batch": 50},
+    "denoiser": {"epochs": 1, "steps": 2, "batch": 2},
+    "dictionary_gan": {"steps": 2},
+    "fashion_gan": {"epochs": 1, "batch": 50},
+    "gallery": {"steps": 2, "game_steps": 2},
+    "generator_features": {"epochs": 1, "images": 50},
+    "super_resolution": {"epochs": 1, "steps": 2, "batch": 2},
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_runs_from_its_settings_to_its_metrics(name, tmp_path, monkeypatch):
+    """On few images and with few steps; scores of generated images are measured elsewhere."""
+    def few(data, split="train"):
+        return load(data, split, stand_in=True).subset(10_000 if name == "gallery" else 200)
+
+    for module in (classifier, colour, denoiser, dictionary_gan, fashion_gan, gallery):
+        monkeypatch.setattr(module, "load", few)
+    for module in (dictionary_gan, fashion_gan, gallery):
+        monkeypatch.setattr(module, "fashion_scores", lambda images: {"images": len(images)})
+    monkeypatch.setattr(generator_features, "fashion_evaluator", lambda: lambda images: Scored())
+    recipe, device = RECIPES[name], torch.device("cpu")
+    settings = dataclasses.replace(recipe.settings, **SMALL[name])
+    model, metrics = recipe.train(settings, tmp_path / "state", device)
+    assert metrics and all(math.isfinite(value) for value in metrics.values())
+    shipped = pretrained_module.ARCHITECTURES[name]().state_dict()
+    assert {key: value.shape for key, value in model.state_dict().items()} == {
+        key: value.shape for key, value in shipped.items()}
+
+
+class Scored:
+    frechet = 1.0

@@ -46,9 +46,8 @@ class CodePrior(nn.Module):
         Raises ValueError for codes of another shape, not finite, or fewer than components * (code + 1):
         a covariance needs more codes than numbers.
         """
-        from sklearn.exceptions import (
-            ConvergenceWarning,  # here: scikit-learn takes seconds to import
-        )
+        # here: scikit-learn takes seconds to import
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         components = check_int("components", components, at_least=1)
