@@ -28,7 +28,7 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[F
     """TopK whose k falls from all units to that of the model in the first half of the steps, with revival of silent units."""
     images, test = load("cifar10", "train").to(device), load("cifar10", "test")
     autoencoder = ARCHITECTURES["colour"]().to(device)
-    units, k = autoencoder.units, autoencoder.sparsity.k
+    units, k = len(autoencoder.silent), autoencoder.sparsity.k
     optimizer = torch.optim.Adam(autoencoder.parameters(), lr=settings.rate)
     steps = settings.epochs * (len(images) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=steps, pct_start=0.1)
