@@ -276,6 +276,21 @@ def test_a_slice_of_a_network_is_a_row_of_its_layers():
         assert network[0] is list(network)[0]
 
 
+def test_what_comes_in_evaluation_mode_inside_the_generator_is_trained_in_it():
+    """The decoder of an evaluated autoencoder keeps its running means; the rest of the generator does not."""
+    generator = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2)).eval())
+    generator.noise = 2
+    gan = Gan(generator, PointDiscriminator())
+    means = [generator[1].running_mean.clone(), generator[2][1].running_mean.clone()]
+    for _ in range(2):
+        gan.eval()  # as a drawing function may do
+        train_gan(gan, lambda epoch: [circle()] * 3, 1, progress=False)
+        assert generator.training and generator[1].training and not generator[2].training and not gan.generator_ema.training
+    assert not torch.equal(generator[1].running_mean, means[0]) and torch.equal(generator[2][1].running_mean, means[1])
+    whole = Gan(PointGenerator().eval(), PointDiscriminator())
+    assert whole.train().generator.training
+
+
 def test_a_function_is_called_before_each_step():
     gan, seen = points(total_steps=20), []
     train_gan(gan, lambda epoch: [circle()] * 3, 2, each_step=lambda: seen.append(gan.steps), progress=False)

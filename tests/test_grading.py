@@ -19,7 +19,8 @@ import nbformat
 import psutil
 import pytest
 
-from course_tools.grading import isolation, judge
+from course_tools.grading import grade as grading
+from course_tools.grading import isolation
 from course_tools.grading.__main__ import main, save
 from course_tools.grading.isolation import KINDS, SandboxedProcess, Stopped, best_isolation
 from course_tools.grading.marks import Row, harmless, name_clashes, plain, summary, write_csv
@@ -267,7 +268,7 @@ def graded(folder, official, cell_seconds):
     marks = folder.parent / "marks.csv"
     begin = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "CELL_SHARE", cell_seconds / 300)
+        patch.setattr(grading, "CELL_SHARE", cell_seconds / 300)
         status = main(["grade", str(folder), "--csv", str(marks), "--seconds", "300", "--memory-mb", "1500"], official)
     return read_csv(marks), status, time.monotonic() - begin
 
@@ -384,7 +385,7 @@ def test_without_isolation_limits_and_marks_are_the_same(light, tmp_path):
     file.parent.mkdir()
     file.write_text(handed_in(light / OFFICIAL.name, SOLVED, before=CHILDREN if hasattr(os, "fork") else ""), encoding="utf-8")
     one = submission(file, tmp_path, lessons(light))
-    row = judge.grade(one, tmp_path, KINDS[-1], judge.Limits(120, 2000))
+    row = grading.grade(one, tmp_path, KINDS[-1], grading.Limits(120, 2000))
     assert [row.results[number][0] for number in SOLVED] == RIGHT
     assert not in_grading()
 
@@ -514,7 +515,7 @@ def test_files_side_by_side_name_the_student_and_leave_each_other_out(light, tmp
     assert others == ["smith_ann_1234_notes.txt"]
     known = [submission(file, tmp_path, lessons(light)) for file in files]
     assert [one.student for one in known] == ["00_start_here", "smith_ann_1234"]
-    judge.copy(known[1], tmp_path, tmp_path / "copy", Row.of_submission(known[1]))
+    grading.copy(known[1], tmp_path, tmp_path / "copy", Row.of_submission(known[1]))
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["smith_ann_1234_00_start_here.ipynb"]
 
 
@@ -539,7 +540,7 @@ def test_a_copy_holds_the_students_files_but_no_links_and_no_other_notebook(ligh
     if hasattr(os, "mkfifo"):
         os.mkfifo(own / "pipe")
     one = submission(own / OFFICIAL.name, tmp_path, lessons(light))
-    judge.copy(one, tmp_path, tmp_path / "copy", Row.of_submission(one))
+    grading.copy(one, tmp_path, tmp_path / "copy", Row.of_submission(one))
     copied = sorted(path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*"))
     assert copied == [OFFICIAL.name, "data", "data/points.csv", "helper.py"]
 

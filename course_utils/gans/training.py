@@ -53,6 +53,8 @@ class Gan(nn.Module):
         check_choice("penalty", penalty, tuple(PENALTIES))
         self.generator, self.discriminator = generator, discriminator
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
+        parts = generator.modules() if generator.training else ()
+        self.evaluated = [self.generator_ema, *(part for part in parts if not part.training)]
         self.loss, self.penalty, self.penalty_weight = LOSSES[loss], PENALTIES[penalty], check_nonnegative("penalty_weight", penalty_weight)
         if not 0 <= ema_decay < 1:
             raise ValueError(f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
@@ -64,6 +66,17 @@ class Gan(nn.Module):
             for name, each in zip(("generator", "discriminator"), lr)
         }
         self.lr, self.total_steps, self.steps = lr, total_steps, 0
+
+    def train(self, mode: bool = True) -> "Gan":
+        """As nn.Module, but `generator_ema` stays in evaluation mode, as does each part of a generator that came so.
+
+        A decoder that an autoencoder has trained keeps the means and variances of its batch normalisation:
+        drawn and encoded codes then go through the same function (notebook 12).
+        """
+        super().train(mode)
+        for part in self.evaluated:
+            part.eval()
+        return self
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws of z ~ N(0, 1), (n, noise); `generator` is a seeded one on the CPU."""
@@ -147,7 +160,7 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)
-    gan.generator.train(), gan.discriminator.train()
+    gan.train()
     end = time.perf_counter() + seconds
     bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
                desc="epochs", leave=False, disable=not progress or rank > 0)

@@ -26,19 +26,7 @@ class CodeGenerator(nn.Module):
         super().__init__()
         self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or NoSparsity()
         self.noise = prior.noise
-        self.evaluated = [part for part in (decoder, self.sparsity) if not part.training]
         self.check()
-
-    def train(self, mode: bool = True) -> "CodeGenerator":
-        """As nn.Module, but a decoder or sparsity that came in evaluation mode stays there.
-
-        The decoder keeps the means and variances of its batch normalisation, so that drawn and encoded codes go
-        through the same function.
-        """
-        super().train(mode)
-        for part in self.evaluated:
-            part.eval()
-        return self
 
     @torch.no_grad()
     def check(self) -> None:
