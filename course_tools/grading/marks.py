@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_tools.grading.submissions import Submission
+from course_tools.grading.submissions import CheckStep, Submission
 from course_utils.files import write_text
 
 __all__ = ["Row", "name_clashes", "plain", "summary", "write_csv"]
@@ -38,7 +38,7 @@ class Row:
         if lesson and not submission.cells:
             row.give_up(f"the notebook was not run: {submission.notes[0]}.")
         elif lesson:
-            checked = {step[2] for step in submission.steps if step[0] == "check"}
+            checked = {step.exercise for step in submission.steps if isinstance(step, CheckStep)}
             for number in row.exercises:
                 if number not in checked:
                     row.results[number] = ("cell not found", f"no cell defines or checks `{lesson.exercises[number]}`.")
