@@ -50,17 +50,18 @@ def gpu_cell(
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
+    pieces = pieces or {"": {}}
     record = os.environ.get("COURSE_RECORD") == name
     results = read_record(name)
     if session.gpu or record:
         sizes = gpu if session.gpu else cpu
-        for label, arguments in (pieces or {"": {}}).items():
+        for label, arguments in pieces.items():
             if record and is_larger(results.get(label), session):
                 continue  # an interrupted recording goes on; a GPU's record is not replaced by a CPU's
             results[label] = measured(session, run, sizes, arguments)
             if record:
                 write_record(name, results, label)
-    show({label: results[label] for label in pieces or {"": {}} if label in results}, spread)
+    show({label: results[label] for label in pieces if label in results}, spread)
 
 
 def is_larger(recorded: dict | None, session: Session) -> bool:

@@ -147,15 +147,19 @@ def test_damage_is_found_in_the_file_itself(tmp_path, how):
     assert damaged(file)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("Unsupported global: new.Thing"), AttributeError("no such class")])
-def test_a_whole_file_that_cannot_be_loaded_is_not_to_be_deleted(tmp_path, monkeypatch, error):
-    file = tmp_path / "state.pt"
-    save_state({"history": [1.0]}, file)
-
+def whole_file_that_fails_with(error, folder, monkeypatch):
+    """A sound checkpoint, which torch.load refuses with the error."""
     def fail(*_, **__):
         raise error
 
+    save_state({"history": [1.0]}, folder / "state.pt")
     monkeypatch.setattr(torch, "load", fail)
+    return folder / "state.pt"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Unsupported global: new.Thing"), AttributeError("no such class")])
+def test_a_whole_file_that_cannot_be_loaded_is_not_to_be_deleted(tmp_path, monkeypatch, error):
+    file = whole_file_that_fails_with(error, tmp_path, monkeypatch)
     with pytest.raises(CheckpointError, match="is whole, but torch .* could not load it") as caught:
         load_state(file)
     assert "Delete" not in str(caught.value) and str(error) in str(caught.value)
@@ -163,13 +167,7 @@ def test_a_whole_file_that_cannot_be_loaded_is_not_to_be_deleted(tmp_path, monke
 
 @pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied")])
 def test_what_says_nothing_about_the_file_is_passed_on(tmp_path, monkeypatch, error):
-    file = tmp_path / "state.pt"
-    save_state({"history": [1.0]}, file)
-
-    def fail(*_, **__):
-        raise error
-
-    monkeypatch.setattr(torch, "load", fail)
+    file = whole_file_that_fails_with(error, tmp_path, monkeypatch)
     with pytest.raises(type(error)):
         load_state(file)
 
