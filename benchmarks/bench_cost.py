@@ -1,4 +1,5 @@
 """Seconds and memory grow as they should: up to a million patches, coded and decoded in chunks."""
+
 import os
 from itertools import count
 
@@ -34,4 +35,12 @@ def test_cost(benchmark, record, signals):
     peak = (memory.bytes - before.bytes) / 1e6
     remark = f"{peak:.0f} MB at the peak, above the start"
     seconds = benchmark.stats.stats.median * chunks
-    record(MANY, f"ours: {signals:,} in {chunks} x {size:,}", seconds, chunks * size, rounds, peak, remark)
+    record(
+        MANY,
+        f"ours: {signals:,} in {chunks} x {size:,}",
+        seconds,
+        chunks * size,
+        rounds,
+        peak,
+        remark,
+    )

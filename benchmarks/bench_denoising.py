@@ -1,4 +1,5 @@
 """Denoising of photographs at sigma 25 of 255: a dictionary learned on each against wavelets."""
+
 import pytest
 import torch
 from figures import DENOISED, WAVELET
@@ -41,4 +42,12 @@ def test_denoising(benchmark, record, method):
     benchmark.pedantic(run, setup=next_noisy, rounds=len(names))
     stats, level = benchmark.stats.stats, sum(levels) / len(levels)
     remark = f"{level:.2f} dB on average, {stats.max:.2f} s at most"
-    record(f"{DENOISED}, {len(names)} photographs of 256x256", method, stats.mean, 1, len(names), level, remark)
+    record(
+        f"{DENOISED}, {len(names)} photographs of 256x256",
+        method,
+        stats.mean,
+        1,
+        len(names),
+        level,
+        remark,
+    )

@@ -1,4 +1,5 @@
 """Lasso at equal objective: each solver at its loosest setting that comes within 1e-4 of the minimum."""
+
 import pytest
 from figures import lasso_group
 from peers import LASSO, dense
@@ -27,5 +28,9 @@ def test_lasso(clock, record, case, solver):
     found, seconds, rounds = clock(run, (x, D, setting), (x[:500], D, setting))
     excess = gap(found, x)
     fair = excess <= EQUAL
-    remark = f"gap {max(excess, 0):.0e}, {name}" + (f" {setting:g}" if setting else "") + (not fair) * ", TOO FAR"
+    remark = (
+        f"gap {max(excess, 0):.0e}, {name}"
+        + (f" {setting:g}" if setting else "")
+        + (not fair) * ", TOO FAR"
+    )
     record(lasso_group(case), solver, seconds, len(x), rounds, excess, remark, fair)

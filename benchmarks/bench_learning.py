@@ -1,4 +1,5 @@
 """Dictionary learning: seconds until 5 atoms per patch, chosen by our OMP, give 32.0 dB."""
+
 import time
 
 import pytest
@@ -22,7 +23,9 @@ def test_spams_with_the_seconds_it_is_known_for(clock, record):
     spams_learn(x, start, 100)
     begin = time.perf_counter()
     spams_learn(x, start, 100)
-    report(clock, record, BUDGET, spams_learn, "iterations", int(80 / (time.perf_counter() - begin)))
+    report(
+        clock, record, BUDGET, spams_learn, "iterations", int(80 / (time.perf_counter() - begin))
+    )
 
 
 def report(clock, record, solver, run, name, setting):

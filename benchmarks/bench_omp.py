@@ -3,6 +3,7 @@
 SPAMS's omp is a forward selection (orthogonal least squares): it takes the atom that leaves
 the smallest residual after refitting, so its atoms differ and it leaves slightly less.
 """
+
 import pytest
 from figures import omp_group
 from peers import OMP, dense
@@ -24,5 +25,7 @@ def test_omp(clock, record, case, solver):
     z = dense(found, D)
     assert (z != 0).sum(dim=1).max() <= k
     left = ((x - z @ D.T).square().sum() / x.square().sum()).item()
-    remark = f"leaves {left:.2%} of the energy" + ", by other atoms (forward selection)" * ("SPAMS" in solver)
+    remark = f"leaves {left:.2%} of the energy" + ", by other atoms (forward selection)" * (
+        "SPAMS" in solver
+    )
     record(omp_group(case), solver, seconds, len(x), rounds, left, remark)

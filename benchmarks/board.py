@@ -1,8 +1,13 @@
 """What was measured: a row for each solver, a table for each group of them."""
+
 from dataclasses import dataclass
 from itertools import groupby
 
-OURS, SKLEARN, SPAMS = "ours", "scikit-learn", "SPAMS"  # the name of a solver begins with one of these
+OURS, SKLEARN, SPAMS = (
+    "ours",
+    "scikit-learn",
+    "SPAMS",
+)  # the name of a solver begins with one of these
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,11 @@ class Board:
 
     def fastest(self, group: str, solver: str) -> Row | None:
         """Of the fair rows whose group and solver begin so, the fastest."""
-        found = [r for r in self.rows if r.group.startswith(group) and r.solver.startswith(solver) and r.fair]
+        found = [
+            r
+            for r in self.rows
+            if r.group.startswith(group) and r.solver.startswith(solver) and r.fair
+        ]
         return max(found, key=lambda row: row.rate, default=None)
 
     def tables(self) -> list[str]:
@@ -46,7 +55,11 @@ class Board:
         for title, group in groupby(in_order, key=lambda row: row.group):
             rows = list(group)
             first = next((row for row in rows if row.solver.startswith(OURS)), None)
-            lines += ["", title, f"  {'solver':<40}{'seconds':>9}{'rounds':>7}{'per second':>12}{'ours':>9}"]
+            lines += [
+                "",
+                title,
+                f"  {'solver':<40}{'seconds':>9}{'rounds':>7}{'per second':>12}{'ours':>9}",
+            ]
             for row in rows:
                 ratio = f"{first.rate / row.rate:.2f} x" if first else ""
                 rate = f"{row.rate:,.0f}" if row.rate > 100 else f"{row.rate:.2f}"

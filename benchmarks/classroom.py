@@ -3,11 +3,13 @@
     python benchmarks/classroom.py 1 2 4 8
     python benchmarks/classroom.py 4 --notebook notebooks/05_sparse_autoencoder.ipynb
 
-For each number that many kernels start together, with one thread each. Each runs the set-up cell and the imports
-and waits: the memory of a class that reads. Then all run the rest: the memory at the peak, and the seconds on the clock
-until the last has finished (the wait left out). Memory that several kernels share counts once, where the system says so
-(Linux). No Jupyter server is among it: add one per student (docs/classroom.md). Nothing is written.
+For each number that many kernels start together, with one thread each. Each runs the set-up cell
+and the imports and waits: the memory of a class that reads. Then all run the rest: the memory at
+the peak, and the seconds on the clock until the last has finished (the wait left out). Memory that
+several kernels share counts once, where the system says so (Linux). No Jupyter server is among it:
+add one per student (docs/classroom.md). Nothing is written.
 """
+
 import argparse
 import os
 import pathlib
@@ -44,10 +46,14 @@ class Row:
     peak_mb: float
 
     def __str__(self) -> str:
-        each = self.cpu_seconds / self.kernels, self.idle_mb / self.kernels, self.peak_mb / self.kernels
-        return LINE.format(self.kernels, self.seconds, each[0], self.idle_mb, each[1], self.peak_mb, each[2])
-
-
+        each = (
+            self.cpu_seconds / self.kernels,
+            self.idle_mb / self.kernels,
+            self.peak_mb / self.kernels,
+        )
+        return LINE.format(
+            self.kernels, self.seconds, each[0], self.idle_mb, each[1], self.peak_mb, each[2]
+        )
 
 
 class Student(threading.Thread):
@@ -59,12 +65,25 @@ class Student(threading.Thread):
 
     def run(self) -> None:
         notebook = nbformat.read(self.file, as_version=4)
-        client = NotebookClient(notebook, timeout=None, kernel_name="python3", store_widget_state=False,
-                                resources={"metadata": {"path": str(self.file.parent)}})
+        client = NotebookClient(
+            notebook,
+            timeout=None,
+            kernel_name="python3",
+            store_widget_state=False,
+            resources={"metadata": {"path": str(self.file.parent)}},
+        )
         try:
-            with client.setup_kernel(env=os.environ | ENVIRONMENT | BINDER, stderr=subprocess.DEVNULL):
-                codes = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-                ready = next((i for i, (_, cell) in enumerate(codes) if not prepares(cell)), len(codes))
+            with client.setup_kernel(
+                env=os.environ | ENVIRONMENT | BINDER, stderr=subprocess.DEVNULL
+            ):
+                codes = [
+                    (index, cell)
+                    for index, cell in enumerate(notebook.cells)
+                    if cell.cell_type == "code"
+                ]
+                ready = next(
+                    (i for i, (_, cell) in enumerate(codes) if not prepares(cell)), len(codes)
+                )
                 for index, cell in codes[:ready]:
                     client.execute_cell(cell, index)
                 self.gate.wait()
@@ -82,8 +101,12 @@ class Student(threading.Thread):
 
 def prepares(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell is the set-up cell or holds nothing but imports."""
-    lines = [line for line in cell.source.splitlines() if line and not line.startswith((" ", ")", "#"))]
-    return "setup" in cell.metadata.get("tags", []) or all(line.startswith(("import ", "from ")) for line in lines)
+    lines = [
+        line for line in cell.source.splitlines() if line and not line.startswith((" ", ")", "#"))
+    ]
+    return "setup" in cell.metadata.get("tags", []) or all(
+        line.startswith(("import ", "from ")) for line in lines
+    )
 
 
 def together(file: pathlib.Path, kernels: int) -> Row:
@@ -130,7 +153,14 @@ class Memory(threading.Thread):
 
     def look(self) -> float:
         """Megabytes now."""
-        return sum(self.each(lambda p: p.memory_full_info().pss if psutil.LINUX else p.memory_info().rss)) / 1e6
+        return (
+            sum(
+                self.each(
+                    lambda p: p.memory_full_info().pss if psutil.LINUX else p.memory_info().rss
+                )
+            )
+            / 1e6
+        )
 
     def cpu_seconds(self) -> float:
         """Seconds that they, and children of theirs that have ended, have computed."""
@@ -152,14 +182,20 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("kernels", nargs="+", type=int, help="how many at once, such as: 1 2 4 8")
-    parser.add_argument("--notebook", type=pathlib.Path, default=LESSON, help=f"default: {LESSON.name}")
+    parser.add_argument(
+        "--notebook", type=pathlib.Path, default=LESSON, help=f"default: {LESSON.name}"
+    )
     options = parser.parse_args(arguments)
     if min(options.kernels) < 1:
         parser.error(f"{min(options.kernels)} kernels: expected 1 or more.")
     if not options.notebook.is_file() or options.notebook.suffix != ".ipynb":
-        parser.error(f"{options.notebook} is not a notebook. Name a file such as {LESSON.relative_to(ROOT)}.")
+        parser.error(
+            f"{options.notebook} is not a notebook. Name a file such as {LESSON.relative_to(ROOT)}."
+        )
     load = f"load {os.getloadavg()[0]:.1f} at the start, " if hasattr(os, "getloadavg") else ""
-    print(f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{psutil.virtual_memory().total / 1e9:.0f} GB")
+    print(
+        f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{psutil.virtual_memory().total / 1e9:.0f} GB"
+    )
     print(HEAD, flush=True)
     for kernels in options.kernels:
         try:

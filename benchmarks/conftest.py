@@ -1,4 +1,5 @@
 """`make bench`: our solvers and their peers on the same data, in one process, with 2 threads each."""
+
 import os
 import time
 
@@ -17,7 +18,9 @@ BOARD = Board()
 def pytest_configure(config):
     torch.set_num_threads(THREADS)
     config.addinivalue_line("filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning")
-    config.addinivalue_line("filterwarnings", "ignore:Orthogonal matching pursuit ended:RuntimeWarning")  # flat patches
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Orthogonal matching pursuit ended:RuntimeWarning"
+    )  # flat patches
 
 
 @pytest.fixture
@@ -60,4 +63,7 @@ def pytest_terminal_summary(terminalreporter):
     for line in [*BOARD.tables(), "", *figures.lines(BOARD)]:
         write(line)
     write("")
-    write(f"{THREADS} threads for every solver." + (f" Only {PART} of the sizes: a quick look." if PART != 1 else ""))
+    write(
+        f"{THREADS} threads for every solver."
+        + (f" Only {PART} of the sizes: a quick look." if PART != 1 else "")
+    )

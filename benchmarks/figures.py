@@ -1,4 +1,5 @@
 """The figures asked of the course's solvers, and whether this run reached them."""
+
 from board import OURS, SKLEARN, SPAMS, Board
 
 OMP = ("Gaussian signals, 5 atoms", "Gaussian signals, 10 atoms", "natural patches, 5 atoms")
@@ -22,17 +23,31 @@ def lines(board: Board) -> list[str]:
     found = ["Asked and found:"]
     for case in OMP:
         group = omp_group(case)
-        found.append(speed(board, f"OMP, {case}, dense codes", group, "ours: omp", SKLEARN, "asked", 10))
-        found.append(speed(board, f"OMP, {case}, sparse codes", group, "ours: omp_atoms", SPAMS, "aim", 0.5))
+        found.append(
+            speed(board, f"OMP, {case}, dense codes", group, "ours: omp", SKLEARN, "asked", 10)
+        )
+        found.append(
+            speed(board, f"OMP, {case}, sparse codes", group, "ours: omp_atoms", SPAMS, "aim", 0.5)
+        )
     for case in LASSO:
         group = lasso_group(case)
         found.append(speed(board, f"lasso, {case}", group, "ours: lasso", SKLEARN, "asked", 2))
         found.append(speed(board, f"lasso, {case}", group, "ours: lasso", SPAMS, "aim", 1))
     ours = board.fastest(LEARNED, OURS)
-    for peer, words in ((BUDGET, "a SPAMS run of about 0.8 s"), ("SPAMS: trainDL", "SPAMS's fastest way there")):
+    for peer, words in (
+        (BUDGET, "a SPAMS run of about 0.8 s"),
+        ("SPAMS: trainDL", "SPAMS's fastest way there"),
+    ):
         other = board.fastest(LEARNED, peer)
         value = ours.seconds / other.seconds if ours and other else None
-        found.append(line(f"{ENOUGH} dB by a learned dictionary, seconds / those of {words}", value, "asked", most=1.5))
+        found.append(
+            line(
+                f"{ENOUGH} dB by a learned dictionary, seconds / those of {words}",
+                value,
+                "asked",
+                most=1.5,
+            )
+        )
     ours, wavelet = board.fastest(DENOISED, OURS), board.fastest(DENOISED, WAVELET)
     value = ours.value - wavelet.value if ours and wavelet else None
     found.append(line("denoising, dB above BayesShrink", value, "asked", least=2.0))
@@ -44,14 +59,22 @@ def lines(board: Board) -> list[str]:
     return found
 
 
-def speed(board: Board, words: str, group: str, ours: str, peer: str, kind: str, least: float) -> str:
+def speed(
+    board: Board, words: str, group: str, ours: str, peer: str, kind: str, least: float
+) -> str:
     """How many times as fast ours is as the fastest of a peer."""
     mine, other = board.fastest(group, ours), board.fastest(group, peer)
     value = mine.rate / other.rate if mine and other else None
     return line(f"{words}, speed / that of {peer}", value, kind, least=least)
 
 
-def line(words: str, value: float | None, kind: str, least: float | None = None, most: float | None = None) -> str:
+def line(
+    words: str,
+    value: float | None,
+    kind: str,
+    least: float | None = None,
+    most: float | None = None,
+) -> str:
     """A figure with what was asked of it."""
     wanted = f"{kind}: at least {least:g}" if most is None else f"{kind}: at most {most:g}"
     if value is None:

@@ -2,6 +2,7 @@
 
 What has to be turned is turned without a copy (signals), or is small (atoms).
 """
+
 import importlib
 
 import numpy as np
@@ -31,7 +32,9 @@ def columns(D: Tensor) -> np.ndarray:
 
 def encode(x: Tensor, D: Tensor, algorithm: str, jobs: int = 1, **options) -> np.ndarray:
     """Codes by scikit-learn, whose atoms are rows."""
-    return sparse_encode(x.numpy(), np.ascontiguousarray(D.T), algorithm=algorithm, n_jobs=jobs, **options)
+    return sparse_encode(
+        x.numpy(), np.ascontiguousarray(D.T), algorithm=algorithm, n_jobs=jobs, **options
+    )
 
 
 def spams_omp(x: Tensor, D: Tensor, k: int):
@@ -46,28 +49,42 @@ def spams_lasso(x: Tensor, D: Tensor):
 def multi_lasso(x: Tensor, D: Tensor, tolerance: float) -> np.ndarray:
     """Coordinate descent of scikit-learn with its tolerance, which sparse_encode does not pass on."""
     atoms = D.numpy()
-    problem = Lasso(LAM / len(atoms), fit_intercept=False, precompute=atoms.T @ atoms, tol=tolerance)
+    problem = Lasso(
+        LAM / len(atoms), fit_intercept=False, precompute=atoms.T @ atoms, tol=tolerance
+    )
     return problem.fit(atoms, x.numpy().T).coef_
 
 
 def spams_learn(x: Tensor, D: Tensor, iterations: int) -> Tensor:
     train = peer("spams").trainDL  # mode 3: k atoms per signal
     options = dict(mode=3, lambda1=PER_PATCH, batchsize=256, numThreads=THREADS, verbose=False)
-    return torch.tensor(train(x.numpy().T, D=columns(D).copy(order="F"), iter=iterations, **options))
+    return torch.tensor(
+        train(x.numpy().T, D=columns(D).copy(order="F"), iter=iterations, **options)
+    )
 
 
 def sklearn_learn(x: Tensor, D: Tensor, epochs: int, jobs: int) -> Tensor:
     start = np.ascontiguousarray(D.T)
     learner = MiniBatchDictionaryLearning(
-        ATOMS, alpha=0.2, batch_size=256, max_iter=epochs, dict_init=start, random_state=0, n_jobs=jobs
+        ATOMS,
+        alpha=0.2,
+        batch_size=256,
+        max_iter=epochs,
+        dict_init=start,
+        random_state=0,
+        n_jobs=jobs,
     )
     return torch.tensor(learner.fit(x.numpy()).components_.T)
 
 
 def dictlearn_learn(x: Tensor, D: Tensor, rounds: int, method: str) -> Tensor:
     learner = peer("dictlearn").DictionaryLearning(
-        ATOMS, fit_algorithm=method, n_nonzero_coefs=PER_PATCH, max_iter=rounds,
-        dict_init=D.T.double().numpy(), random_state=0,
+        ATOMS,
+        fit_algorithm=method,
+        n_nonzero_coefs=PER_PATCH,
+        max_iter=rounds,
+        dict_init=D.T.double().numpy(),
+        random_state=0,
     )
     return torch.tensor(learner.fit(x.numpy()).components_.T)
 
@@ -89,11 +106,14 @@ OMP = {  # (x, D, k)
     "ours: omp": omp,
     "ours: omp_atoms": omp_atoms,
     "scikit-learn: omp, 1 job": lambda x, D, k: encode(x, D, "omp", n_nonzero_coefs=k),
-    f"scikit-learn: omp, {THREADS} jobs": lambda x, D, k: encode(x, D, "omp", THREADS, n_nonzero_coefs=k),
+    f"scikit-learn: omp, {THREADS} jobs": lambda x, D, k: encode(
+        x, D, "omp", THREADS, n_nonzero_coefs=k
+    ),
     "SPAMS: omp": spams_omp,
 }
 
-# (x, D, setting), the name of the setting, its ladder from loose to tight (None: there is nothing to set).
+# (x, D, setting), the name of the setting, its ladder from loose to tight (None: there is nothing
+# to set).
 TOLERANCES = (0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.007, 0.005, 0.003, 0.002, 0.001, 1e-4, 1e-5)
 SWEEPS = (3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 200, 1000)
 LASSO = {
@@ -101,26 +121,48 @@ LASSO = {
     "ours: fista": (lambda x, D, t: fista(x, D, LAM, 5000, t), "tolerance", TOLERANCES),
     "ours: active_set": (lambda x, D, t: active_set(x, D, LAM, t), "tolerance", TOLERANCES),
     "scikit-learn: lasso_cd, 1 job": (
-        lambda x, D, m: encode(x, D, "lasso_cd", alpha=LAM, max_iter=m), "max_iter", SWEEPS),
+        lambda x, D, m: encode(x, D, "lasso_cd", alpha=LAM, max_iter=m),
+        "max_iter",
+        SWEEPS,
+    ),
     f"scikit-learn: lasso_cd, {THREADS} jobs": (
-        lambda x, D, m: encode(x, D, "lasso_cd", THREADS, alpha=LAM, max_iter=m), "max_iter", SWEEPS),
+        lambda x, D, m: encode(x, D, "lasso_cd", THREADS, alpha=LAM, max_iter=m),
+        "max_iter",
+        SWEEPS,
+    ),
     "scikit-learn: Lasso, one fit for all": (multi_lasso, "tol", TOLERANCES),
     "LARS of scikit-learn, 1 job": (
-        lambda x, D, _: encode(x, D, "lasso_lars", alpha=LAM), "exact", (None,)),
+        lambda x, D, _: encode(x, D, "lasso_lars", alpha=LAM),
+        "exact",
+        (None,),
+    ),
     f"LARS of scikit-learn, {THREADS} jobs": (
-        lambda x, D, _: encode(x, D, "lasso_lars", THREADS, alpha=LAM), "exact", (None,)),
+        lambda x, D, _: encode(x, D, "lasso_lars", THREADS, alpha=LAM),
+        "exact",
+        (None,),
+    ),
     "SPAMS: lasso (LARS)": (lambda x, D, _: spams_lasso(x, D), "exact", (None,)),
 }
 
 LEARNING = {
     "ours: online_learning": (
-        lambda x, D, s: online_learning(x, D, s, k=PER_PATCH), "steps", (20, 30, 40, 50, 60, 70, 80, 100, 120)),
+        lambda x, D, s: online_learning(x, D, s, k=PER_PATCH),
+        "steps",
+        (20, 30, 40, 50, 60, 70, 80, 100, 120),
+    ),
     "ours: ksvd": (lambda x, D, r: ksvd(x, D, r, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
     "ours: mod": (lambda x, D, r: mod(x, D, r, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
     "SPAMS: trainDL": (spams_learn, "iterations", (40, 80, 120, 160, 240, 320, 480, 640, 960)),
     "scikit-learn: MiniBatch, 1 job": (lambda x, D, e: sklearn_learn(x, D, e, 1), "epochs", (1, 3)),
     f"scikit-learn: MiniBatch, {THREADS} jobs": (
-        lambda x, D, e: sklearn_learn(x, D, e, THREADS), "epochs", (1, 3)),
+        lambda x, D, e: sklearn_learn(x, D, e, THREADS),
+        "epochs",
+        (1, 3),
+    ),
     "dictlearn: K-SVD": (lambda x, D, r: dictlearn_learn(x, D, r, "ksvd"), "rounds", (5,)),
-    "dictlearn: approximate K-SVD": (lambda x, D, r: dictlearn_learn(x, D, r, "aksvd"), "rounds", (10,)),
+    "dictlearn: approximate K-SVD": (
+        lambda x, D, r: dictlearn_learn(x, D, r, "aksvd"),
+        "rounds",
+        (10,),
+    ),
 }

@@ -1,4 +1,5 @@
 """The signals and dictionaries that all solvers get: float32, the same in every run."""
+
 import math
 import os
 from functools import cache
@@ -61,7 +62,9 @@ def centred(n: int, seed: int = 0) -> Tensor:
 def objective(x: Tensor, D: Tensor, z: Tensor) -> float:
     """The sum of the lasso objectives of all signals, in float64."""
     parts = zip(x.split(4096), z.split(4096))
-    return sum(lasso_objective(a.double(), D.double(), b.double(), LAM).sum().item() for a, b in parts)
+    return sum(
+        lasso_objective(a.double(), D.double(), b.double(), LAM).sum().item() for a, b in parts
+    )
 
 
 @cache

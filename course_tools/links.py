@@ -6,6 +6,7 @@
 
 The address stands in pyproject.toml; the rest follows from it.
 """
+
 import argparse
 import json
 import pathlib
@@ -44,11 +45,14 @@ def badges(repository: str, path: str) -> str:
 def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
     """The nbgitpuller link that updates OWNER/NAME in a student's home on a JupyterHub and opens `path` there.
 
-    hub: the address at which students log in, such as "https://hub.example.org". Raises ValueError for another.
+    hub: the address at which students log in, such as "https://hub.example.org". Raises ValueError
+    for another.
     """
     parts = urllib.parse.urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"--hub {hub!r}: expected the address of a JupyterHub, such as https://hub.example.org.")
+        raise ValueError(
+            f"--hub {hub!r}: expected the address of a JupyterHub, such as https://hub.example.org."
+        )
     options = {
         "repo": f"https://github.com/{repository}",
         "branch": branch,
@@ -82,7 +86,12 @@ def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
     old = re.escape(repository(root))
     hosts = r"(github\.com/|colab\.research\.google\.com/github/|mybinder\.org/v2/gh/)"
     anywhere = re.compile(hosts + old + r"(?=\.git\b|(?![\w-]|\.\w))")
-    texts = [*root.glob("*.md"), *root.glob("*.cff"), *root.glob("*.toml"), root / "notebooks/LICENSE"]
+    texts = [
+        *root.glob("*.md"),
+        *root.glob("*.cff"),
+        *root.glob("*.toml"),
+        root / "notebooks/LICENSE",
+    ]
     changes = {}
     for file in sorted(texts) + sorted(root.glob("notebooks/**/[0-9]*.ipynb")):
         if not file.is_file() or ".ipynb_checkpoints" in file.parts:
@@ -125,16 +134,25 @@ def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
     """A Markdown table of all lessons with their links (see `hub_link`)."""
     lessons = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
     paths = [lesson.relative_to(root).as_posix() for lesson in lessons]
-    rows = [f"| [{pathlib.PurePath(path).stem}]({hub_link(hub, repository(root), path, branch)}) |" for path in paths]
+    rows = [
+        f"| [{pathlib.PurePath(path).stem}]({hub_link(hub, repository(root), path, branch)}) |"
+        for path in paths
+    ]
     return "\n".join(["| lesson |", "|---|", *rows])
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_tools.links", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m course_tools.links", description=__doc__.split("\n")[0]
+    )
     task = parser.add_mutually_exclusive_group()
-    task.add_argument("--repository", metavar="OWNER/NAME", help="rewrite everything to this repository")
-    task.add_argument("--hub", metavar="ADDRESS", help="print links that open the lessons on this JupyterHub")
+    task.add_argument(
+        "--repository", metavar="OWNER/NAME", help="rewrite everything to this repository"
+    )
+    task.add_argument(
+        "--hub", metavar="ADDRESS", help="print links that open the lessons on this JupyterHub"
+    )
     parser.add_argument("--branch", default=BRANCH, help="of those links; default: %(default)s")
     options = parser.parse_args(arguments)
     try:

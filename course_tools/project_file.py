@@ -1,4 +1,5 @@
 """pyproject.toml, read in one place: the name of the course, its repository, what it needs."""
+
 import sys
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def project_name(root: Path = ROOT) -> str:
     """The name of the distribution. Raises ValueError where there is none."""
     name = project(root).get("project", {}).get("name")
     if not name:
-        raise ValueError(f'{root / "pyproject.toml"}: expected a line name = "..." below [project].')
+        raise ValueError(
+            f'{root / "pyproject.toml"}: expected a line name = "..." below [project].'
+        )
     return name
 
 

@@ -5,9 +5,11 @@
     python -m course_tools.record_gpu_cells --all --minutes 60  all that are not recorded, an hour for each at most
 
 A cell runs in a fresh kernel, behind the set-up and the imports of its lesson, and behind the cells
-between if it uses a name of theirs. Each piece is stored when it ends (`course_utils.gpu_cell`), so an
-interrupted recording goes on with the next piece. The notebooks show the records after `make run`.
+between if it uses a name of theirs. Each piece is stored when it ends (`course_utils.gpu_cell`), so
+an interrupted recording goes on with the next piece. The notebooks show the records after `make
+run`.
 """
+
 import argparse
 import ast
 import math
@@ -55,18 +57,26 @@ def above(cells: list) -> list:
     made = set()
     for cell in code[2:]:
         for node in ast.walk(ast.parse(cell.source)):
-            made |= {getattr(node, "name", None), getattr(node, "asname", None)}  # functions, classes, imports
-            made |= {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+            made |= {
+                getattr(node, "name", None),
+                getattr(node, "asname", None),
+            }  # functions, classes, imports
+            made |= (
+                {node.id}
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                else set()
+            )
     used = {node.id for node in ast.walk(ast.parse(cells[-1].source)) if isinstance(node, ast.Name)}
     return code if used & made else code[:2]
 
 
 def run(cell: GpuCell, seconds: float) -> None:
     """Run a cell and what it needs, to be recorded. RuntimeError names the cell and what happened."""
-    cells = nbformat.read(cell.notebook, as_version=4).cells[:cell.index + 1]
+    cells = nbformat.read(cell.notebook, as_version=4).cells[: cell.index + 1]
     cells = [*above(cells), cells[-1]]
     client = NotebookClient(
-        nbformat.v4.new_notebook(cells=cells), kernel_name="python3",
+        nbformat.v4.new_notebook(cells=cells),
+        kernel_name="python3",
         resources={"metadata": {"path": str(cell.notebook.parent)}},
     )
     environment = os.environ | ENVIRONMENT | {"COURSE_RECORD": cell.name}
@@ -83,23 +93,31 @@ def run(cell: GpuCell, seconds: float) -> None:
             "The pieces that ended before are recorded; the same command goes on."
         ) from error
     except (CellExecutionError, DeadKernelError) as error:
-        raise RuntimeError(f"{cell.name}: the cell that begins {begins!r} failed.\n{error}") from error
+        raise RuntimeError(
+            f"{cell.name}: the cell that begins {begins!r} failed.\n{error}"
+        ) from error
 
 
 def described(name: str) -> str:
     """What is recorded of a cell, in a line."""
     pieces = read_record(name)
-    runs = [f"{label + ': ' if label else ''}{piece['device']}, {piece['date']}, {piece['seconds']} s"
-            for label, piece in pieces.items()]
+    runs = [
+        f"{label + ': ' if label else ''}{piece['device']}, {piece['date']}, {piece['seconds']} s"
+        for label, piece in pieces.items()
+    ]
     return f"{name}: {'; '.join(runs) or 'not recorded'}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_tools.record_gpu_cells", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m course_tools.record_gpu_cells", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("names", nargs="*", help="cells to run; none: say what is recorded")
     parser.add_argument("--all", action="store_true", help="all that are not recorded")
-    parser.add_argument("--minutes", type=float, default=60, help="a cell is stopped after this time (default 60)")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="a cell is stopped after this time (default 60)"
+    )
     options = parser.parse_args(arguments)
     cells = gpu_cells()
     if unknown := set(options.names) - cells.keys():

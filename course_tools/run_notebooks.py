@@ -7,6 +7,7 @@
 Each notebook runs in a fresh kernel in its own folder. One with an error in a cell is
 left as it was; the others are written, and the exit status is 1.
 """
+
 import argparse
 import math
 import os
@@ -26,8 +27,18 @@ from course_tools.small_machine import BINDER, SmallMachine, small_machine
 from course_utils.files import ROOT, write_text
 
 __all__ = [
-    "COST", "ENVIRONMENT", "KEPT", "PeakMemory", "Run", "clean", "execute", "like_binder", "notebooks", "refresh_header",
-    "refresh_readme", "run_in_kernel",
+    "COST",
+    "ENVIRONMENT",
+    "KEPT",
+    "PeakMemory",
+    "Run",
+    "clean",
+    "execute",
+    "like_binder",
+    "notebooks",
+    "refresh_header",
+    "refresh_readme",
+    "run_in_kernel",
 ]
 
 ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.py uses it too
@@ -39,7 +50,13 @@ ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.
     "JUPYTER_PLATFORM_DIRS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
-KEPT = ["alt", "claims", "compare", "jupyter", "tags"]  # of a cell's metadata; tests/compared.py reads two of them
+KEPT = [
+    "alt",
+    "claims",
+    "compare",
+    "jupyter",
+    "tags",
+]  # of a cell's metadata; tests/compared.py reads two of them
 COST = re.compile(  # the line in the first cell: minutes, seconds, MB
     r"(\*\*Reading\*\* (\d+) min · \*\*Computing\*\* )(\d+)( s on 2 CPU cores · \*\*Memory\*\* )(\d+)( MB)"
 )
@@ -70,9 +87,13 @@ class PeakMemory(threading.Thread):
             try:
                 family = [self.process, *self.process.children(recursive=True)]
                 shared = len(family) > 1 and psutil.LINUX
-                now = sum(p.memory_full_info().pss if shared else p.memory_info().rss for p in family)
+                now = sum(
+                    p.memory_full_info().pss if shared else p.memory_info().rss for p in family
+                )
                 self.bytes = max(self.bytes, now)
-                spent = sum(sum(p.cpu_times()[:4]) for p in family)  # user, system, and those of ended children
+                spent = sum(
+                    sum(p.cpu_times()[:4]) for p in family
+                )  # user, system, and those of ended children
                 self.cpu_seconds = max(self.cpu_seconds, spent)
                 if now > self.limit:
                     self.exceeded = True
@@ -99,19 +120,28 @@ class Run:
 
 
 def run_in_kernel(
-    file: pathlib.Path, environment: dict[str, str] = ENVIRONMENT, machine: SmallMachine | None = None
+    file: pathlib.Path,
+    environment: dict[str, str] = ENVIRONMENT,
+    machine: SmallMachine | None = None,
 ) -> Run:
     """Run a notebook from top to bottom, in its own folder and a fresh kernel, up to the first cell that fails."""
     notebook = nbformat.read(file, as_version=4)
     client = NotebookClient(
-        notebook, timeout=1800, kernel_name="python3", record_timing=False, coalesce_streams=True,
-        store_widget_state=False, resources={"metadata": {"path": str(file.parent)}},
+        notebook,
+        timeout=1800,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(file.parent)}},
     )
     count, problem = 0, ""
     limit = machine.megabytes * 1e6 if machine else math.inf
     kills = machine.kills() if machine else 0
     with client.setup_kernel(
-        env=os.environ | environment, stderr=subprocess.DEVNULL, **(machine.popen if machine else {})
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+        **(machine.popen if machine else {}),
     ):
         memory = PeakMemory(client.km.provisioner.pid, limit=limit)
         memory.start()
@@ -145,15 +175,23 @@ def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep what a reader needs: no timing, no widget state, nothing of this machine."""
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    })
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        }
+    )
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
-                output.text = "\n".join(line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n"))
+                output.text = "\n".join(
+                    line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n")
+                )
     return notebook
 
 
@@ -167,7 +205,8 @@ def refresh_header(notebook: nbformat.NotebookNode, seconds: int, megabytes: int
 def refresh_readme(text: str, name: str, seconds: int, megabytes: int) -> str:
     """README's text with the measured seconds and MB in the row of the notebook `name`."""
     row = re.compile(
-        rf"^(\| \[[^\]]*\]\(notebooks/{re.escape(name)}\) \|[^|\n]*\|[^|\n]*\|) *\d+ *\| *\d+ *(?=\|)", re.MULTILINE
+        rf"^(\| \[[^\]]*\]\(notebooks/{re.escape(name)}\) \|[^|\n]*\|[^|\n]*\|) *\d+ *\| *\d+ *(?=\|)",
+        re.MULTILINE,
     )
     return row.sub(rf"\g<1> {seconds} | {megabytes} ", text)
 
@@ -184,20 +223,27 @@ def like_binder(files: list[pathlib.Path], **limits: int) -> int:
         for file in files:
             run = run_in_kernel(file.resolve(), ENVIRONMENT | BINDER, machine)
             failures += [run.error] if run.error else []
-            print(f"{file.stem:<44} {run.seconds:>8.0f} {run.cpu_seconds:>8.0f} {10 * math.ceil(run.bytes / 1e7):>8}  "
-                  f"{'no' if run.error else 'yes'}", flush=True)
+            print(
+                f"{file.stem:<44} {run.seconds:>8.0f} {run.cpu_seconds:>8.0f} {10 * math.ceil(run.bytes / 1e7):>8}  "
+                f"{'no' if run.error else 'yes'}",
+                flush=True,
+            )
     print("".join(f"\n{failure}\n" for failure in failures), end="")
     return 1 if failures else 0
 
 
 def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_tools.run_notebooks", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m course_tools.run_notebooks", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all, in order")
     small = "only execute, on one core with 2 GB; default: the lessons"
     parser.add_argument("--like-binder", action="store_true", help=small)
     options = parser.parse_args(arguments)
-    files = options.notebooks or [f for f in notebooks(root) if not options.like_binder or f.parent.name == "notebooks"]
+    files = options.notebooks or [
+        f for f in notebooks(root) if not options.like_binder or f.parent.name == "notebooks"
+    ]
     for file in files:
         if not file.is_file() or file.suffix != ".ipynb":
             parser.error(f"{file} is not a notebook. Name files such as notebooks/01_*.ipynb.")

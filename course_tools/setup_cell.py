@@ -10,7 +10,7 @@ notebook). Elsewhere, as on Colab, it fetches and installs the course beside the
 
 __all__ = ["setup_cell"]
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # Set-up, the same cell in every notebook: find the course, or fetch it (Colab).
 import importlib.metadata, importlib.util, pathlib, shutil, subprocess, sys
 
@@ -37,7 +37,7 @@ if home is not None:
 from course_utils.session import start
 
 session = start(seed=0)
-session'''
+session"""
 
 
 def setup_cell(address: str) -> str:

@@ -1,9 +1,11 @@
 """A small machine within this one: one core and little memory, as Binder gives them (`course_tools.run_notebooks --like-binder`).
 
-On Linux the kernel is pinned to one core, and where this user may make a memory control group (root, or a
-session of systemd) the kernel's processes live in one: then memory counts as it does on Binder, page cache
-and the shortest peak included. Everywhere the processes are also sampled, and killed above the limit.
+On Linux the kernel is pinned to one core, and where this user may make a memory control group
+(root, or a session of systemd) the kernel's processes live in one: then memory counts as it does on
+Binder, page cache and the shortest peak included. Everywhere the processes are also sampled, and
+killed above the limit.
 """
+
 import contextlib
 import os
 import pathlib
@@ -15,9 +17,17 @@ __all__ = ["BINDER", "BINDER_MB", "SERVER_MB", "SmallMachine", "small_machine"]
 
 BINDER_MB = 2000
 SERVER_MB = 150  # an idle JupyterLab server took 135 MB (docs/binder.md)
-BINDER = {"OMP_NUM_THREADS": "1", "CPU_LIMIT": "1", "COURSE_WIDGETS": "1"}  # the environment of a kernel there
+BINDER = {
+    "OMP_NUM_THREADS": "1",
+    "CPU_LIMIT": "1",
+    "COURSE_WIDGETS": "1",
+}  # the environment of a kernel there
 CONTROL_GROUPS = pathlib.Path("/sys/fs/cgroup")
-LIMITS = ["memory.max", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]  # version 2; version 1, and swap
+LIMITS = [
+    "memory.max",
+    "memory.limit_in_bytes",
+    "memory.memsw.limit_in_bytes",
+]  # version 2; version 1, and swap
 COUNTS = ["memory.events", "memory.oom_control"]  # hold a line "oom_kill N"
 
 
@@ -40,12 +50,20 @@ class SmallMachine:
 
     def kills(self) -> int:
         """How many processes of the group the system has killed because memory was short."""
-        lines = [line.split() for name in COUNTS if self.group and (self.group / name).is_file()
-                 for line in (self.group / name).read_text().splitlines()]
+        lines = [
+            line.split()
+            for name in COUNTS
+            if self.group and (self.group / name).is_file()
+            for line in (self.group / name).read_text().splitlines()
+        ]
         return sum(int(count) for word, count in lines if word == "oom_kill")
 
     def __str__(self) -> str:
-        core = "one core" if self.core is not None else "one thread (this system pins no process to a core)"
+        core = (
+            "one core"
+            if self.core is not None
+            else "one thread (this system pins no process to a core)"
+        )
         by = "a control group and sampling" if self.group else "sampling"
         return f"{core}, {self.megabytes} MB, kept by {by}"
 
@@ -67,7 +85,9 @@ def small_machine(megabytes: int = BINDER_MB - SERVER_MB) -> Iterator[SmallMachi
                 file.write_text(str(megabytes * 10**6))
             if (group / "memory.swap.max").is_file():
                 (group / "memory.swap.max").write_text("0")
-            subprocess.run([sys.executable, "-c", ""], check=True, **machine.popen)  # may a process enter it?
+            subprocess.run(
+                [sys.executable, "-c", ""], check=True, **machine.popen
+            )  # may a process enter it?
             if files:
                 break
         except (OSError, subprocess.SubprocessError):
@@ -88,6 +108,8 @@ def own_groups(table: pathlib.Path = pathlib.Path("/proc/self/cgroup")) -> Itera
         number, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(","):  # version 1: below our own
             yield CONTROL_GROUPS / "memory" / path.lstrip("/")
-        elif number == "0":  # version 2: beside our own, for a group with processes has no groups below
+        elif (
+            number == "0"
+        ):  # version 2: beside our own, for a group with processes has no groups below
             own = CONTROL_GROUPS / path.lstrip("/")
             yield own if own == CONTROL_GROUPS else own.parent

@@ -2,6 +2,7 @@
 
 One module per subject; notebooks import helpers, helpers never import notebooks.
 """
+
 import os
 import sys
 

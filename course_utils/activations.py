@@ -3,6 +3,7 @@
 Any layer of any torch module, by a forward hook; the network itself is left as it is.
 Built in notebook 14.
 """
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,21 +16,27 @@ __all__ = ["from_positions", "record", "replaced", "steer", "to_positions"]
 
 
 @contextmanager
-def replaced(network: nn.Module, layer: nn.Module, function: Callable[[Tensor], Tensor]) -> Iterator[nn.Module]:
+def replaced(
+    network: nn.Module, layer: nn.Module, function: Callable[[Tensor], Tensor]
+) -> Iterator[nn.Module]:
     """Within the block the layer gives function(its output) instead of its output; afterwards all is as before.
 
     Raises ValueError for a layer that is not part of the network, and, when the network runs,
     for a function that gives a tensor of another shape, or none.
     """
     if all(module is not layer for module in network.modules()):
-        raise ValueError(f"layer is a {type(layer).__name__} that is not part of the network: give one of "
-                         "network.modules(), such as network[3].")
+        raise ValueError(
+            f"layer is a {type(layer).__name__} that is not part of the network: give one of "
+            "network.modules(), such as network[3]."
+        )
 
     def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
         new = function(output)
         if not isinstance(new, Tensor) or new.shape != output.shape:
             given = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
-            raise ValueError(f"function gave {given}; expected a tensor of the layer's shape {tuple(output.shape)}.")
+            raise ValueError(
+                f"function gave {given}; expected a tensor of the layer's shape {tuple(output.shape)}."
+            )
         return new
 
     handle = layer.register_forward_hook(hook)
@@ -60,8 +67,10 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) ->
         for part in parts:
             network(part)
     if len(seen) != len(parts):
-        raise ValueError(f"the {type(layer).__name__} ran {len(seen)} times in {len(parts)} batches; expected once in "
-                         "each: choose a layer that is used once.")
+        raise ValueError(
+            f"the {type(layer).__name__} ran {len(seen)} times in {len(parts)} batches; expected once in "
+            "each: choose a layer that is used once."
+        )
     return torch.cat(seen)
 
 
@@ -78,18 +87,24 @@ def from_positions(vectors: Tensor, height: int, width: int) -> Tensor:
     Raises ValueError where the vectors do not fill whole images.
     """
     if vectors.ndim != 2 or len(vectors) % (height * width):
-        raise ValueError(f"vectors has shape {tuple(vectors.shape)}; expected (N*{height}*{width}, C).")
+        raise ValueError(
+            f"vectors has shape {tuple(vectors.shape)}; expected (N*{height}*{width}, C)."
+        )
     return vectors.unflatten(0, (-1, height, width)).movedim(-1, 1)
 
 
-def steer(maps: Tensor, direction: Tensor, amount: Tensor | float, where: Tensor | float = 1.0) -> Tensor:
+def steer(
+    maps: Tensor, direction: Tensor, amount: Tensor | float, where: Tensor | float = 1.0
+) -> Tensor:
     """maps (N, C, H, W) + amount * where * direction, the direction being (C,) or one for each image, (N, C).
 
     amount: a number or (N,), in units of the direction's length. where: a mask that broadcasts to
     (N, 1, H, W), by default every place. Raises ValueError for a direction of another size.
     """
     if direction.shape not in ((maps.shape[1],), (len(maps), maps.shape[1])):
-        raise ValueError(f"direction has shape {tuple(direction.shape)}; expected ({maps.shape[1]},) or "
-                         f"({len(maps)}, {maps.shape[1]}) for maps of shape {tuple(maps.shape)}.")
+        raise ValueError(
+            f"direction has shape {tuple(direction.shape)}; expected ({maps.shape[1]},) or "
+            f"({len(maps)}, {maps.shape[1]}) for maps of shape {tuple(maps.shape)}."
+        )
     size = torch.as_tensor(amount, dtype=maps.dtype, device=maps.device).reshape(-1, 1, 1, 1)
     return maps + size * where * direction.reshape(-1, maps.shape[1], 1, 1)

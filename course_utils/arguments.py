@@ -8,8 +8,16 @@ import torch
 from torch import Tensor
 
 __all__ = [
-    "check_choice", "check_floats", "check_fraction", "check_images", "check_input", "check_int",
-    "check_nonnegative", "check_size", "generator", "renamed",
+    "check_choice",
+    "check_floats",
+    "check_fraction",
+    "check_images",
+    "check_input",
+    "check_int",
+    "check_nonnegative",
+    "check_size",
+    "generator",
+    "renamed",
 ]
 
 
@@ -38,7 +46,9 @@ def check_nonnegative(name: str, value: float) -> float:
 def check_fraction(name: str, value: float) -> float:
     """The value as a float; ValueError unless it lies strictly between 0 and 1."""
     if not 0 < value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05.")
+        raise ValueError(
+            f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05."
+        )
     return float(value)
 
 
@@ -71,7 +81,9 @@ def check_images(images: Tensor, name: str = "images", clipped: bool = False) ->
         )
     check_floats(images, name)
     if not torch.isfinite(images).all():
-        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")
+        raise ValueError(
+            f"{name} holds NaN or infinite values: look for a division by zero before."
+        )
     if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
         raise ValueError(
             f"{name} has values from {images.min():.3g} to {images.max():.3g}; expected [0, 1]. "
@@ -84,8 +96,10 @@ def check_size(size: int) -> int:
     """The side of an image that two strides of 2 divide; ValueError otherwise."""
     if check_int("size", size, at_least=4) % 4:
         below = size - size % 4
-        raise ValueError(f"size is {size}; expected a multiple of 4, since two strides of 2 halve it twice: "
-                         f"crop the images to {below} or pad them to {below + 4}.")
+        raise ValueError(
+            f"size is {size}; expected a multiple of 4, since two strides of 2 halve it twice: "
+            f"crop the images to {below} or pad them to {below + 4}."
+        )
     return size
 
 
@@ -93,13 +107,19 @@ def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
     """Return x if it is (N, channels, height, width); ValueError says what differs and what to do."""
     expected = f"expected (N, {channels}, {height}, {width})"
     if x.ndim != 4:
-        raise ValueError(f"x has shape {tuple(x.shape)}; {expected}: add missing axes, as in x[None].")
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; {expected}: add missing axes, as in x[None]."
+        )
     if x.shape[1] != channels:
-        raise ValueError(f"x has {x.shape[1]} channels; {expected}: make the model with channels={x.shape[1]}, "
-                         "or convert the images.")
+        raise ValueError(
+            f"x has {x.shape[1]} channels; {expected}: make the model with channels={x.shape[1]}, "
+            "or convert the images."
+        )
     if x.shape[2:] != (height, width):
-        raise ValueError(f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
-                         "or crop, pad or resize the images.")
+        raise ValueError(
+            f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
+            "or crop, pad or resize the images."
+        )
     return x
 
 
@@ -108,7 +128,9 @@ def renamed(module: str, names: dict[str, str]) -> Callable[[str], object]:
 
     def getattr_of_the_module(name: str) -> object:
         if name in names:
-            raise ImportError(f"{module}.{name} is {names[name]} since the second edition (CHANGELOG.md).")
+            raise ImportError(
+                f"{module}.{name} is {names[name]} since the second edition (CHANGELOG.md)."
+            )
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return getattr_of_the_module

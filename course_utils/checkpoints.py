@@ -2,6 +2,7 @@
 
 Each file is written all or nothing (`course_utils.files.atomic`).
 """
+
 import os
 import pathlib
 import zipfile
@@ -14,7 +15,14 @@ from torch import Tensor
 
 from course_utils.files import atomic
 
-__all__ = ["Checkpoint", "CheckpointError", "load_state", "load_weights", "save_state", "save_weights"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "load_state",
+    "load_weights",
+    "save_state",
+    "save_weights",
+]
 
 
 class CheckpointError(RuntimeError):
@@ -42,10 +50,14 @@ class Checkpoint:
 def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
     """Write named tensors (such as model.state_dict()) as safetensors: data only, no code."""
     with atomic(file) as part:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part
+        )
 
 
-def load_weights(file: str | os.PathLike, mend: str = "git checkout -- data/pretrained") -> dict[str, Tensor]:
+def load_weights(
+    file: str | os.PathLike, mend: str = "git checkout -- data/pretrained"
+) -> dict[str, Tensor]:
     """Read what `save_weights` wrote. CheckpointError names the file and the command `mend`."""
     file = pathlib.Path(file)
     if not file.is_file():
@@ -67,8 +79,8 @@ def save_state(state: dict, file: str | os.PathLike) -> None:
 def load_state(file: str | os.PathLike) -> dict:
     """Read what `save_state` wrote, tensors and plain values only.
 
-    CheckpointError when the file is missing, or damaged: then it says to delete it, so
-    that training starts afresh. Also when the file is whole but this PyTorch cannot read it, and when
+    CheckpointError when the file is missing, or damaged: then it says to delete it, so that
+    training starts afresh. Also when the file is whole but this PyTorch cannot read it, and when
     the settings of a Checkpoint are not those in the file: it names each with both values.
     """
     if not pathlib.Path(file).is_file():
@@ -103,8 +115,13 @@ def damaged(file: str | os.PathLike) -> bool:
 def check_settings(checkpoint: Checkpoint, stored: dict) -> None:
     """CheckpointError that names the settings in which checkpoint and file differ."""
     names = sorted(stored.keys() | checkpoint.settings.keys())
-    values = [(name, stored.get(name, "not there"), checkpoint.settings.get(name, "not there")) for name in names]
+    values = [
+        (name, stored.get(name, "not there"), checkpoint.settings.get(name, "not there"))
+        for name in names
+    ]
     other = [f"{name} was {then!r} and is {now!r}" for name, then, now in values if then != now]
     if other:
-        raise CheckpointError(f"{checkpoint} belongs to other settings: {', '.join(other)}. "
-                              "Go on with the settings it was made with, or delete it to train from the beginning.")
+        raise CheckpointError(
+            f"{checkpoint} belongs to other settings: {', '.join(other)}. "
+            "Go on with the settings it was made with, or delete it to train from the beginning."
+        )

@@ -3,6 +3,7 @@
 Its weights are shipped: `course_utils.pretrained.pretrained("classifier")`. Notebook 06
 makes a loss of its feature maps, notebooks 09 to 12 a distance between sets of images.
 """
+
 from torch import Tensor, nn
 
 from course_utils.arguments import check_input
@@ -21,10 +22,16 @@ class FashionClassifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stages = nn.ModuleList([
-            nn.Sequential(nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()),  # 28x28 -> 14x14
-            nn.Sequential(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)),  # -> 7x7
-        ])
+        self.stages = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()
+                ),  # 28x28 -> 14x14
+                nn.Sequential(
+                    nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)
+                ),  # -> 7x7
+            ]
+        )
         self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, FEATURES))
         self.scores = nn.Linear(FEATURES, 10)
 

@@ -1,11 +1,13 @@
 """A small image format: sparse codes of 8x8 blocks, quantised, entropy-coded, and decoded from the bytes.
 
-A file is a head of 17 bytes and the output of a range coder (package constriction). Block by block the
-image is its mean and a sparse code of the rest. Whole numbers are coded atom by atom, from slow to fast: where
-it is used (yes or no for each block), then the values. How likely a use is, and how large, is predicted from
-what the decoder knows already: similar atoms in the same block and in its four neighbours. Both sides must compute
-the same probabilities, so the bytes are for one kind of machine, not for an archive. Built in notebook 07.
+A file is a head of 17 bytes and the output of a range coder (package constriction). Block by block
+the image is its mean and a sparse code of the rest. Whole numbers are coded atom by atom, from slow
+to fast: where it is used (yes or no for each block), then the values. How likely a use is, and how
+large, is predicted from what the decoder knows already: similar atoms in the same block and in its
+four neighbours. Both sides must compute the same probabilities, so the bytes are for one kind of
+machine, not for an archive. Built in notebook 07.
 """
+
 import math
 import struct
 import zlib
@@ -28,8 +30,13 @@ HEAD = struct.Struct("<4sI")  # name, checksum of all that follows
 FACTS = struct.Struct("<HHfB")  # rows of blocks, columns of blocks, step, coding scale of the means
 NAME = b"SPC1"
 LARGEST = 2**20  # a coder needs a range; no number of an image gets near
-NEIGHBOURS, FLOOR = 0.25, 0.1  # weight of a neighbouring block; added to the activity, so that no use is impossible
-CHANCES = 2.0 ** (np.arange(-16, 16) / 2)  # the scales that an atom chooses from: for its uses, for its values
+NEIGHBOURS, FLOOR = (
+    0.25,
+    0.1,
+)  # weight of a neighbouring block; added to the activity, so that no use is impossible
+CHANCES = 2.0 ** (
+    np.arange(-16, 16) / 2
+)  # the scales that an atom chooses from: for its uses, for its values
 POSITION = constriction.stream.model.Bernoulli(perfect=False)
 VALUE = constriction.stream.model.QuantizedLaplace(-LARGEST, LARGEST)
 
@@ -46,8 +53,8 @@ def dct_atoms(size: int = SIZE) -> Tensor:
 def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
     """Whole numbers q, as floats, with weights ≈ q·step: sign · floor(|weight|/step + rounding).
 
-    rounding = 1/2 rounds to the nearest; less widens the dead zone, |weight| < (1 - rounding)·step, where q is 0:
-    zeros cost hardly any bits.
+    rounding = 1/2 rounds to the nearest; less widens the dead zone, |weight| < (1 - rounding)·step,
+    where q is 0: zeros cost hardly any bits.
     """
     return weights.sign() * (weights.abs() / step + rounding).floor()
 
@@ -55,8 +62,9 @@ def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
 def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Means (h, w) and codes (h, w, K) of the blocks of a grey image (1, 1, 8h, 8w), as whole numbers.
 
-    `step` is the quantiser's, in grey levels of 255. D (64, K) with unit columns of mean zero; without it the
-    DCT. Orthonormal atoms are coded by a product, others by OMP up to the error of a quantiser.
+    `step` is the quantiser's, in grey levels of 255. D (64, K) with unit columns of mean zero;
+    without it the DCT. Orthonormal atoms are coded by a product, others by OMP up to the error of a
+    quantiser.
     """
     D, orthonormal = check_atoms(D)
     blocks = image_to_blocks(image * 255 - 128, SIZE)[0, 0].flatten(2)
@@ -69,8 +77,9 @@ def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tupl
 def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
     """A grey image (1, 1, H, W) in [0, 1], H and W multiples of 8, as bytes; a larger `step` gives fewer.
 
-    `step` is in grey levels of 255; D (64, K) as in `sparse_integers`: the decoder needs the same, it is not in the
-    file. Raises TypeError or ValueError for inputs that do not fit. Built in notebook 07.
+    `step` is in grey levels of 255; D (64, K) as in `sparse_integers`: the decoder needs the same,
+    it is not in the file. Raises TypeError or ValueError for inputs that do not fit. Built in
+    notebook 07.
     """
     check_images(image, "image", clipped=True)
     if image.shape[:2] != (1, 1) or image.shape[2] % SIZE or image.shape[3] % SIZE:
@@ -79,13 +88,17 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
             f"of {SIZE}: choose a channel, and crop or pad the image."
         )
     if not 0.1 <= step <= 1000:
-        raise ValueError(f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to 1000.")
+        raise ValueError(
+            f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to 1000."
+        )
     step = struct.unpack("<f", struct.pack("<f", step))[0]  # as the decoder will read it
     means, codes = (values.numpy() for values in sparse_integers(image.cpu().float(), step, D))
     coder = constriction.stream.queue.RangeEncoder()
     change = np.diff(means.flatten(), prepend=0)
     spread = int(np.abs(CHANCES - max(np.abs(change).mean(), 0.01)).argmin())
-    coder.encode(change.astype(np.int32), VALUE, np.zeros(change.size), np.full(change.size, CHANCES[spread]))
+    coder.encode(
+        change.astype(np.int32), VALUE, np.zeros(change.size), np.full(change.size, CHANCES[spread])
+    )
 
     before = (0, 0)
     for j, activity in atom_by_atom(D, codes):
@@ -98,8 +111,15 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
         if not used.any():
             continue
         coder.encode(used.astype(np.int32), POSITION, likely(activity, now[0]))
-        shifted = values[used] - (values[used] > 0)  # 1, 2, ... become 0, 1, ...: without the zero no number is missing
-        coder.encode(shifted.astype(np.int32), VALUE, np.full(shifted.size, -0.5), sizes(activity[used], now[1]))
+        shifted = values[used] - (
+            values[used] > 0
+        )  # 1, 2, ... become 0, 1, ...: without the zero no number is missing
+        coder.encode(
+            shifted.astype(np.int32),
+            VALUE,
+            np.full(shifted.size, -0.5),
+            sizes(activity[used], now[1]),
+        )
     body = FACTS.pack(*means.shape, step, spread) + coder.get_compressed().astype("<u4").tobytes()
     return HEAD.pack(NAME, checksum(body, D)) + body
 
@@ -107,20 +127,29 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
 def decode(data: bytes, D: Tensor | None = None) -> Tensor:
     """The image (1, 1, H, W) in [0, 1] that `encode` wrote, with the same D.
 
-    Raises DecodeError, a ValueError, for bytes that are cut off, damaged, of another format or another dictionary.
+    Raises DecodeError, a ValueError, for bytes that are cut off, damaged, of another format or
+    another dictionary.
     """
     if len(data) < HEAD.size or data[:4] != NAME:
-        raise DecodeError(f"These {len(data)} bytes do not begin like a file of `encode`: is it another format?")
-    body = data[HEAD.size:]
+        raise DecodeError(
+            f"These {len(data)} bytes do not begin like a file of `encode`: is it another format?"
+        )
+    body = data[HEAD.size :]
     if checksum(body, D) != HEAD.unpack(data[: HEAD.size])[1]:
         raise DecodeError(
             "The checksum differs: the bytes are cut off or damaged, or were coded with another dictionary D."
         )
     D, _ = check_atoms(D)
     height, width, step, spread = FACTS.unpack(body[: FACTS.size])
-    coder = constriction.stream.queue.RangeDecoder(np.frombuffer(body[FACTS.size:], dtype="<u4").astype(np.uint32))
+    coder = constriction.stream.queue.RangeDecoder(
+        np.frombuffer(body[FACTS.size :], dtype="<u4").astype(np.uint32)
+    )
     number = height * width
-    means = coder.decode(VALUE, np.zeros(number), np.full(number, CHANCES[spread])).cumsum().reshape(height, width)
+    means = (
+        coder.decode(VALUE, np.zeros(number), np.full(number, CHANCES[spread]))
+        .cumsum()
+        .reshape(height, width)
+    )
     codes, now = np.zeros((height, width, D.shape[1]), dtype=np.int32), [0, 0]
     for j, activity in atom_by_atom(D, codes):
         now = [old + int(coder.decode(VALUE, np.zeros(1), np.full(1, 2.0))[0]) for old in now]
@@ -132,19 +161,23 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
         plane[used] = shifted + (shifted >= 0)
         codes[:, :, j] = plane.reshape(height, width)
     blocks = torch.from_numpy(codes).float() @ D.T + torch.from_numpy(means)[:, :, None] / SIZE
-    return ((blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE))) + 128) / 255).clamp(0, 1)[None, None]
+    return ((blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE))) + 128) / 255).clamp(0, 1)[
+        None, None
+    ]
 
 
 def atom_by_atom(D: Tensor | None, codes: np.ndarray):
     """Pairs (atom, activity (blocks,)), slow atoms first; `codes` may be filled in while this runs.
 
-    The activity: mean |code| of the atoms before, those of nearly the same frequency counting most, in the block and in
-    its neighbours.
+    The activity: mean |code| of the atoms before, those of nearly the same frequency counting most,
+    in the block and in its neighbours.
     """
     D, _ = check_atoms(D)
     energy = dct2(D.T.reshape(-1, SIZE, SIZE)).square()
     i = torch.arange(SIZE, dtype=D.dtype)
-    place = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)  # an atom's mean frequency
+    place = torch.stack(
+        [energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1
+    )  # an atom's mean frequency
     place = place.round(decimals=3).numpy()
     order = np.argsort(place.sum(axis=1), kind="stable")
     seen = np.zeros((codes.shape[0] * codes.shape[1], len(order)))
@@ -156,7 +189,9 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
 
 def surroundings(sizes: np.ndarray) -> np.ndarray:
     """(h, w) plus a quarter of each of its four neighbours, in all of weight 1; at the border it repeats itself."""
-    wide = pad(torch.from_numpy(sizes)[None, None].double(), (1, 1, 1, 1), mode="replicate")[0, 0].numpy()
+    wide = pad(torch.from_numpy(sizes)[None, None].double(), (1, 1, 1, 1), mode="replicate")[
+        0, 0
+    ].numpy()
     around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
     return (sizes + NEIGHBOURS * around) / (1 + 4 * NEIGHBOURS)
 
@@ -182,7 +217,10 @@ def best_chances(used: np.ndarray, values: np.ndarray, activity: np.ndarray) -> 
 
 def checksum(body: bytes, D: Tensor | None) -> int:
     """CRC-32 of facts, coded bytes and dictionary."""
-    return zlib.crc32(body, 0 if D is None else zlib.crc32(D.detach().cpu().float().contiguous().numpy().tobytes()))
+    return zlib.crc32(
+        body,
+        0 if D is None else zlib.crc32(D.detach().cpu().float().contiguous().numpy().tobytes()),
+    )
 
 
 def check_atoms(D: Tensor | None) -> tuple[Tensor, bool]:

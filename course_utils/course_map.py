@@ -1,4 +1,5 @@
 """The map of the course, drawn in notebook 00."""
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -8,17 +9,52 @@ from course_utils.session import COLORS
 __all__ = ["course_map"]
 
 PARTS = [  # title, colour, notebooks
-    ("Sparse representation", COLORS["reconstructed"], [
-        ("01", "Sparse\nrepresentation"), ("02", "Sparse\ncoding"), ("03", "Dictionary\nlearning")]),
-    ("Sparse autoencoder", COLORS["good"], [
-        ("04", "Auto-\nencoders"), ("05", "Sparse\nautoencoder"), ("06", "Loss\nfunctions"), ("07", "Image\nrestoration")]),
-    ("Generation", COLORS["generated"], [
-        ("08", "GAN\nfundamentals"), ("09", "Image\nGAN"), ("10", "Mode\ncollapse"), ("11", "Variational\nautoencoder")]),
-    ("Both together", COLORS["other"], [
-        ("12", "Sparse codes\nmeet GAN"), ("13", "Efficient\ntraining"), ("14", "Reading a\ngenerator"), ("15", "Project")]),
+    (
+        "Sparse representation",
+        COLORS["reconstructed"],
+        [
+            ("01", "Sparse\nrepresentation"),
+            ("02", "Sparse\ncoding"),
+            ("03", "Dictionary\nlearning"),
+        ],
+    ),
+    (
+        "Sparse autoencoder",
+        COLORS["good"],
+        [
+            ("04", "Auto-\nencoders"),
+            ("05", "Sparse\nautoencoder"),
+            ("06", "Loss\nfunctions"),
+            ("07", "Image\nrestoration"),
+        ],
+    ),
+    (
+        "Generation",
+        COLORS["generated"],
+        [
+            ("08", "GAN\nfundamentals"),
+            ("09", "Image\nGAN"),
+            ("10", "Mode\ncollapse"),
+            ("11", "Variational\nautoencoder"),
+        ],
+    ),
+    (
+        "Both together",
+        COLORS["other"],
+        [
+            ("12", "Sparse codes\nmeet GAN"),
+            ("13", "Efficient\ntraining"),
+            ("14", "Reading a\ngenerator"),
+            ("15", "Project"),
+        ],
+    ),
 ]
 NEEDS = [  # beside the notebook before: from a place on the lower edge of one to the upper edge of the other
-    ("01", 0.9, "04", 0.9), ("04", 0.9, "08", 0.9), ("03", 0.9, "05", 1.4), ("05", -0.02, "12", 1.25), ("09", 0.9, "12", 1.5),
+    ("01", 0.9, "04", 0.9),
+    ("04", 0.9, "08", 0.9),
+    ("03", 0.9, "05", 1.4),
+    ("05", -0.02, "12", 1.25),
+    ("09", 0.9, "12", 1.5),
 ]
 WIDTH, HEIGHT, STEP, ROW = 1.7, 0.8, 2.2, 1.35
 
@@ -30,14 +66,32 @@ def course_map(ax: Axes | None = None) -> Axes:
     place = {}
     for row, (title, color, boxes) in enumerate(PARTS):
         y = -ROW * row
-        ax.text(-0.2, y + HEIGHT / 2, title.replace(" ", "\n"), ha="right", va="center", color=color, weight="bold")
+        ax.text(
+            -0.2,
+            y + HEIGHT / 2,
+            title.replace(" ", "\n"),
+            ha="right",
+            va="center",
+            color=color,
+            weight="bold",
+        )
         for column, (number, name) in enumerate(boxes):
             x = STEP * column + (0.7 if row == 3 else 0)
             place[number] = (x, y)
-            ax.add_patch(FancyBboxPatch(
-                (x, y), WIDTH, HEIGHT, boxstyle="round,pad=0.05", facecolor=color, edgecolor=color))
+            ax.add_patch(
+                FancyBboxPatch(
+                    (x, y),
+                    WIDTH,
+                    HEIGHT,
+                    boxstyle="round,pad=0.05",
+                    facecolor=color,
+                    edgecolor=color,
+                )
+            )
             ax.text(x + 0.05, y + HEIGHT / 2, number, va="center", weight="bold", color="white")
-            ax.text(x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white")
+            ax.text(
+                x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white"
+            )
             if column:
                 arrow(ax, (x - STEP + WIDTH + 0.05, y + HEIGHT / 2), (x - 0.05, y + HEIGHT / 2))
     for start, leaves, end, arrives in NEEDS:

@@ -4,6 +4,7 @@ Each turn codes the signals with the present dictionary, then mends the dictiona
 they are coded is said by one of: k (atoms per signal, OMP), error (length of the residual,
 OMP), lam (l1 weight, lasso). Built in notebook 03.
 """
+
 import math
 
 import torch
@@ -15,8 +16,17 @@ from course_utils.sparse_coding import decode, lasso, normalise_atoms, omp_atoms
 from course_utils.sparse_coding.problem import check_matrix, check_problem
 
 __all__ = [
-    "denoise", "initial_atoms", "ksvd", "ksvd_update", "mod", "mod_update", "online_learning",
-    "online_update", "overcomplete_dct", "replace_unused", "sparse_code",
+    "denoise",
+    "initial_atoms",
+    "ksvd",
+    "ksvd_update",
+    "mod",
+    "mod_update",
+    "online_learning",
+    "online_update",
+    "overcomplete_dct",
+    "replace_unused",
+    "sparse_code",
 ]
 
 GAIN = 1.1  # the residual allowed, as a multiple of what the noise alone leaves on average
@@ -56,7 +66,9 @@ def sparse_code(
     if lam is None:
         return omp_atoms(x, D, k, error)
     if k is not None or error is not None:
-        raise ValueError(f"lam = {lam} asks for lasso, k = {k} and error = {error} for OMP: give one of them.")
+        raise ValueError(
+            f"lam = {lam} asks for lasso, k = {k} and error = {error} for OMP: give one of them."
+        )
     z = lasso(x, D, lam, tolerance=1e-2)
     width = max(1, int((z != 0).sum(dim=1).max()))
     atoms = z.abs().topk(width, dim=1).indices
@@ -80,7 +92,9 @@ def mod_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
     """The dictionary of least squared error for these codes, columns then normalised; unused atoms stay."""
     zz, xz = second_moments(x, atoms, weights, D.shape[1])
     used = zz.diagonal() > 0
-    ridge = 1e-6 * zz.diagonal().mean().clamp_min(torch.finfo(x.dtype).tiny) * torch.eye(len(zz)).to(zz)
+    ridge = (
+        1e-6 * zz.diagonal().mean().clamp_min(torch.finfo(x.dtype).tiny) * torch.eye(len(zz)).to(zz)
+    )
     best = torch.linalg.solve(zz + ridge, xz.T).T
     lengths = torch.linalg.vector_norm(best, dim=0)
     good = used & (lengths > 0)
@@ -144,7 +158,9 @@ def online_learning(
         zz, xz = fade * zz + new_zz, fade * xz + new_xz
         D = online_update(D, zz, xz)
         if t % 10 == 0:
-            D = replace_unused(part, D, atoms, weights, used=zz.diagonal() > 1e-4 * zz.diagonal().mean())
+            D = replace_unused(
+                part, D, atoms, weights, used=zz.diagonal() > 1e-4 * zz.diagonal().mean()
+            )
     return D
 
 
@@ -155,7 +171,9 @@ def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
     by_row = D.T.clone(memory_format=torch.contiguous_format)
     wanted = xz.T[used] / uses[used, None]
     others = zz[used] / uses[used, None]
-    others[torch.arange(len(used), device=D.device), used] = 0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
+    others[torch.arange(len(used), device=D.device), used] = (
+        0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
+    )
     for j, target, overlap in zip(used.tolist(), wanted, others):
         new = torch.addmv(target, by_row.T, overlap, alpha=-1)
         by_row[j] = new / torch.linalg.vector_norm(new).clamp_min(torch.finfo(D.dtype).tiny)
@@ -193,7 +211,9 @@ def second_moments(x: Tensor, atoms: Tensor, weights: Tensor, count: int) -> tup
     return zz, xz
 
 
-def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 60, seed: int = 0) -> Tensor:
+def denoise(
+    noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 60, seed: int = 0
+) -> Tensor:
     """Images (N, C, H, W) without Gaussian noise of standard deviation sigma, same units as the pixels.
 
     Each 8x8 patch, its mean taken off, is coded by OMP to the error that the noise alone
@@ -204,7 +224,9 @@ def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 6
     """
     check_images(noisy, "noisy")
     if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}; expected the noise's standard deviation, above 0, in units of the pixels.")
+        raise ValueError(
+            f"sigma is {sigma}; expected the noise's standard deviation, above 0, in units of the pixels."
+        )
     channels = noisy.shape[1]
     x = extract_patches(noisy).unflatten(1, (channels, -1))
     means = x.mean(dim=2, keepdim=True)
@@ -216,10 +238,13 @@ def denoise(noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 6
     atoms, weights = omp_atoms(x, D, error=error)
     shape = (len(noisy), 1, *noisy.shape[2:])
     del x  # large; the rest is done channel by channel for the same reason
-    return torch.cat([
-        average_patches(decode(atoms, weights, part) + mean, shape)
-        for part, mean in zip(D.split(64), means.unbind(1))
-    ], dim=1)
+    return torch.cat(
+        [
+            average_patches(decode(atoms, weights, part) + mean, shape)
+            for part, mean in zip(D.split(64), means.unbind(1))
+        ],
+        dim=1,
+    )
 
 
 def cosine_atoms(channels: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 Drawing functions draw and return the axes; rows and sliders show themselves. Used from notebook 00.
 """
+
 import base64
 import io
 import os
@@ -21,17 +22,29 @@ from course_utils.arguments import check_images, renamed
 from course_utils.metrics import psnr
 
 __all__ = [
-    "before_after", "compare", "image_slider", "show_curves",
-    "show_filters", "show_images", "show_rows",
+    "before_after",
+    "compare",
+    "image_slider",
+    "show_curves",
+    "show_filters",
+    "show_images",
+    "show_rows",
 ]
 
-__getattr__ = renamed(__name__, {
-    "gpu_result": "part of course_utils.gpu_cell.gpu_cell",
-})
+__getattr__ = renamed(
+    __name__,
+    {
+        "gpu_result": "part of course_utils.gpu_cell.gpu_cell",
+    },
+)
 
 
 def show_images(
-    images: Tensor, captions: Sequence[str] = (), columns: int = 8, size: float = 1.0, title: str = ""
+    images: Tensor,
+    captions: Sequence[str] = (),
+    columns: int = 8,
+    size: float = 1.0,
+    title: str = "",
 ) -> np.ndarray:
     """Draw images (N, C, H, W), values in [0, 1] (outside is clipped), in rows of `columns`.
 
@@ -44,16 +57,20 @@ def show_images(
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     columns = max(1, min(columns, len(images)))
     rows = -(-len(images) // columns)
-    high = size * images.shape[-2] / images.shape[-1] + (0.25 * (captions[0].count("\n") + 1) if captions else 0)
+    high = size * images.shape[-2] / images.shape[-1] + (
+        0.25 * (captions[0].count("\n") + 1) if captions else 0
+    )
     figure, axes = plt.subplots(
         rows, columns, figsize=(size * columns, high * rows + (0.3 if title else 0)), squeeze=False
     )
-    for ax in axes.flat[len(images):]:
+    for ax in axes.flat[len(images) :]:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
         ax.imshow(pixels(image), vmin=0, vmax=255)
         ax.set(xticks=[], yticks=[])
-        ax.spines[:].set(visible=True, color="0.8", linewidth=0.5)  # a frame, so that white has an edge
+        ax.spines[:].set(
+            visible=True, color="0.8", linewidth=0.5
+        )  # a frame, so that white has an edge
         ax.set_title(captions[i] if captions else "", fontsize=10)
     figure.suptitle(title)
     return axes
@@ -62,16 +79,21 @@ def show_images(
 def show_rows(rows: dict[str, Tensor], size: float = 0.9) -> None:
     """Show a row of images for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
 
-    Of each as many are shown as the shortest row has, each `size` inches wide. Errors as show_images.
+    Of each as many are shown as the shortest row has, each `size` inches wide. Errors as
+    show_images.
     """
     columns = min(map(len, rows.values()))
-    axes = show_images(torch.cat([images[:columns] for images in rows.values()]), columns=columns, size=size)
+    axes = show_images(
+        torch.cat([images[:columns] for images in rows.values()]), columns=columns, size=size
+    )
     for ax, name in zip(axes[:, 0], rows):
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     plt.show()
 
 
-def show_filters(filters: Tensor, columns: int = 8, size: float = 0.8, title: str = "") -> np.ndarray:
+def show_filters(
+    filters: Tensor, columns: int = 8, size: float = 0.8, title: str = ""
+) -> np.ndarray:
     """Draw filters (N, 1 or 3, H, W) of any range; zero is mid-grey, each has its own scale."""
     filters = filters.detach()
     scale = filters.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
@@ -79,7 +101,12 @@ def show_filters(filters: Tensor, columns: int = 8, size: float = 0.8, title: st
 
 
 def show_curves(
-    x: Sequence[float], curves: dict[str, Tensor], xlabel: str, ylabel: str, ax: Axes | None = None, **line
+    x: Sequence[float],
+    curves: dict[str, Tensor],
+    xlabel: str,
+    ylabel: str,
+    ax: Axes | None = None,
+    **line,
 ) -> Axes:
     """Draw each curve with its name at its end instead of a legend.
 
@@ -101,13 +128,20 @@ def show_curves(
         ends[name] = (mean[-1].item(), drawn.get_color())
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.get_ylim()  # sets the limits
-    up = ax.transScale + ax.transLimits  # from data to shares of the height, on a logarithmic axis too
+    up = (
+        ax.transScale + ax.transLimits
+    )  # from data to shares of the height, on a logarithmic axis too
     height = -float("inf")
     for name, (end, color) in sorted(ends.items(), key=lambda item: item[1][0]):
         height = max(up.transform((x[-1], end))[1], height + 0.06)  # labels keep this distance
         ax.annotate(
-            name, (x[-1], up.inverted().transform((0, height))[1]), xytext=(8, 0), textcoords="offset points", va="center",
-            color=ink(color), annotation_clip=False,
+            name,
+            (x[-1], up.inverted().transform((0, height))[1]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=ink(color),
+            annotation_clip=False,
         )
     return ax
 
@@ -116,14 +150,19 @@ def ink(color: str) -> tuple[float, ...]:
     """`color`, darkened until words in it can be read on white: contrast 4.5 : 1 or more (WCAG 2.2, 1.4.3)."""
     rgb = np.array(to_rgb(color))
     for share in np.linspace(1, 0, 51):
-        linear = np.where(share * rgb <= 0.04045, share * rgb / 12.92, ((share * rgb + 0.055) / 1.055) ** 2.4)
+        linear = np.where(
+            share * rgb <= 0.04045, share * rgb / 12.92, ((share * rgb + 0.055) / 1.055) ** 2.4
+        )
         if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5:
             break
     return tuple(share * rgb)
 
 
 def compare(
-    truth: Tensor, estimates: dict[str, Tensor], size: float = 2.2, crop: tuple[slice, slice] = (slice(None),) * 2
+    truth: Tensor,
+    estimates: dict[str, Tensor],
+    size: float = 2.2,
+    crop: tuple[slice, slice] = (slice(None),) * 2,
 ) -> np.ndarray:
     """Draw an image (1, C, H, W) and estimates of it side by side, each with its PSNR in dB.
 
@@ -138,8 +177,13 @@ def compare(
 
 
 def image_slider(
-    images: Tensor, captions: Sequence[str], description: str = "", zoom: int = 1, start: int = 0,
-    columns: int | None = None, rows: int = 1,
+    images: Tensor,
+    captions: Sequence[str],
+    description: str = "",
+    zoom: int = 1,
+    start: int = 0,
+    columns: int | None = None,
+    rows: int = 1,
 ) -> None:
     """Show a slider that chooses one of the images (N, C, H, W), values in [0, 1].
 
@@ -152,9 +196,15 @@ def image_slider(
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     if os.environ.get("COURSE_WIDGETS") == "0":
         columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
-        chosen = np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
-        axes = show_images(images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns)
-        if images.shape[-1] > 8 / columns * plt.rcParams["figure.dpi"]:  # smaller than they are: keep words readable
+        chosen = (
+            np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
+        )
+        axes = show_images(
+            images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns
+        )
+        if (
+            images.shape[-1] > 8 / columns * plt.rcParams["figure.dpi"]
+        ):  # smaller than they are: keep words readable
             for picture in (picture for ax in axes.flat for picture in ax.images):
                 picture.set_interpolation("antialiased")
         return
@@ -164,18 +214,25 @@ def image_slider(
     display(widget | {"image/png": base64.b64encode(frames[start]).decode()}, raw=True)
 
 
-def slider_widget(frames: Sequence[bytes], captions: Sequence[str], description: str, start: int) -> widgets.VBox:
+def slider_widget(
+    frames: Sequence[bytes], captions: Sequence[str], description: str, start: int
+) -> widgets.VBox:
     """A slider over PNG frames; the frame changes in the kernel, without redrawing a figure."""
     choice = widgets.SelectionSlider(
-        options=[(caption, i) for i, caption in enumerate(captions)], value=start, description=description,
-        layout={"width": "560px"}, style={"description_width": "initial"},
+        options=[(caption, i) for i, caption in enumerate(captions)],
+        value=start,
+        description=description,
+        layout={"width": "560px"},
+        style={"description_width": "initial"},
     )
     picture = widgets.Image(value=frames[start], format="png")
     choice.observe(lambda change: setattr(picture, "value", frames[change["new"]]), names="value")
     return widgets.VBox([choice, picture], layout={"align_items": "flex-start"})  # not stretched
 
 
-def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("before", "after"), zoom: int = 1) -> None:
+def before_after(
+    before: Tensor, after: Tensor, names: tuple[str, str] = ("before", "after"), zoom: int = 1
+) -> None:
     """Show a slider that moves the border between two images (1, C, H, W) laid over each other.
 
     Where widgets do not run, the two are drawn side by side. Raises ValueError for
@@ -183,14 +240,20 @@ def before_after(before: Tensor, after: Tensor, names: tuple[str, str] = ("befor
     """
     check_images(before, "before")
     if check_images(after, "after").shape != before.shape:
-        raise ValueError(f"before is {tuple(before.shape)}, after {tuple(after.shape)}; they must be equal.")
+        raise ValueError(
+            f"before is {tuple(before.shape)}, after {tuple(after.shape)}; they must be equal."
+        )
     if os.environ.get("COURSE_WIDGETS") == "0":
         show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return
     before, after, width = before.cpu(), after.cpu(), before.shape[-1]
     borders = np.linspace(0, width, 21).round().astype(int)
-    frames = torch.cat([torch.where(torch.arange(width) < border, before, after) for border in borders])
-    image_slider(frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10)
+    frames = torch.cat(
+        [torch.where(torch.arange(width) < border, before, after) for border in borders]
+    )
+    image_slider(
+        frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10
+    )
 
 
 def pixels(image: Tensor) -> np.ndarray:

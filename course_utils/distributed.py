@@ -1,9 +1,10 @@
 """Several processes train one model: each takes its part of every batch, and they average their gradients.
 
-Built in notebook 13. Nothing here asks for a wrapped model: `course_utils.training.fit` looks whether
-other processes are there. With one process all functions leave everything as it is. Batch normalisation
-sees the part of its own process only.
+Built in notebook 13. Nothing here asks for a wrapped model: `course_utils.training.fit` looks
+whether other processes are there. With one process all functions leave everything as it is. Batch
+normalisation sees the part of its own process only.
 """
+
 import contextlib
 import datetime
 import os
@@ -17,15 +18,23 @@ from torch import Tensor, nn
 from course_utils.arguments import renamed
 
 __all__ = [
-    "ProcessError", "all_reduce_weighted", "average_gradients", "broadcast", "processes", "rank_and_world_size",
+    "ProcessError",
+    "all_reduce_weighted",
+    "average_gradients",
+    "broadcast",
+    "processes",
+    "rank_and_world_size",
     "shard_batches",
 ]
 
-__getattr__ = renamed(__name__, {
-    "place": "rank_and_world_size",
-    "parts": "shard_batches",
-    "weighted_sum": "all_reduce_weighted",
-})
+__getattr__ = renamed(
+    __name__,
+    {
+        "place": "rank_and_world_size",
+        "parts": "shard_batches",
+        "weighted_sum": "all_reduce_weighted",
+    },
+)
 
 GRACE_SECONDS = 10.0  # seconds that a process with an error waits until the others have read it
 
@@ -40,16 +49,20 @@ class Disconnected(RuntimeError):
 
 def rank_and_world_size() -> tuple[int, int]:
     """The number of this process, from 0, and how many there are."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+    return (
+        (dist.get_rank(), dist.get_world_size())
+        if dist.is_available() and dist.is_initialized()
+        else (0, 1)
+    )
 
 
 def shard_batches(batches: Iterable, epoch: int) -> Iterator[tuple]:
     """This process' part of each batch, and its share of the images: (part, weight).
 
     A batch is a tensor, or a tuple or list of tensors, with the images along the first axis. Every
-    process must be given the same batches, in the same order. Where there are several processes, each works
-    on its part with random numbers of its own, from the seed, the epoch and its number: noise and dropout
-    must not be the same everywhere. Raises ValueError for a batch with fewer
+    process must be given the same batches, in the same order. Where there are several processes,
+    each works on its part with random numbers of its own, from the seed, the epoch and its number:
+    noise and dropout must not be the same everywhere. Raises ValueError for a batch with fewer
     images than there are processes.
     """
     rank, size = rank_and_world_size()
@@ -60,11 +73,15 @@ def shard_batches(batches: Iterable, epoch: int) -> Iterator[tuple]:
             continue
         tensors = (batch,) if isinstance(batch, Tensor) else tuple(batch)
         if len(tensors[0]) < size:
-            raise ValueError(f"A batch has {len(tensors[0])} images for {size} processes: each needs one at least.")
+            raise ValueError(
+                f"A batch has {len(tensors[0])} images for {size} processes: each needs one at least."
+            )
         part = tuple(tensor.tensor_split(size)[rank] for tensor in tensors)
         common = torch.get_rng_state()
         if own is None:
-            torch.manual_seed((torch.initial_seed() + 1_000_003 * (epoch * size + rank + 1)) % 2**63)
+            torch.manual_seed(
+                (torch.initial_seed() + 1_000_003 * (epoch * size + rank + 1)) % 2**63
+            )
         else:
             torch.set_rng_state(own)
         yield part[0] if isinstance(batch, Tensor) else part, len(part[0]) / len(tensors[0])
@@ -86,9 +103,9 @@ def all_reduce_weighted(tensors: list[Tensor], weight: float) -> None:
 def average_gradients(parameters: Iterable[nn.Parameter], weight: float | None = None) -> None:
     """Replace each gradient by that of the whole batch, for a loss that is a mean over images.
 
-    Call it between backward() and step(). `weight` is this process' share of the batch (default: all
-    have the same). A parameter without a gradient counts as zero, so that all processes exchange the
-    same numbers.
+    Call it between backward() and step(). `weight` is this process' share of the batch (default:
+    all have the same). A parameter without a gradient counts as zero, so that all processes
+    exchange the same numbers.
     """
     size = rank_and_world_size()[1]
     if size == 1:
@@ -115,9 +132,9 @@ def processes(accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> Ite
     """Start the processes of a training, `devices` on each of `nodes` hosts; gives Lightning's Fabric.
 
     Its `device` is this process' device, its `global_rank` its number. What is inside runs in every
-    process. The program is started again for each further process of this host; under torchrun, which
-    has started them, the numbers are torchrun's. Several hosts without torchrun: the same command on
-    each, with MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment.
+    process. The program is started again for each further process of this host; under torchrun,
+    which has started them, the numbers are torchrun's. Several hosts without torchrun: the same
+    command on each, with MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment.
 
     When one process fails, the others raise ProcessError with its message.
     """
@@ -162,7 +179,11 @@ def notice_board() -> dist.TCPStore:
     if rank == 0:
         board = dist.TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=wait)
     port = broadcast(board.port if rank == 0 else None)
-    return board if rank == 0 else dist.TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=wait)
+    return (
+        board
+        if rank == 0
+        else dist.TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=wait)
+    )
 
 
 def post_error(board: dist.TCPStore, error: BaseException) -> None:
@@ -186,8 +207,10 @@ def read_error(board: dist.TCPStore) -> str:
             return f"{message} The last checkpoint is whole: the same command goes on behind it."
     except RuntimeError:
         pass
-    return (f"One of {size} processes ended without a word: it was killed, perhaps for want of memory. "
-            "The last checkpoint is whole: the same command goes on behind it.")
+    return (
+        f"One of {size} processes ended without a word: it was killed, perhaps for want of memory. "
+        "The last checkpoint is whole: the same command goes on behind it."
+    )
 
 
 def until_read(board: dist.TCPStore, readers: int) -> None:

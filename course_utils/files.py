@@ -1,4 +1,5 @@
 """Files of the course: where it lies, writing all or nothing, checksums."""
+
 import contextlib
 import hashlib
 import os

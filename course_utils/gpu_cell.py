@@ -4,11 +4,13 @@
         ...
         return {"PSNR, dB": 31.2, "figure": figure}
 
-    gpu_cell(session, "01_cycle_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches": 2_000})
+    gpu_cell(session, "01_cycle_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches":
+    2_000})
 
-The same function runs on both kinds of device, at the sizes that the cell gives for it. `make record
-ARGS=01_cycle_spinning` runs it where you are and stores the result in data/recorded.
+The same function runs on both kinds of device, at the sizes that the cell gives for it. `make
+record ARGS=01_cycle_spinning` runs it where you are and stores the result in data/recorded.
 """
+
 import datetime
 import json
 import math
@@ -34,19 +36,26 @@ FACTS = ("device", "date", "seconds", "memory, MB", "torch")  # of a run, beside
 
 
 def gpu_cell(
-    session: Session, name: str, run: Callable[..., dict], *, gpu: dict, cpu: dict,
-    pieces: dict[str, dict] | None = None, spread: bool = False,
+    session: Session,
+    name: str,
+    run: Callable[..., dict],
+    *,
+    gpu: dict,
+    cpu: dict,
+    pieces: dict[str, dict] | None = None,
+    spread: bool = False,
 ) -> None:
     """On a GPU run `run(device, **gpu)` and show what it gives; elsewhere show the record of `name`.
 
-    `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib figure.
-    gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded (COURSE_RECORD=NAME in
-    the environment, set by `make record`). pieces: further arguments of several runs, by a label each;
-    they are shown side by side, with `spread` also their mean and standard deviation, and recorded
-    one by one, so that an interrupted recording goes on with the next piece.
+    `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib
+    figure. gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded
+    (COURSE_RECORD=NAME in the environment, set by `make record`). pieces: further arguments of
+    several runs, by a label each; they are shown side by side, with `spread` also their mean and
+    standard deviation, and recorded one by one, so that an interrupted recording goes on with the
+    next piece.
 
-    Raises ValueError for a name that cannot be a file name, for a record that is damaged, of another
-    cell or without a device, and for a result to be recorded that holds no finite number.
+    Raises ValueError for a name that cannot be a file name, for a record that is damaged, of
+    another cell or without a device, and for a result to be recorded that holds no finite number.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
@@ -66,7 +75,9 @@ def gpu_cell(
 
 def is_larger(recorded: dict | None, session: Session) -> bool:
     """Whether a recorded piece needs no further run on this device."""
-    return recorded is not None and (not session.gpu or not recorded["device"].endswith("CPU cores"))
+    return recorded is not None and (
+        not session.gpu or not recorded["device"].endswith("CPU cores")
+    )
 
 
 def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments: dict) -> dict:
@@ -82,8 +93,11 @@ def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments:
         memory = psutil.Process().memory_info()
         peak = getattr(memory, "peak_wset", memory.rss)
     return result | {
-        "sizes": sizes, "device": device_words(session), "date": datetime.date.today().isoformat(),
-        "seconds": round(time.perf_counter() - begin), "memory, MB": round(peak / 1e6),
+        "sizes": sizes,
+        "device": device_words(session),
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - begin),
+        "memory, MB": round(peak / 1e6),
         "torch": torch.__version__,
     }
 
@@ -104,7 +118,9 @@ def write_record(name: str, results: dict[str, dict], label: str) -> None:
         raise ValueError(f"{name} {label}".rstrip() + f": {problem}. Not recorded.")
     figure = results[label].pop("figure", None)
     if figure is not None:
-        results[label]["picture"] = f"{name}{'_' if label else ''}{re.sub(r'[^a-z0-9]+', '_', label.lower())}.png"
+        results[label]["picture"] = (
+            f"{name}{'_' if label else ''}{re.sub(r'[^a-z0-9]+', '_', label.lower())}.png"
+        )
         RECORDED.mkdir(parents=True, exist_ok=True)
         figure.savefig(RECORDED / results[label]["picture"], dpi=80)
     content = {"cell": name, "pieces": results}
@@ -136,7 +152,9 @@ def read_record(name: str) -> dict[str, dict]:
         raise ValueError(f"{file} holds the record of {cell!r}, not of {name!r}. {mend}")
     for label, piece in pieces.items():
         if missing := [fact for fact in FACTS if fact not in piece]:
-            raise ValueError(f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. {mend}")
+            raise ValueError(
+                f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. {mend}"
+            )
     return pieces
 
 
@@ -148,17 +166,31 @@ def show(results: dict[str, dict], spread: bool) -> None:
     hidden = (*FACTS, "sizes", "figure", "picture")
     keys = dict.fromkeys(key for result in results.values() for key in result if key not in hidden)
     head = [["", *results, *(["mean ± spread"] if spread else [])]] if len(results) > 1 else []
-    table = [*head, *([
-        key, *(str(result.get(key, "-")) for result in results.values()),
-        *([mean_and_spread([r[key] for r in results.values() if key in r])] if spread else []),
-    ] for key in keys)]
+    table = [
+        *head,
+        *(
+            [
+                key,
+                *(str(result.get(key, "-")) for result in results.values()),
+                *(
+                    [mean_and_spread([r[key] for r in results.values() if key in r])]
+                    if spread
+                    else []
+                ),
+            ]
+            for key in keys
+        ),
+    ]
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip())
     for label, result in results.items():
         sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
-        print(f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, {result['seconds']} s, "
-              f"{result['memory, MB']} MB, torch {result['torch']}{sizes}", end="")
+        print(
+            f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, {result['seconds']} s, "
+            f"{result['memory, MB']} MB, torch {result['torch']}{sizes}",
+            end="",
+        )
     print()
     for result in results.values():
         if "picture" in result:

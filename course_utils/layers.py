@@ -6,6 +6,7 @@
 PyTorch would build such a slice by calling the class again, which our classes, made from sizes
 and not from layers, do not allow.
 """
+
 from __future__ import annotations
 
 from collections import OrderedDict

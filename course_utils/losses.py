@@ -1,10 +1,11 @@
 """How far is one image, or code, from another? Losses that are differentiable.
 
 All are means, so that the size of a batch or image changes no weight. They need two float tensors
-of one shape without NaN, and raise ValueError (TypeError for whole numbers) otherwise. For measuring,
-per image: `course_utils.metrics`. The KL divergence of activities is
+of one shape without NaN, and raise ValueError (TypeError for whole numbers) otherwise. For
+measuring, per image: `course_utils.metrics`. The KL divergence of activities is
 `course_utils.autoencoders.kl_sparsity`. Built in notebook 06.
 """
+
 import copy
 
 import torch
@@ -14,7 +15,13 @@ from torch.nn import functional as F
 from course_utils.arguments import check_floats, check_nonnegative
 
 __all__ = [
-    "FeatureLoss", "binary_cross_entropy", "decoding_loss", "encoding_decoding_loss", "encoding_loss", "l1", "mse",
+    "FeatureLoss",
+    "binary_cross_entropy",
+    "decoding_loss",
+    "encoding_decoding_loss",
+    "encoding_loss",
+    "l1",
+    "mse",
     "ssim_loss",
 ]
 
@@ -38,10 +45,15 @@ def binary_cross_entropy(x_hat: Tensor, x: Tensor) -> Tensor:
     grey and 0 for black and white. Logarithms are cut at -100. Raises ValueError outside [0, 1].
     """
     check_pair("x_hat", x_hat, "x", x)
-    for name, values, mend in (("x_hat", x_hat, "end the decoder with a sigmoid"), ("x", x, "divide by 255")):
+    for name, values, mend in (
+        ("x_hat", x_hat, "end the decoder with a sigmoid"),
+        ("x", x, "divide by 255"),
+    ):
         if values.numel() and (values.min() < 0 or values.max() > 1):
-            raise ValueError(f"{name} has values from {values.min():.3g} to {values.max():.3g}; "
-                             f"cross-entropy compares numbers in [0, 1]: {mend}.")
+            raise ValueError(
+                f"{name} has values from {values.min():.3g} to {values.max():.3g}; "
+                f"cross-entropy compares numbers in [0, 1]: {mend}."
+            )
     return F.binary_cross_entropy(x_hat, x)
 
 
@@ -54,8 +66,10 @@ def ssim_loss(x_hat: Tensor, x: Tensor) -> Tensor:
     """
     check_pair("x_hat", x_hat, "x", x)
     if x.ndim != 4 or min(x.shape[2:]) < 11:
-        raise ValueError(f"x has shape {tuple(x.shape)}; expected images (N, C, H, W) of at least 11 x 11, "
-                         "the size of the window.")
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; expected images (N, C, H, W) of at least 11 x 11, "
+            "the size of the window."
+        )
     taps = torch.exp(-torch.arange(-5, 6, dtype=x.dtype, device=x.device).square() / (2 * 1.5**2))
     taps = taps / taps.sum()
     window = torch.outer(taps, taps)[None, None]
@@ -84,8 +98,10 @@ class FeatureLoss(nn.Module):
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
         if not hasattr(classifier, "maps"):
-            raise ValueError(f"{type(classifier).__name__} has no maps(x); "
-                             'use course_utils.pretrained.pretrained("classifier").')
+            raise ValueError(
+                f"{type(classifier).__name__} has no maps(x); "
+                'use course_utils.pretrained.pretrained("classifier").'
+            )
         self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FeatureLoss":
@@ -136,9 +152,13 @@ def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> Non
     """Two float tensors of one shape, all finite: torch would broadcast unequal shapes without a word."""
     check_floats(values, name), check_floats(other, other_name)
     if values.shape != other.shape:
-        raise ValueError(f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "
-                         "they must be equal.")
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "
+            "they must be equal."
+        )
     for label, tensor in ((name, values), (other_name, other)):
         if not torch.isfinite(tensor).all():
-            raise ValueError(f"{label} holds NaN or infinite values: look for a division by zero, "
-                             "or too large a learning rate, before.")
+            raise ValueError(
+                f"{label} holds NaN or infinite values: look for a division by zero, "
+                "or too large a learning rate, before."
+            )

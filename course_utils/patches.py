@@ -2,6 +2,7 @@
 
 Built in notebook 02, used by dictionary learning from notebook 03 on.
 """
+
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
@@ -18,7 +19,9 @@ def extract_patches(images: Tensor, size: int = 8, stride: int = 1) -> Tensor:
     """
     check_floats(images, "images")
     if images.ndim != 4:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected (N, C, H, W): images[None] adds an axis.")
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected (N, C, H, W): images[None] adds an axis."
+        )
     check_tiling(tuple(images.shape[2:]), size, stride)
     return unfold(images, size, stride=stride).transpose(1, 2).flatten(0, 1)
 
@@ -40,7 +43,9 @@ def average_patches(
             f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have {(number, channels * size**2)}."
         )
 
-    total = fold(patches.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride)
+    total = fold(
+        patches.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride
+    )
     cover = fold(patches.new_ones(1, size**2, number // n), (height, width), size, stride=stride)
     return total / cover
 

@@ -12,6 +12,7 @@ process). Also under torchrun, which then says how many:
 
     torchrun --nproc-per-node 2 -m course_utils.pretrain NAME
 """
+
 import argparse
 import dataclasses
 import datetime
@@ -33,7 +34,9 @@ from course_utils.session import seed_everything
 __all__ = ["pretrain"]
 
 
-def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> dict:
+def pretrain(
+    name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 1, nodes: int = 1
+) -> dict:
     """Train, write weights (half precision) and manifest; return the manifest entry.
 
     With several processes (`course_utils.distributed.processes`) the first writes, and the others
@@ -52,13 +55,23 @@ def pretrain(name: str, seed: int = 0, accelerator: str = "cpu", devices: int = 
         if fabric.global_rank > 0:
             return {}
         file = PRETRAINED / f"{name}.safetensors"
-        checkpoints.save_weights({key: half(value) for key, value in model.state_dict().items()}, file)
+        checkpoints.save_weights(
+            {key: half(value) for key, value in model.state_dict().items()}, file
+        )
         checkpoint.file.unlink(missing_ok=True)
         entry = {
-            "file": file.name, "command": f"python -m course_utils.pretrain {name}", "seed": seed,
-            "settings": settings, "data": recipe.data, "device": accelerator, "processes": fabric.world_size,
-            "torch": torch.__version__, "date": datetime.date.today().isoformat(), "seconds": seconds,
-            "metrics": metrics, "sha256": sha256(file),
+            "file": file.name,
+            "command": f"python -m course_utils.pretrain {name}",
+            "seed": seed,
+            "settings": settings,
+            "data": recipe.data,
+            "device": accelerator,
+            "processes": fabric.world_size,
+            "torch": torch.__version__,
+            "date": datetime.date.today().isoformat(),
+            "seconds": seconds,
+            "metrics": metrics,
+            "sha256": sha256(file),
         }
         manifest = PRETRAINED / "manifest.json"
         entries = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
@@ -75,12 +88,18 @@ def half(value: torch.Tensor) -> torch.Tensor:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils.pretrain", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m course_utils.pretrain", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--accelerator", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument("--devices", type=int, default=1, help="processes on each host, one per device")
-    parser.add_argument("--nodes", type=int, default=1, help="hosts; see course_utils.distributed.processes")
+    parser.add_argument(
+        "--devices", type=int, default=1, help="processes on each host, one per device"
+    )
+    parser.add_argument(
+        "--nodes", type=int, default=1, help="hosts; see course_utils.distributed.processes"
+    )
     try:
         entry = pretrain(**vars(parser.parse_args(arguments)))
     except ProcessError as error:  # the process that failed shows its own error

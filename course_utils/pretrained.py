@@ -2,6 +2,7 @@
 
 `course_utils.pretrain` trains them again.
 """
+
 from torch import nn
 
 from course_utils import checkpoints
@@ -25,7 +26,9 @@ def pretrained(name: str) -> nn.Module:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise checkpoints.CheckpointError(f"{file} belongs to another model than {name!r}. Run: {mend}") from error
+        raise checkpoints.CheckpointError(
+            f"{file} belongs to another model than {name!r}. Run: {mend}"
+        ) from error
     return model.eval()
 
 
@@ -92,6 +95,13 @@ def generator_features() -> nn.Module:
 ARCHITECTURES = {
     make.__name__: make
     for make in (
-        classifier, colour, denoiser, dictionary_gan, fashion_gan, gallery, generator_features, super_resolution,
+        classifier,
+        colour,
+        denoiser,
+        dictionary_gan,
+        fashion_gan,
+        gallery,
+        generator_features,
+        super_resolution,
     )
 }

@@ -3,6 +3,7 @@
 Three parts of the data, the last one sealed; both methods trained for the same steps, on the same
 batches; several seeds; pairs of scores; a noise floor; and a file that says what was run.
 """
+
 import datetime
 import itertools
 import json
@@ -27,7 +28,15 @@ from course_utils.files import write_text
 from course_utils.metrics import psnr
 
 __all__ = [
-    "Comparison", "Parts", "compare", "load_folder", "noise_floor", "save_results", "score", "three_parts", "train_model",
+    "Comparison",
+    "Parts",
+    "compare",
+    "load_folder",
+    "noise_floor",
+    "save_results",
+    "score",
+    "three_parts",
+    "train_model",
 ]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -54,12 +63,17 @@ class Parts:
         return self._test
 
     def __repr__(self) -> str:
-        sizes = f"{len(self.train)} train, {len(self.validation)} validation, {len(self._test)} test"
+        sizes = (
+            f"{len(self.train)} train, {len(self.validation)} validation, {len(self._test)} test"
+        )
         return f"{sizes}, opened {self.openings} times"
 
 
 def three_parts(
-    images: Tensor, groups: Tensor | None = None, shares: tuple[float, float] = (0.6, 0.2), seed: int = 0
+    images: Tensor,
+    groups: Tensor | None = None,
+    shares: tuple[float, float] = (0.6, 0.2),
+    seed: int = 0,
 ) -> Parts:
     """Deal images (N, C, H, W) to train, validation and test, all images of a group to one part.
 
@@ -69,20 +83,29 @@ def three_parts(
     """
     groups = torch.arange(len(images)) if groups is None else groups
     if len(groups) != len(images):
-        raise ValueError(f"groups has {len(groups)} numbers for {len(images)} images; give one for each.")
+        raise ValueError(
+            f"groups has {len(groups)} numbers for {len(images)} images; give one for each."
+        )
     names = groups.unique()
     order = names[torch.randperm(len(names), generator=generator(seed))]
     first = round(shares[0] * len(names))
     second = first + round(shares[1] * len(names))
     if not 0 < first < second < len(names):
-        raise ValueError(f"shares {shares} of {len(names)} groups leave a part without a group: "
-                         "take more groups or other shares.")
+        raise ValueError(
+            f"shares {shares} of {len(names)} groups leave a part without a group: "
+            "take more groups or other shares."
+        )
     dealt = order[:first], order[first:second], order[second:]
     return Parts(*(images[torch.isin(groups, part)] for part in dealt))
 
 
 def train_model(
-    make: Callable[[], nn.Module], images: Tensor, degrade: Callable, steps: int, seed: int, rate: float = 3e-3
+    make: Callable[[], nn.Module],
+    images: Tensor,
+    degrade: Callable,
+    steps: int,
+    seed: int,
+    rate: float = 3e-3,
 ) -> nn.Module:
     """A model of make(), trained to give images (N, C, H, W) back from degrade(images, generator).
 
@@ -132,14 +155,17 @@ class Comparison:
         return "no difference shown"
 
     def __str__(self) -> str:
-        seeds, images = (f"[{low:+.2f}, {high:+.2f}]" for low, high in (self.over_seeds, self.over_images))
+        seeds, images = (
+            f"[{low:+.2f}, {high:+.2f}]" for low, high in (self.over_seeds, self.over_images)
+        )
         return f"{self.difference:+.2f}, other seeds {seeds}, other images {images}"
 
 
 def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
     """Compare scores (seeds, N) of two methods, same seeds and same images in the same order.
 
-    Raises ValueError for unequal shapes, fewer than 2 seeds or 2 images, and scores that are not finite.
+    Raises ValueError for unequal shapes, fewer than 2 seeds or 2 images, and scores that are not
+    finite.
     """
     if baseline.shape != candidate.shape or baseline.ndim != 2 or min(baseline.shape) < 2:
         raise ValueError(
@@ -148,12 +174,19 @@ def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
         )
     pairs = (candidate - baseline).double().cpu().numpy()
     if not np.isfinite(pairs).all():
-        raise ValueError("the differences are not all finite: an infinite PSNR comes from an image restored exactly.")
+        raise ValueError(
+            "the differences are not all finite: an infinite PSNR comes from an image restored exactly."
+        )
     per_seed, per_image = pairs.mean(axis=1), pairs.mean(axis=0)
     half = stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / len(per_seed) ** 0.5
-    draws = stats.bootstrap((per_image,), np.mean, n_resamples=2000, method="percentile", random_state=0)
+    draws = stats.bootstrap(
+        (per_image,), np.mean, n_resamples=2000, method="percentile", random_state=0
+    )
     mean, ends = float(pairs.mean()), draws.confidence_interval
-    over_seeds, over_images = (float(mean - half), float(mean + half)), (float(ends.low), float(ends.high))
+    over_seeds, over_images = (
+        (float(mean - half), float(mean + half)),
+        (float(ends.low), float(ends.high)),
+    )
     return Comparison(mean, tuple(map(float, per_seed)), over_seeds, over_images)
 
 
@@ -165,7 +198,9 @@ def noise_floor(scores: Tensor) -> float:
     means = scores.mean(dim=1)
     n = len(means)
     if n < 4 or n % 2:
-        raise ValueError(f"scores has {n} seeds; two equal halves need an even number of at least 4: add runs.")
+        raise ValueError(
+            f"scores has {n} seeds; two equal halves need an even number of at least 4: add runs."
+        )
     hands = itertools.combinations(range(n), n // 2)
     return max(abs(2 * means[list(hand)].sum() - means.sum()).item() for hand in hands) / (n // 2)
 
@@ -176,8 +211,12 @@ def save_results(file: str | os.PathLike, **entries: object) -> None:
     Raises TypeError for an entry that JSON cannot hold, such as a tensor: use .tolist().
     """
     machine = {
-        "date": datetime.date.today().isoformat(), "python": platform.python_version(), "torch": torch.__version__,
-        "numpy": np.__version__, "scipy": scipy.__version__, "threads": torch.get_num_threads(),
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "threads": torch.get_num_threads(),
     }
     write_text(file, json.dumps(entries | {"machine": machine}, indent=1) + "\n")
 
@@ -189,19 +228,28 @@ def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool =
     camera's note (EXIF) stand upright. Raises ValueError for a folder that is missing or without
     pictures, for a file that cannot be read, and without `size` for pictures of several sizes.
     """
-    folder, size = pathlib.Path(folder), None if size is None else check_int("size", size, at_least=1)
+    folder, size = (
+        pathlib.Path(folder),
+        None if size is None else check_int("size", size, at_least=1),
+    )
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: give the folder that holds the pictures.")
     found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     files = sorted(file for file in found if not file.name.startswith("."))
     if not files:
-        raise ValueError(f"{folder} holds no picture; looked for {', '.join(sorted(SUFFIXES))}, in its subfolders, too.")
+        raise ValueError(
+            f"{folder} holds no picture; looked for {', '.join(sorted(SUFFIXES))}, in its subfolders, too."
+        )
     pictures = [_read(file, size, grey) for file in files]
     sizes = Counter(picture.shape[1:] for picture in pictures)
     if len(sizes) > 1:
-        counts = ", ".join(f"{count} of {width} x {height}" for (height, width), count in sizes.most_common(4))
-        raise ValueError(f"{folder} holds pictures of {len(sizes)} sizes ({counts}): "
-                         "give size=64 (or another) to make them equal squares.")
+        counts = ", ".join(
+            f"{count} of {width} x {height}" for (height, width), count in sizes.most_common(4)
+        )
+        raise ValueError(
+            f"{folder} holds pictures of {len(sizes)} sizes ({counts}): "
+            "give size=64 (or another) to make them equal squares."
+        )
     places = [file.parent.relative_to(folder).as_posix() for file in files]
     classes = sorted(set(places))
     labels = torch.tensor([classes.index(place) for place in places])
@@ -215,7 +263,9 @@ def _read(file: pathlib.Path, size: int | None, grey: bool) -> Tensor:
         with Image.open(file) as image:
             image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
     except OSError as error:
-        raise ValueError(f"{file} cannot be read as a picture ({error}): mend or remove it.") from error
+        raise ValueError(
+            f"{file} cannot be read as a picture ({error}): mend or remove it."
+        ) from error
     if size:
         image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(image))

@@ -2,6 +2,7 @@
 
 Used from notebook 00.
 """
+
 import math
 import os
 import platform
@@ -18,13 +19,17 @@ from course_utils.arguments import check_int, renamed
 
 __all__ = ["COLORS", "Session", "check_torch", "seed_everything", "start"]
 
-__getattr__ = renamed(__name__, {
-    "gpu_cell": "course_utils.gpu_cell.gpu_cell",
-})
+__getattr__ = renamed(
+    __name__,
+    {
+        "gpu_cell": "course_utils.gpu_cell.gpu_cell",
+    },
+)
 
-# After Okabe and Ito's palette, darker: told apart with any colour vision (tests/test_accessibility.py), lines
-# are seen on white (contrast 3 : 1), and words too (4.5 : 1) in all but the last three. In curves
-# and pictures real, reconstructed and generated have the same colour in the whole course.
+# After Okabe and Ito's palette, darker: told apart with any colour vision
+# (tests/test_accessibility.py), lines are seen on white (contrast 3 : 1), and words too (4.5 : 1)
+# in all but the last three. In curves and pictures real, reconstructed and generated have the same
+# colour in the whole course.
 COLORS = {
     "real": "#000000",
     "reconstructed": "#0059B3",
@@ -112,25 +117,33 @@ def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 def set_style() -> None:
     """One look for all figures: readable at laptop width, in grey, by everyone."""
-    plt.rcParams.update({
-        "figure.figsize": (8, 3.6),
-        "figure.dpi": 80,
-        "figure.constrained_layout.use": True,
-        "font.size": 11,
-        "axes.titlesize": 11,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.3,
-        "lines.linewidth": 2,
-        "image.cmap": "gray",
-        "image.interpolation": "nearest",
-        "legend.frameon": False,
-        "axes.prop_cycle": plt.cycler(color=[
-            COLORS["reconstructed"], COLORS["generated"], COLORS["good"],
-            COLORS["other"], COLORS["warm"], COLORS["light"],
-        ]),
-    })
+    plt.rcParams.update(
+        {
+            "figure.figsize": (8, 3.6),
+            "figure.dpi": 80,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.titlesize": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "lines.linewidth": 2,
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+            "legend.frameon": False,
+            "axes.prop_cycle": plt.cycler(
+                color=[
+                    COLORS["reconstructed"],
+                    COLORS["generated"],
+                    COLORS["good"],
+                    COLORS["other"],
+                    COLORS["warm"],
+                    COLORS["light"],
+                ]
+            ),
+        }
+    )
 
 
 def where() -> str:

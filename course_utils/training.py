@@ -1,4 +1,5 @@
 """One small training loop: progress bar, history, stop on NaN, resume after an interrupt, several processes."""
+
 import math
 import os
 import pathlib
@@ -35,16 +36,15 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train `model` for `epochs`; return the history, one dict of mean losses per epoch.
 
-    batches(epoch) gives the batches of an epoch, such as
-    `lambda epoch: data.batches(64, epoch=epoch)`. loss(model, batch) gives a scalar, or a
-    dict of named scalars whose entry "loss" is minimised. `schedule` is stepped after
-    each optimizer step. each_step() is called before each step: what it changes, such as a
-    number of active units, it can take from `schedule.last_epoch`, the steps done so far. With `checkpoint` the state is saved after each epoch, and a call
-    that finds the file goes on behind the last finished epoch: after an interrupted
-    kernel run the cell again. The result is the same as without the interruption if all
-    random numbers come from torch on the CPU. A file that holds `epochs` or more is loaded
-    and nothing is trained. A `course_utils.checkpoints.Checkpoint` also holds the settings
-    that must be the same.
+    batches(epoch) gives the batches of an epoch, such as `lambda epoch: data.batches(64,
+    epoch=epoch)`. loss(model, batch) gives a scalar, or a dict of named scalars whose entry "loss"
+    is minimised. `schedule` is stepped after each optimizer step. each_step() is called before each
+    step: what it changes, such as a number of active units, it can take from `schedule.last_epoch`,
+    the steps done so far. With `checkpoint` the state is saved after each epoch, and a call that
+    finds the file goes on behind the last finished epoch: after an interrupted kernel run the cell
+    again. The result is the same as without the interruption if all random numbers come from torch
+    on the CPU. A file that holds `epochs` or more is loaded and nothing is trained. A
+    `course_utils.checkpoints.Checkpoint` also holds the settings that must be the same.
 
     Inside `course_utils.distributed.processes` each process works on its part of every batch;
     gradients and history are those of the whole batch, and process 0 saves the state. The loss
@@ -58,8 +58,14 @@ def fit(
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = load_checkpoint(parts, checkpoint)
     model.train()
-    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
-               desc="epochs", leave=False, disable=not progress or distributed.rank_and_world_size()[0] > 0)
+    bar = tqdm(
+        range(len(history), epochs),
+        initial=len(history),
+        total=epochs,
+        desc="epochs",
+        leave=False,
+        disable=not progress or distributed.rank_and_world_size()[0] > 0,
+    )
     for epoch in bar:
         sums, count = {}, 0
         for batch, weight in distributed.shard_batches(batches(epoch), epoch):
@@ -71,10 +77,14 @@ def fit(
             terms["loss"].backward()
             distributed.average_gradients(model.parameters(), weight)
             norm = gradient_norm(model.parameters())
-            if not torch.isfinite(terms["loss"].detach() + norm):  # the one wait for a GPU in a step
+            if not torch.isfinite(
+                terms["loss"].detach() + norm
+            ):  # the one wait for a GPU in a step
                 value, where = terms["loss"].item(), f"epoch {epoch + 1}, batch {count + 1}"
                 if math.isfinite(value):
-                    raise TrainingError(f"A gradient is not finite in {where}, though the loss is. {TRY}")
+                    raise TrainingError(
+                        f"A gradient is not finite in {where}, though the loss is. {TRY}"
+                    )
                 raise TrainingError(f"The loss is {value} in {where}. {TRY}")
             optimizer.step()
             if schedule:
@@ -83,7 +93,9 @@ def fit(
                 sums[name] = sums.get(name, 0.0) + weight * term.detach()
             count += 1
         if count == 0:
-            raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+            raise ValueError(
+                "batches(epoch) gave no batch: is the batch size above the number of images?"
+            )
         distributed.all_reduce_weighted(list(sums.values()), 1.0)
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
@@ -100,13 +112,16 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
 def signature(parts: dict) -> dict:
     """What must agree for a checkpoint to fit: classes, and names and shapes of the weights."""
     weights = {name: list(value.shape) for name, value in parts["model"].state_dict().items()}
-    return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {"weights": weights}
+    return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {
+        "weights": weights
+    }
 
 
 def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
     """Load the states of model, optimizer and schedule; return the history, which is empty without a file.
 
-    Of several processes the first reads the file, and all start from its state; without a file from its weights.
+    Of several processes the first reads the file, and all start from its state; without a file from
+    its weights.
     """
     rank, size = distributed.rank_and_world_size()
     there = rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file()
@@ -127,13 +142,22 @@ def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[d
     return list(state["history"])
 
 
-def save_checkpoint(parts: dict, history: list[dict[str, float]], checkpoint: str | os.PathLike | None) -> None:
+def save_checkpoint(
+    parts: dict, history: list[dict[str, float]], checkpoint: str | os.PathLike | None
+) -> None:
     """Save the state behind an epoch, if asked to.
 
-    Of several processes the first does; before, the buffers, which each gathered on its own part, are averaged.
+    Of several processes the first does; before, the buffers, which each gathered on its own part,
+    are averaged.
     """
     rank, size = distributed.rank_and_world_size()
-    distributed.all_reduce_weighted([b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size)
+    distributed.all_reduce_weighted(
+        [b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size
+    )
     if checkpoint and rank == 0:
         states = {name: part.state_dict() for name, part in parts.items()}
-        save_state(states | {"kind": signature(parts), "history": history, "random": torch.get_rng_state()}, checkpoint)
+        save_state(
+            states
+            | {"kind": signature(parts), "history": history, "random": torch.get_rng_state()},
+            checkpoint,
+        )

@@ -1,9 +1,10 @@
 """The variational autoencoder: an autoencoder whose codes are drawn, and counted in nats.
 
-Images are modelled as a code z ~ N(0, I) and a pixel noise, x = decoder(z) + N(0, sigma² I); the encoder
-gives mean and log-variance of a Gaussian q(z|x) for each image (Kingma and Welling 2014; Rezende,
-Mohamed and Wierstra 2014). Built in notebook 11.
+Images are modelled as a code z ~ N(0, I) and a pixel noise, x = decoder(z) + N(0, sigma² I); the
+encoder gives mean and log-variance of a Gaussian q(z|x) for each image (Kingma and Welling 2014;
+Rezende, Mohamed and Wierstra 2014). Built in notebook 11.
 """
+
 import math
 
 import torch
@@ -11,22 +12,33 @@ from torch import Tensor, nn
 
 from course_utils.arguments import check_int
 
-__all__ = ["VariationalAutoencoder", "active_units", "elbo_terms", "kl_standard_normal", "reparameterise"]
+__all__ = [
+    "VariationalAutoencoder",
+    "active_units",
+    "elbo_terms",
+    "kl_standard_normal",
+    "reparameterise",
+]
 
 
 class VariationalAutoencoder(nn.Module):
     """x -> q(z|x) -> z -> x_hat: encoder, decoder, how many numbers a code has, and the noise of a pixel.
 
     encoder: x (N, ...) to (N, 2 * latent), means first, then log-variances, such as
-    `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...), such as
-    `ConvDecoder(latent)`. sigma: standard deviation of a pixel around the decoder's picture, in the
-    units of x. Raises ValueError for sigma <= 0, and where encoder and latent do not fit.
+    `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...),
+    such as `ConvDecoder(latent)`. sigma: standard deviation of a pixel around the decoder's
+    picture, in the units of x. Raises ValueError for sigma <= 0, and where encoder and latent do
+    not fit.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, sigma: float = 0.1) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, latent: int, sigma: float = 0.1
+    ) -> None:
         super().__init__()
         if not sigma > 0:
-            raise ValueError(f"sigma is {sigma}; expected a positive number, such as 0.1: without noise no picture has a density.")
+            raise ValueError(
+                f"sigma is {sigma}; expected a positive number, such as 0.1: without noise no picture has a density."
+            )
         self.encoder, self.decoder = encoder, decoder
         self.latent, self.sigma = check_int("latent", latent, at_least=1), float(sigma)
 
@@ -51,7 +63,9 @@ class VariationalAutoencoder(nn.Module):
         Drawn in evaluation mode; the mode of the model stays as it was.
         """
         first, training = next(self.parameters()), self.training
-        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(first.device)
+        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(
+            first.device
+        )
         images = torch.cat([self.eval().decoder(part) for part in z.split(500)])
         self.train(training)
         return images
@@ -75,17 +89,22 @@ def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> dict[str, Tensor]:
     """What `course_utils.training.fit` minimises, in nats per image, mean over the batch: each ().
 
-    error: -log p(x|z) of one draw z ~ q(z|x), summed over all pixels, with its constant. kl: KL(q(z|x) || N(0, I)).
-    loss: error + beta * kl; for beta = 1 it is -ELBO, no less than -log p(x) on average. Other beta: Higgins et
-    al. 2017. Raises ValueError for a negative beta, and for a reconstruction that is not of the shape of x.
+    error: -log p(x|z) of one draw z ~ q(z|x), summed over all pixels, with its constant. kl:
+    KL(q(z|x) || N(0, I)). loss: error + beta * kl; for beta = 1 it is -ELBO, no less than -log p(x)
+    on average. Other beta: Higgins et al. 2017. Raises ValueError for a negative beta, and for a
+    reconstruction that is not of the shape of x.
     """
     if not beta >= 0:
-        raise ValueError(f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from N(0, I).")
+        raise ValueError(
+            f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from N(0, I)."
+        )
     mean, log_variance = model.posterior(x)
     x_hat = model.decoder(reparameterise(mean, log_variance))
     if x_hat.shape != x.shape:
-        raise ValueError(f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; expected equal shapes: "
-                         "make the decoder with the channels and size of the images.")
+        raise ValueError(
+            f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; expected equal shapes: "
+            "make the decoder with the channels and size of the images."
+        )
     constant = 0.5 * math.log(2 * math.pi * model.sigma**2) * x[0].numel()
     error = 0.5 * (x_hat - x).square().flatten(1).sum(dim=1).mean() / model.sigma**2 + constant
     kl = kl_standard_normal(mean, log_variance).mean()
@@ -98,5 +117,7 @@ def active_units(mean: Tensor, least: float = 0.01) -> int:
     Burda, Grosse and Salakhutdinov 2016. Raises ValueError for fewer than two images.
     """
     if mean.ndim != 2 or len(mean) < 2:
-        raise ValueError(f"mean has shape {tuple(mean.shape)}; expected (N, latent) with N of at least 2: give the means of many images.")
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}; expected (N, latent) with N of at least 2: give the means of many images."
+        )
     return int((mean.var(dim=0) > least).sum())

@@ -4,6 +4,7 @@ Each transform is a matrix with orthonormal rows, applied to columns and rows of
 image: coefficients = W x Wᵀ, x = Wᵀ coefficients W. That is slower than a filter bank
 (n³ against n² operations) and, up to 512x512, fast enough. Built in notebook 01.
 """
+
 import math
 from collections.abc import Callable
 
@@ -15,9 +16,20 @@ from course_utils.arguments import check_floats, check_images
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = [
-    "bayes_shrink", "blocks_to_image", "cycle_spin", "dct2", "dct_matrix", "idct2", "image_to_blocks",
-    "inverse_wavelet2", "noise_level", "subbands", "universal_threshold", "visu_shrink",
-    "wavelet2", "wavelet_matrix",
+    "bayes_shrink",
+    "blocks_to_image",
+    "cycle_spin",
+    "dct2",
+    "dct_matrix",
+    "idct2",
+    "image_to_blocks",
+    "inverse_wavelet2",
+    "noise_level",
+    "subbands",
+    "universal_threshold",
+    "visu_shrink",
+    "wavelet2",
+    "wavelet_matrix",
 ]
 
 
@@ -45,7 +57,9 @@ def dct2(x: Tensor) -> Tensor:
 def idct2(coefficients: Tensor) -> Tensor:
     """Inverse of `dct2`."""
     check_floats(coefficients)
-    C, R = (dct_matrix(n, coefficients.dtype).to(coefficients.device) for n in coefficients.shape[-2:])
+    C, R = (
+        dct_matrix(n, coefficients.dtype).to(coefficients.device) for n in coefficients.shape[-2:]
+    )
     return C.mT @ coefficients @ R
 
 
@@ -56,7 +70,9 @@ def image_to_blocks(x: Tensor, size: int = 8) -> Tensor:
     """
     height, width = x.shape[-2:]
     if height % size or width % size:
-        raise ValueError(f"Blocks of {size} do not tile an image of {height}x{width}; crop it first.")
+        raise ValueError(
+            f"Blocks of {size} do not tile an image of {height}x{width}; crop it first."
+        )
     return x.unflatten(-1, (-1, size)).unflatten(-3, (-1, size)).transpose(-2, -3)
 
 
@@ -77,10 +93,14 @@ def wavelet_matrix(n: int, wavelet: str = "haar", dtype: torch.dtype = torch.flo
     if n < 2 or n % 2:
         raise ValueError(f"n = {n}: one wavelet level needs an even number of samples.")
     if wavelet not in pywt.wavelist(kind="discrete") or not pywt.Wavelet(wavelet).orthogonal:
-        raise ValueError(f"wavelet = {wavelet!r}: expected an orthogonal one such as 'haar', 'db4', 'sym8'.")
+        raise ValueError(
+            f"wavelet = {wavelet!r}: expected an orthogonal one such as 'haar', 'db4', 'sym8'."
+        )
     low, high, _, _ = pywt.Wavelet(wavelet).filter_bank
     if abs(sum(tap * tap for tap in low) - 1) > 1e-6:
-        raise ValueError(f"wavelet = {wavelet!r} is orthogonal only approximately; take 'db4' or 'sym8'.")
+        raise ValueError(
+            f"wavelet = {wavelet!r} is orthogonal only approximately; take 'db4' or 'sym8'."
+        )
     W = torch.zeros(n, n, dtype=torch.float64)
     place = torch.arange(n // 2)
     for tap in range(len(low)):
@@ -141,7 +161,11 @@ def subbands(coefficients: Tensor, levels: int) -> list[Tensor]:
     views = []
     for level in range(levels):
         height, width = (n >> level for n in coefficients.shape[-2:])
-        corner, top, left = coefficients[..., :height, :width], slice(height // 2), slice(width // 2)
+        corner, top, left = (
+            coefficients[..., :height, :width],
+            slice(height // 2),
+            slice(width // 2),
+        )
         bottom, right = slice(height // 2, None), slice(width // 2, None)
         views += [corner[..., top, right], corner[..., bottom, left], corner[..., bottom, right]]
     return views

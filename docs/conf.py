@@ -1,4 +1,5 @@
 """Sphinx settings of the website. The tree it reads is staged by course_tools.publishing (make site)."""
+
 import importlib.util
 import inspect
 import pathlib
@@ -13,7 +14,11 @@ html_title = project
 language = "en"
 
 extensions = [
-    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.linkcode", "course_tools.publishing.api",
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.linkcode",
+    "course_tools.publishing.api",
 ]
 
 nb_execution_mode = "off"
@@ -33,11 +38,16 @@ add_module_names = False
 python_display_short_literal_types = True
 
 html_theme = "sphinx_book_theme"
-# MathJax as files, from the package (as an extension it forbids parallel reading), without what is not used here.
+# MathJax as files, from the package (as an extension it forbids parallel reading), without what is
+# not used here.
 MATHJAX = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static"
 mathjax_path = "mathjax/tex-chtml.js"
 exclude_patterns = [
-    "mathjax/*svg*", "mathjax/*mml-*", "mathjax/*full*.js", "mathjax/node-main.js", "mathjax/output/svg*",
+    "mathjax/*svg*",
+    "mathjax/*mml-*",
+    "mathjax/*full*.js",
+    "mathjax/node-main.js",
+    "mathjax/output/svg*",
     "mathjax/latest.js",
 ]
 html_static_path = ["_static", str(MATHJAX)]

@@ -4,6 +4,7 @@ A contract takes a notebook (or the whole course) and gives the list of its prob
 tests/test_contracts.py applies them to the repository,
 tests/test_the_contracts_themselves.py shows each of them a notebook that breaks it.
 """
+
 import ast
 import functools
 import importlib
@@ -158,8 +159,12 @@ def every_figure_has_words_for_it(notebook):
             yield f'code cell {number} shows {figures} figures; its metadata "alt" is {texts!r}, not a list of as many texts'
             continue
         for text in texts:
-            if not 40 <= len(text) <= 500 or not text.endswith(".") or re.match(r"(?i)(an?|the) (figure|image|picture|plot)\b", text):
-                yield f"code cell {number}: \"{text[:60]}\" should say in one to three sentences (40 to 500 characters) what is seen"
+            if (
+                not 40 <= len(text) <= 500
+                or not text.endswith(".")
+                or re.match(r"(?i)(an?|the) (figure|image|picture|plot)\b", text)
+            ):
+                yield f'code cell {number}: "{text[:60]}" should say in one to three sentences (40 to 500 characters) what is seen'
             if text in seen:
                 yield f"code cell {number}: two figures have the same words, {text[:60]}"
             seen.add(text)
@@ -225,7 +230,11 @@ def a_lesson_can_be_shown_as_slides(notebook):
 
 @about(NOTEBOOK_CONTRACTS)
 def a_lesson_has_something_to_move(notebook):
-    if notebook.lesson and "01" <= notebook.number <= "12" and not re.search(WIDGETS, notebook.program()):
+    if (
+        notebook.lesson
+        and "01" <= notebook.number <= "12"
+        and not re.search(WIDGETS, notebook.program())
+    ):
         yield f"no interactive figure ({WIDGETS})"
 
 
@@ -239,7 +248,9 @@ def the_setup_cell_is_the_one_of_the_course(notebook):
 @about(NOTEBOOK_CONTRACTS)
 def badges_open_this_very_file(notebook):
     wanted = badges(repository(notebook.root), notebook.path)
-    hosts = re.compile(r"\((https://(?:colab\.research\.google\.com/github|mybinder\.org/v2)/[^)]*)\)")
+    hosts = re.compile(
+        r"\((https://(?:colab\.research\.google\.com/github|mybinder\.org/v2)/[^)]*)\)"
+    )
     if notebook.lesson and wanted not in notebook.header():
         yield "the header has not its own badges; mend: .venv/bin/python -m course_tools.links"
     for cell in notebook.text:
@@ -285,7 +296,12 @@ def no_import_is_unused_or_missing(notebook):
     except SyntaxError as error:
         yield f"the code does not parse: {error}"
         return
-    wanted = (messages.UnusedImport, messages.UndefinedName, messages.ImportStarUsed, messages.UndefinedLocal)
+    wanted = (
+        messages.UnusedImport,
+        messages.UndefinedName,
+        messages.ImportStarUsed,
+        messages.UndefinedLocal,
+    )
     for message in checker.Checker(tree, builtins={"display", "get_ipython"}).messages:
         if isinstance(message, wanted):
             yield message.message % message.message_args
@@ -304,7 +320,11 @@ def every_imported_name_exists(notebook):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (f"import of {name}, which does not exist" for name in names if not exists(name, notebook.root))
+        yield from (
+            f"import of {name}, which does not exist"
+            for name in names
+            if not exists(name, notebook.root)
+        )
 
 
 @about(NOTEBOOK_CONTRACTS)
@@ -326,7 +346,7 @@ def exists(name: str, root: pathlib.Path) -> bool:
         if (place / part).is_dir():
             place = place / part
         elif (place / f"{part}.py").is_file():
-            return not rest[step + 1:] or rest[step + 1] in top_level(place / f"{part}.py")
+            return not rest[step + 1 :] or rest[step + 1] in top_level(place / f"{part}.py")
         else:
             return part in top_level(place / "__init__.py")
     return place.is_dir()
@@ -354,7 +374,11 @@ def top_level(module: pathlib.Path) -> set[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
         else:
-            names.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            names.update(
+                n.id
+                for n in ast.walk(node)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            )
     return names
 
 
@@ -389,7 +413,11 @@ def every_quoted_number_is_printed_by_a_compared_cell(notebook):
     for cell in notebook.code:
         if "nbval-check-output" in cell["tags"]:
             for output in cell["outputs"]:
-                plain = "".join(output.get("text", "")) + "\n" + "".join(output.get("data", {}).get("text/plain", ""))
+                plain = (
+                    "".join(output.get("text", ""))
+                    + "\n"
+                    + "".join(output.get("data", {}).get("text/plain", ""))
+                )
                 printed.update(re.findall(r"\d+(?:\.\d+)?", without_thousands(plain)))
     for cell in notebook.text[1:]:
         if "published" in cell["tags"] or cell["source"].startswith("### Exercise"):
@@ -454,7 +482,11 @@ def check_call(source: str) -> str | None:
 def every_exercise_is_a_card_and_a_stub_that_is_checked(notebook):
     if not notebook.lesson:
         return
-    cards = [(i, cell) for i, cell in enumerate(notebook.cells) if cell["source"].startswith("### Exercise")]
+    cards = [
+        (i, cell)
+        for i, cell in enumerate(notebook.cells)
+        if cell["source"].startswith("### Exercise")
+    ]
     least = 1 if notebook.number == "00" else 3
     if not least <= len(cards) <= 6:
         yield f"{len(cards)} exercises; {least} to 6 is right"
@@ -482,20 +514,29 @@ def solutions_are_compared(notebook):
     if notebook.lesson:
         return
     for number, cell in enumerate(notebook.code, 1):
-        if re.search(r"\bcheck\.\w+\(", cell["source"]) and "nbval-check-output" not in cell["tags"]:
+        if (
+            re.search(r"\bcheck\.\w+\(", cell["source"])
+            and "nbval-check-output" not in cell["tags"]
+        ):
             yield f"code cell {number} calls a check and is not tagged nbval-check-output"
 
 
 @about(COURSE_CONTRACTS)
 def stubs_and_solutions_belong_together(course):
     paired = {lesson.path for lesson, _ in course.pairs()}
-    yield from (f"{x.path} has no solutions" for x in course.lessons if exercise_cells(x) and x.path not in paired)
+    yield from (
+        f"{x.path} has no solutions"
+        for x in course.lessons
+        if exercise_cells(x) and x.path not in paired
+    )
     for lesson, solution in course.pairs():
         stubs, answers = exercise_cells(lesson), exercise_cells(solution)
         if list(stubs) != list(answers):
             yield f"{solution.path}: exercises {list(answers)}, but the lesson has {list(stubs)}"
         for number in stubs.keys() & answers.keys():
-            stub, answer = ("\n".join(c["source"] for c in cells[number]) for cells in (stubs, answers))
+            stub, answer = (
+                "\n".join(c["source"] for c in cells[number]) for cells in (stubs, answers)
+            )
             if check_call(stub) != check_call(answer):
                 yield f"exercise {number}: stub and solution call different checks"
             for name, (signature, docstring) in functions(stub).items():
@@ -513,7 +554,10 @@ def functions(source: str) -> dict[str, tuple[str, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             returns = ast.unparse(node.returns) if node.returns else ""
-            found[node.name] = f"{ast.unparse(node.args)} -> {returns}", ast.get_docstring(node) or ""
+            found[node.name] = (
+                f"{ast.unparse(node.args)} -> {returns}",
+                ast.get_docstring(node) or "",
+            )
     return found
 
 
@@ -553,7 +597,8 @@ def readme_and_headers_agree(course):
     for lesson in course.lessons:
         row = re.search(
             rf"^\| \[[^\]]*\]\({re.escape(lesson.path)}\) \|[^|\n]*\| (\d+) \| (\d+) \| (\d+) \|([^|\n]*)\|$",
-            readme, re.MULTILINE,
+            readme,
+            re.MULTILINE,
         )
         cost = COST.search(lesson.cells[0]["source"])
         if not row:
@@ -586,7 +631,9 @@ class Module:
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                names.update({node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)})
+                names.update(
+                    {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+                )
         return names
 
 
@@ -595,7 +642,11 @@ def a_module_says_what_it_exports(module):
     if module.exported is None:
         yield "no __all__"
     else:
-        yield from (f"__all__ names {n}, which is not there" for n in module.exported if n not in top_level(module.file))
+        yield from (
+            f"__all__ names {n}, which is not there"
+            for n in module.exported
+            if n not in top_level(module.file)
+        )
 
 
 @about(MODULE_CONTRACTS)
@@ -616,5 +667,8 @@ def public_things_have_docstrings(module):
 
 @about(MODULE_CONTRACTS)
 def a_helper_reads_no_notebooks(module):
-    if "course_utils" in module.file.parts and {name.split(".")[0] for name in module.imports()} & {"nbformat", "nbclient"}:
+    if "course_utils" in module.file.parts and {name.split(".")[0] for name in module.imports()} & {
+        "nbformat",
+        "nbclient",
+    }:
         yield "a helper reads notebooks"

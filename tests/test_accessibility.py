@@ -1,9 +1,11 @@
 """Colours that everyone can tell apart, words and lines that can be seen on white.
 
-Contrast as in WCAG 2.2 (1.4.3: words 4.5 : 1, 1.4.11: lines 3 : 1). Colour vision deficiencies are simulated with the
-matrices of Machado, Oliveira and Fernandes (2009), severity 1. Words for figures are a contract of tests/notebook_contracts.py;
-the pages of the website are checked in tests/test_site.py.
+Contrast as in WCAG 2.2 (1.4.3: words 4.5 : 1, 1.4.11: lines 3 : 1). Colour vision deficiencies are
+simulated with the matrices of Machado, Oliveira and Fernandes (2009), severity 1. Words for figures
+are a contract of tests/notebook_contracts.py; the pages of the website are checked in
+tests/test_site.py.
 """
+
 import itertools
 import json
 import pathlib
@@ -21,12 +23,26 @@ from course_utils import display
 from course_utils.course_map import course_map
 from course_utils.session import COLORS, set_style
 
-LESSONS = sorted((pathlib.Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb"))
+LESSONS = sorted(
+    (pathlib.Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb")
+)
 VISIONS = {
     "normal": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 NOT_FOR_WORDS = {"noisy", "light", "warm"}
 
@@ -51,8 +67,10 @@ def seen(color, vision):
 
 def closest(colors, vision):
     """The two colours that are hardest to tell apart: CIEDE2000 difference and their names."""
-    return min((deltaE_ciede2000(seen(colors[a], vision), seen(colors[b], vision)), a, b)
-               for a, b in itertools.combinations(colors, 2))
+    return min(
+        (deltaE_ciede2000(seen(colors[a], vision), seen(colors[b], vision)), a, b)
+        for a, b in itertools.combinations(colors, 2)
+    )
 
 
 @pytest.mark.parametrize("vision", VISIONS)
@@ -67,12 +85,16 @@ def test_red_and_green_of_the_same_lightness_would_be_noticed():
 
 def test_lines_in_every_colour_can_be_seen_on_white_and_words_in_all_that_words_have():
     assert min(map(contrast, COLORS.values())) >= 3
-    assert min(contrast(color) for name, color in COLORS.items() if name not in NOT_FOR_WORDS) >= 4.5
+    assert (
+        min(contrast(color) for name, color in COLORS.items() if name not in NOT_FOR_WORDS) >= 4.5
+    )
 
 
 def test_curves_have_the_colours_of_the_course():
     set_style()
-    assert {to_hex(color).upper() for color in plt.rcParams["axes.prop_cycle"].by_key()["color"]} <= set(COLORS.values())
+    assert {
+        to_hex(color).upper() for color in plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    } <= set(COLORS.values())
 
 
 @pytest.mark.parametrize("color", [*COLORS.values(), "yellow", "white", "0.8"])
@@ -91,7 +113,11 @@ def test_names_at_the_ends_of_curves_can_be_read():
 
 def test_words_on_the_map_of_the_course_can_be_read():
     ax = course_map()
-    boxes = [(patch.get_extents(), patch.get_facecolor()[:3]) for patch in ax.patches if hasattr(patch, "get_boxstyle")]
+    boxes = [
+        (patch.get_extents(), patch.get_facecolor()[:3])
+        for patch in ax.patches
+        if hasattr(patch, "get_boxstyle")
+    ]
     words = [word for word in ax.texts if word.get_text()]
     assert len(words) > 30
     for word in words:
@@ -107,4 +133,6 @@ def test_words_in_the_figures_of_a_lesson_have_colours_for_words(lesson):
         for line in cell["source"] if cell["cell_type"] == "code" else []:
             if re.search(r"\.(text|annotate)\(", line):
                 assert not re.search(r'COLORS\["(noisy|light|warm)"\]', line), line
-                assert all(float(grey) < 0.47 for grey in re.findall(r'color="(0?\.\d+)"', line)), line
+                assert all(float(grey) < 0.47 for grey in re.findall(r'color="(0?\.\d+)"', line)), (
+                    line
+                )

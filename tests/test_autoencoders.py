@@ -1,4 +1,5 @@
 """Autoencoders: shapes, sparsity, what keeps units alive, and clear errors."""
+
 import math
 
 import pytest
@@ -49,19 +50,39 @@ def test_the_convolutional_pair_gives_codes_and_images_of_the_size_that_went_in(
 
 
 @pytest.mark.parametrize("size", [30, 27, 6])
-@pytest.mark.parametrize("make", [
-    lambda size: ConvEncoder(8, size=size), lambda size: ConvDecoder(8, size=size), lambda size: FourStageAutoencoder(8, size=size)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda size: ConvEncoder(8, size=size),
+        lambda size: ConvDecoder(8, size=size),
+        lambda size: FourStageAutoencoder(8, size=size),
+    ],
+)
 def test_a_size_that_the_strides_do_not_divide_is_refused_with_the_nearest_that_they_do(make, size):
-    with pytest.raises(ValueError, match=rf"size is {size}; expected a multiple of 4.*crop the images to {size - size % 4}"):
+    with pytest.raises(
+        ValueError,
+        match=rf"size is {size}; expected a multiple of 4.*crop the images to {size - size % 4}",
+    ):
         make(size)
 
 
-@pytest.mark.parametrize("make", [lambda: ConvEncoder(8, channels=3, size=32), lambda: FourStageAutoencoder(8)])
-@pytest.mark.parametrize("shape, words", [
-    ((2, 1, 32, 32), "x has 1 channels; expected .N, 3, 32, 32.: make the model with channels=1"),
-    ((2, 3, 28, 32), "images of 28 x 32; expected .N, 3, 32, 32.: make the model with another size"),
-    ((3, 32, 32), r"shape \(3, 32, 32\); expected .N, 3, 32, 32.: add missing axes"),
-])
+@pytest.mark.parametrize(
+    "make", [lambda: ConvEncoder(8, channels=3, size=32), lambda: FourStageAutoencoder(8)]
+)
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        (
+            (2, 1, 32, 32),
+            "x has 1 channels; expected .N, 3, 32, 32.: make the model with channels=1",
+        ),
+        (
+            (2, 3, 28, 32),
+            "images of 28 x 32; expected .N, 3, 32, 32.: make the model with another size",
+        ),
+        ((3, 32, 32), r"shape \(3, 32, 32\); expected .N, 3, 32, 32.: add missing axes"),
+    ],
+)
 def test_images_that_do_not_fit_the_model_are_refused_with_what_to_do(make, shape, words):
     with pytest.raises(ValueError, match=words):
         make()(torch.rand(shape))
@@ -153,8 +174,15 @@ def test_kl_is_zero_at_rho_and_grows_on_both_sides_with_the_known_value():
         return kl_sparsity(torch.full((5, 2), mean), 0.1).item()
 
     assert at(0.1) == pytest.approx(0, abs=1e-6)
-    assert at(0.3) == pytest.approx(2 * (0.1 * math.log(0.1 / 0.3) + 0.9 * math.log(0.9 / 0.7)), rel=1e-5)
-    assert at(0.0) > at(0.05) > 0 and at(1.0) > at(0.3) and math.isfinite(at(0.0)) and math.isfinite(at(1.0))
+    assert at(0.3) == pytest.approx(
+        2 * (0.1 * math.log(0.1 / 0.3) + 0.9 * math.log(0.9 / 0.7)), rel=1e-5
+    )
+    assert (
+        at(0.0) > at(0.05) > 0
+        and at(1.0) > at(0.3)
+        and math.isfinite(at(0.0))
+        and math.isfinite(at(1.0))
+    )
     assert KL(0.1, 3).penalty(torch.full((5, 2), 0.3)).item() == pytest.approx(3 * at(0.3))
 
 
@@ -163,18 +191,28 @@ def test_the_gradient_of_kl_agrees_with_finite_differences():
     assert torch.autograd.gradcheck(lambda a: kl_sparsity(a.sigmoid(), 0.05), a)
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda: TopK(0), "k is 0"), (lambda: TopK(2.5), "k is 2.5"), (lambda: BatchTopK(-1), "k is -1"),
-    (lambda: TopK(31)(torch.rand(2, 30)), "k is 31, but the code has 30 numbers; choose a k of at most 30"),
-    (lambda: BatchTopK(31)(torch.rand(2, 30)), "k is 31, but the code has 30 numbers"),
-    (lambda: L1(-0.1), "lam is -0.1; expected a finite number of at least 0"),
-    (lambda: L1(math.nan), "lam is nan"), (lambda: Shrinkage(3, lam=-1), "lam is -1"),
-    (lambda: KL(0, 1), "rho is 0; expected a number strictly between 0 and 1"),
-    (lambda: KL(1.0, 1), "rho is 1.0"), (lambda: KL(0.1, -3), "beta is -3"),
-    (lambda: kl_sparsity(torch.rand(3, 2), 1.5), "rho is 1.5"),
-    (lambda: kl_sparsity(torch.randn(30, 2), 0.1), "use code.sigmoid"),
-    (lambda: sparse_loss(patch_model(TopK(2)), torch.randn(3, 20), revive=-1), "revive is -1"),
-])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: TopK(0), "k is 0"),
+        (lambda: TopK(2.5), "k is 2.5"),
+        (lambda: BatchTopK(-1), "k is -1"),
+        (
+            lambda: TopK(31)(torch.rand(2, 30)),
+            "k is 31, but the code has 30 numbers; choose a k of at most 30",
+        ),
+        (lambda: BatchTopK(31)(torch.rand(2, 30)), "k is 31, but the code has 30 numbers"),
+        (lambda: L1(-0.1), "lam is -0.1; expected a finite number of at least 0"),
+        (lambda: L1(math.nan), "lam is nan"),
+        (lambda: Shrinkage(3, lam=-1), "lam is -1"),
+        (lambda: KL(0, 1), "rho is 0; expected a number strictly between 0 and 1"),
+        (lambda: KL(1.0, 1), "rho is 1.0"),
+        (lambda: KL(0.1, -3), "beta is -3"),
+        (lambda: kl_sparsity(torch.rand(3, 2), 1.5), "rho is 1.5"),
+        (lambda: kl_sparsity(torch.randn(30, 2), 0.1), "use code.sigmoid"),
+        (lambda: sparse_loss(patch_model(TopK(2)), torch.randn(3, 20), revive=-1), "revive is -1"),
+    ],
+)
 def test_bad_settings_are_refused_by_name(make, words):
     with pytest.raises(ValueError, match=words):
         make()
@@ -199,7 +237,9 @@ def test_the_terms_of_the_loss_add_up_and_every_sparsity_trains():
     for sparsity in (NoSparsity(), TopK(3), BatchTopK(3), L1(0.01), KL(0.05, 0.1)):
         model = patch_model(sparsity)
         terms = sparse_loss(model, x)
-        assert terms["loss"].item() == pytest.approx(terms["error"].item() + terms["penalty"].item())
+        assert terms["loss"].item() == pytest.approx(
+            terms["error"].item() + terms["penalty"].item()
+        )
         assert terms["error"].item() == pytest.approx(F.mse_loss(model(x), x).item())
         optimizer = torch.optim.Adam(model.parameters(), 1e-2)
         history = fit(model, lambda _: [x], sparse_loss, optimizer, 40, progress=False)
@@ -227,7 +267,14 @@ def test_revival_reaches_only_dead_units_and_brings_them_back():
         with torch.no_grad():
             model.encoder.bias[:15] = -4  # nearly dead from the start
         optimizer = torch.optim.Adam(model.parameters(), 3e-2)
-        fit(model, lambda _: x.split(64), lambda m, x: sparse_loss(m, x, revive), optimizer, 100, progress=False)
+        fit(
+            model,
+            lambda _: x.split(64),
+            lambda m, x: sparse_loss(m, x, revive),
+            optimizer,
+            100,
+            progress=False,
+        )
         alive[revive] = share_alive(model.encode(x)[:, :15])
     assert alive[0.0] < 0.4 < 0.8 < alive[0.25]
 
@@ -251,5 +298,12 @@ def test_a_loss_that_is_not_finite_stops_training_with_the_place_and_the_weights
     bad = torch.randn(4, 20)
     bad[0, 0] = math.nan
     with pytest.raises(TrainingError, match="The loss is nan in epoch 1, batch 1"):
-        fit(model, lambda _: [bad], sparse_loss, torch.optim.Adam(model.parameters()), 1, progress=False)
+        fit(
+            model,
+            lambda _: [bad],
+            sparse_loss,
+            torch.optim.Adam(model.parameters()),
+            1,
+            progress=False,
+        )
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())

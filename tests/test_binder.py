@@ -1,4 +1,5 @@
 """Binder builds an image from environment.yml and runs postBuild in it: both are checked without Docker."""
+
 import os
 import pathlib
 import shutil
@@ -10,7 +11,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "postBuild"
 NEWS = "@jupyterlab/apputils-extension:announcements"
-bash = pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), reason="postBuild is a script for bash")
+bash = pytest.mark.skipif(
+    os.name == "nt" or not shutil.which("bash"), reason="postBuild is a script for bash"
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,13 @@ def recipe():
 
 def test_the_recipe_installs_the_environment_with_conda_and_then_runs_post_build(recipe):
     install = 'env update -p ${NB_PYTHON_PREFIX} --file "environment.yml"'
-    steps = ["/envs/notebook", install, "COPY --chown=1000:1000 src/ ", "USER ${NB_USER}", "RUN ./postBuild"]
+    steps = [
+        "/envs/notebook",
+        install,
+        "COPY --chown=1000:1000 src/ ",
+        "USER ${NB_USER}",
+        "RUN ./postBuild",
+    ]
     places = [recipe.rfind(step) for step in steps]
     assert min(places) > 0 and places == sorted(places), dict(zip(steps, places, strict=True))
 
@@ -51,29 +60,48 @@ class Built:
             part.mkdir(parents=True)
         (self.course / "course_utils/__init__.py").write_text("word = 'found'\n")
         shutil.copy(SCRIPT, self.course)
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.prefix)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--without-pip", str(self.prefix)], check=True
+        )
         site = self.python("import sysconfig; print(sysconfig.get_path('purelib'))")
-        packages = pathlib.Path(site.strip()) / "packages.pth"  # the packages of this Python, but not its course
-        packages.write_text("\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n")
+        packages = (
+            pathlib.Path(site.strip()) / "packages.pth"
+        )  # the packages of this Python, but not its course
+        packages.write_text(
+            "\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n"
+        )
         self.before = self.files()
         self.runs = [self.shell("./postBuild") for _ in range(2)]
 
     def environment(self, **more: str) -> dict[str, str]:
         """As small as in a container; pip finds nothing, as without a network."""
         path = os.pathsep.join([str(self.prefix / "bin"), "/usr/bin", "/bin"])
-        return {"HOME": str(self.home), "PATH": path, "PIP_NO_INDEX": "1", "PIP_IGNORE_INSTALLED": "1"} | more
+        return {
+            "HOME": str(self.home),
+            "PATH": path,
+            "PIP_NO_INDEX": "1",
+            "PIP_IGNORE_INSTALLED": "1",
+        } | more
 
     def shell(self, command: str, **more: str) -> subprocess.CompletedProcess:
         run = ["bash", "-e", "-c", command]
-        return subprocess.run(run, cwd=self.course, env=self.environment(**more), capture_output=True, text=True)
+        return subprocess.run(
+            run, cwd=self.course, env=self.environment(**more), capture_output=True, text=True
+        )
 
     def python(self, code: str) -> str:
         command = [str(self.prefix / "bin/python"), "-c", code]
-        result = subprocess.run(command, cwd=self.home, env=self.environment(), capture_output=True, text=True)
+        result = subprocess.run(
+            command, cwd=self.home, env=self.environment(), capture_output=True, text=True
+        )
         return result.stdout + result.stderr
 
     def files(self) -> set[pathlib.Path]:
-        return {file for file in self.home.parent.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+        return {
+            file
+            for file in self.home.parent.rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts
+        }
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +121,9 @@ def test_the_course_can_be_imported_from_any_folder(built):
     course = next(file for file in built.files() if file.name == "sparse-to-image-course.pth")
     text = course.read_text()
     course.write_text("")
-    assert "No module named 'course_utils'" in built.python("import course_utils")  # it is the file that does it
+    assert "No module named 'course_utils'" in built.python(
+        "import course_utils"
+    )  # it is the file that does it
     course.write_text(text)
 
 
@@ -106,11 +136,21 @@ def test_no_news_are_offered_and_the_fonts_are_known(built):
 
 
 @bash
-@pytest.mark.parametrize("given, threads", [
-    ({}, ""), ({"CPU_LIMIT": "1.0"}, "1"), ({"CPU_LIMIT": "1"}, "1"), ({"CPU_LIMIT": "0.5"}, "1"),
-    ({"CPU_LIMIT": ".5"}, "1"), ({"CPU_LIMIT": "4.0"}, "4"), ({"CPU_LIMIT": "None"}, "1"),
-    ({"CPU_LIMIT": "4.0", "OMP_NUM_THREADS": "2"}, "2"),
-])
+@pytest.mark.parametrize(
+    "given, threads",
+    [
+        ({}, ""),
+        ({"CPU_LIMIT": "1.0"}, "1"),
+        ({"CPU_LIMIT": "1"}, "1"),
+        ({"CPU_LIMIT": "0.5"}, "1"),
+        ({"CPU_LIMIT": ".5"}, "1"),
+        ({"CPU_LIMIT": "4.0"}, "4"),
+        ({"CPU_LIMIT": "None"}, "1"),
+        ({"CPU_LIMIT": "4.0", "OMP_NUM_THREADS": "2"}, "2"),
+    ],
+)
 def test_there_are_no_more_threads_than_cores_that_are_given(built, given, threads):
-    run = built.shell(f'. {built.prefix}/etc/conda/activate.d/course.sh; echo "$OMP_NUM_THREADS"', **given)
+    run = built.shell(
+        f'. {built.prefix}/etc/conda/activate.d/course.sh; echo "$OMP_NUM_THREADS"', **given
+    )
     assert run.returncode == 0 and run.stdout.strip() == threads, run

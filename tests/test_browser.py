@@ -1,8 +1,10 @@
 """Lessons in a browser: JupyterLab, Run All Cells, no error, formulas drawn, sliders that move their pictures.
 
-The first lesson always; all of them, with a table of seconds, by `pytest -m every_lesson tests/test_browser.py`.
-COURSE_SCREENSHOTS=FOLDER keeps a picture of every slider and of what went wrong.
+The first lesson always; all of them, with a table of seconds, by `pytest -m every_lesson
+tests/test_browser.py`. COURSE_SCREENSHOTS=FOLDER keeps a picture of every slider and of what went
+wrong.
 """
+
 import json
 import os
 import pathlib
@@ -20,7 +22,9 @@ from environment import interpreter, readers_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+)
 DRIVER = shutil.which("chromedriver")
 TOKEN = "course"
 PATIENCE = 5  # a busy machine may take so many times longer than we wait on an idle one
@@ -45,21 +49,32 @@ class Lab:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(setting))
         own = {
-            "JUPYTER_PREFER_ENV_PATH": "1", "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
             "IPYTHONDIR": str(home / "ipython"),
         }
         environment = {k: v for k, v in os.environ.items() if k != "COURSE_WIDGETS"} | own
         root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         command = [
-            str(interpreter(readers_prefix())), "-m", "jupyterlab", "--ServerApp.root_dir=.", *root, "--no-browser",
+            str(interpreter(readers_prefix())),
+            "-m",
+            "jupyterlab",
+            "--ServerApp.root_dir=.",
+            *root,
+            "--no-browser",
             "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
-            f"--IdentityProvider.token={TOKEN}", f"--port={port}",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--port={port}",
         ]
         self.folder, self.log = folder, home / "log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=log
+            )
         self.runtime = home / "runtime"
 
     def address(self, seconds: float = 60) -> str:
@@ -80,7 +95,10 @@ class Lab:
         """End the server and its kernels."""
         if self.process.poll() is not None:
             return
-        family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
+        family = [
+            *psutil.Process(self.process.pid).children(recursive=True),
+            psutil.Process(self.process.pid),
+        ]
         self.process.terminate()
         _, alive = psutil.wait_procs(family, timeout=10)
         for process in alive:
@@ -127,15 +145,26 @@ def test_a_lab_answers_and_a_second_one_takes_the_next_port(lab):
 @pytest.fixture
 def browser(tmp_path):
     """A headless Chromium with a profile of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra: browser)")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="selenium is not installed (extra: browser)"
+    )
     if not (CHROMIUM and DRIVER):
         pytest.skip("Chromium or its chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in [
-        "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-dev-shm-usage",
-        "disable-background-networking", "disable-component-update", "disable-sync", "no-proxy-server",
-        "window-size=1400,1000", f"user-data-dir={tmp_path / 'chromium'}",
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-dev-shm-usage",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "no-proxy-server",
+        "window-size=1400,1000",
+        f"user-data-dir={tmp_path / 'chromium'}",
     ]:
         options.add_argument(f"--{flag}")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
@@ -165,7 +194,9 @@ def click(driver, menu: str, item: str) -> None:
     """Choose an item of JupyterLab's menu bar."""
     from selenium.webdriver.common.by import By
 
-    driver.find_element(By.XPATH, f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]').click()
+    driver.find_element(
+        By.XPATH, f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]'
+    ).click()
     path = f'//li[contains(@class,"lm-Menu-item")][.//div[text()="{item}"]]'
     wait_for(driver, f"document.evaluate('{path}', document).iterateNext()", 60)
     driver.find_element(By.XPATH, path).click()
@@ -188,7 +219,9 @@ FORMULAS = "[...document.querySelectorAll('.jp-RenderedMarkdown mjx-container')]
 UNREADABLE = "[...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(formula => formula.textContent)"
 
 
-def run_all(browser, server: Lab, path: str, limit: float = 180) -> tuple[list[str], list[str], float]:
+def run_all(
+    browser, server: Lab, path: str, limit: float = 180
+) -> tuple[list[str], list[str], float]:
     """Open a notebook, clear its outputs, Run All Cells; the prompts and the errors to be seen, and the seconds."""
     cells = json.loads((server.folder / path).read_text(encoding="utf-8"))["cells"]
     codes = sum(cell["cell_type"] == "code" for cell in cells)
@@ -219,7 +252,9 @@ def moves(browser, number: int, seconds: float = 20) -> bool:
     handle.send_keys(Keys.ARROW_LEFT if last else Keys.ARROW_RIGHT)
     end = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < end:
-        if browser.execute_script(f"return {box}.querySelector('img').complete && {pixels}") not in (before, False):
+        if browser.execute_script(
+            f"return {box}.querySelector('img').complete && {pixels}"
+        ) not in (before, False):
             return True
         time.sleep(0.2)
     return False
@@ -236,7 +271,9 @@ def passes(browser, server: Lab, path: str, limit: float = 180) -> tuple[float, 
     name = pathlib.Path(path).stem
     sliders = browser.execute_script(f"return {SLIDERS}.length")
     for number in range(sliders):
-        assert moves(browser, number), f"{name}: slider {number + 1} of {sliders} does not move its picture"
+        assert moves(browser, number), (
+            f"{name}: slider {number + 1} of {sliders} does not move its picture"
+        )
         screenshot(browser, f"{name}_{number + 1}")
     return seconds, sliders
 
@@ -259,7 +296,9 @@ def table(request):
 
 @pytest.mark.every_lesson
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: pathlib.Path(path).stem)
-def test_every_lesson_runs_in_a_browser_and_its_sliders_move_their_pictures(lab, browser, table, path):
+def test_every_lesson_runs_in_a_browser_and_its_sliders_move_their_pictures(
+    lab, browser, table, path
+):
     name = pathlib.Path(path).stem
     seconds, sliders = passes(browser, lab(free_port()), path, limit=600)
     table.append((name, seconds, sliders))
@@ -274,10 +313,13 @@ def faulty(server: Lab, source: str) -> str:
     return "notebooks/faulty.ipynb"
 
 
-@pytest.mark.parametrize("source, message", [
-    ("1 / 0", "ZeroDivisionError"),
-    ("import warnings; warnings.warn('it is old')", "it is old"),
-])
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import warnings; warnings.warn('it is old')", "it is old"),
+    ],
+)
 def test_an_error_in_a_cell_would_be_seen(lab, browser, source, message):
     server = lab(free_port())
     _, errors, _ = run_all(browser, server, faulty(server, source))

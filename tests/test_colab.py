@@ -4,6 +4,7 @@ Runs with `make colab` (or pytest -m colab): it downloads packages into a folder
 removed at the end. torch is an older one than pip would choose, so that an installation
 that touched it would be seen. COURSE_COLAB_TORCH names another, such as "torch==2.9.0".
 """
+
 import os
 import pathlib
 import shutil
@@ -31,7 +32,9 @@ VERSIONS = "from importlib.metadata import version; print(version('torch'))"
 
 def run(*command, **options) -> str:
     """Run a command; its output. Its errors are shown when it fails."""
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    result = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, **options
+    )
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
     return result.stdout
 
@@ -44,7 +47,11 @@ def fresh(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colab")
     version = torch.__version__.split("+")[0]
     wanted = os.environ.get("COURSE_COLAB_TORCH", f"torch>=2.4,<{version}")
-    index = ["--index-url", "https://download.pytorch.org/whl/cpu"] if "+cpu" in torch.__version__ else []
+    index = (
+        ["--index-url", "https://download.pytorch.org/whl/cpu"]
+        if "+cpu" in torch.__version__
+        else []
+    )
     run(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     run(python, "-m", "pip", "install", "-q", wanted, *index)
@@ -56,7 +63,9 @@ def fresh(tmp_path_factory):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_copied_alone_runs_to_the_end_and_torch_is_untouched(name, fresh, tmp_path):
     before = run(fresh, "-c", VERSIONS)
-    run(fresh, "-m", "pip", "uninstall", "-q", "-y", "sparse-to-image-course")  # of the notebook before
+    run(
+        fresh, "-m", "pip", "uninstall", "-q", "-y", "sparse-to-image-course"
+    )  # of the notebook before
     text = NOTEBOOKS[name].read_text(encoding="utf-8")
     assert text.count(f'REPOSITORY = \\"{address()}\\"') == 1
     alone = tmp_path / "content" / NOTEBOOKS[name].name
@@ -64,7 +73,11 @@ def test_a_notebook_copied_alone_runs_to_the_end_and_torch_is_untouched(name, fr
     interrupted.mkdir(parents=True)
     (interrupted / "README.md").touch()
     alone.write_text(text.replace(f'\\"{address()}\\"', f'\\"{ROOT.as_uri()}\\"'), encoding="utf-8")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER"))}
+    clean = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER"))
+    }
     environment = clean | ENVIRONMENT | {"COLAB_RELEASE_TAG": "a test"}
     run(fresh, "-c", EXECUTE, alone, cwd=alone.parent, env=environment)
     assert (alone.parent / "course" / "course_utils" / "session.py").is_file()
@@ -74,12 +87,18 @@ def test_a_notebook_copied_alone_runs_to_the_end_and_torch_is_untouched(name, fr
 @pytest.fixture
 def cell():
     """The set-up cell with a repository that is not there."""
-    first = next(c for c in nbformat.read(next(iter(NOTEBOOKS.values())), 4).cells if c.cell_type == "code")
+    first = next(
+        c for c in nbformat.read(next(iter(NOTEBOOKS.values())), 4).cells if c.cell_type == "code"
+    )
     return first.source.replace(address(), (ROOT / "nowhere").as_uri())
 
 
 def test_without_a_network_the_cell_says_what_it_needs(cell, fresh, tmp_path):
-    result = subprocess.run([fresh, "-c", "import sys; sys.modules['course_utils'] = None\n" + cell],
-                            cwd=tmp_path, capture_output=True, text=True)
+    result = subprocess.run(
+        [fresh, "-c", "import sys; sys.modules['course_utils'] = None\n" + cell],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert "Fetching the course needs git and a network" in result.stderr
     assert not (tmp_path / "course").exists()

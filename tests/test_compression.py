@@ -1,4 +1,5 @@
 """The small image format: what is coded comes back, few bytes for simple pictures, clear errors."""
+
 import struct
 
 import pytest
@@ -53,7 +54,10 @@ def test_any_size_of_whole_blocks_comes_back(shape, fill):
 
 def test_a_smaller_step_costs_more_and_is_better():
     files = [encode(IMAGE, step) for step in (4, 10, 25, 60)]
-    sizes, levels = [len(data) for data in files], [psnr(decode(data), IMAGE).item() for data in files]
+    sizes, levels = (
+        [len(data) for data in files],
+        [psnr(decode(data), IMAGE).item() for data in files],
+    )
     assert sorted(sizes, reverse=True) == sizes
     assert sorted(levels, reverse=True) == levels
     assert psnr(decode(encode(IMAGE, 0.1)), IMAGE) > 60
@@ -82,16 +86,27 @@ def test_quantise_has_a_dead_zone_around_zero():
 
 def test_the_default_atoms_are_those_of_the_dct():
     blocks = image_to_blocks(IMAGE)[0, 0].flatten(0, 1)
-    assert torch.allclose(blocks.flatten(1) @ dct_atoms(), dct2(blocks).flatten(1)[:, 1:], atol=1e-5)
+    assert torch.allclose(
+        blocks.flatten(1) @ dct_atoms(), dct2(blocks).flatten(1)[:, 1:], atol=1e-5
+    )
     same = encode(IMAGE, 20)
     assert len(encode(IMAGE, 20, dct_atoms())) == len(same)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: b"", lambda data: data[:10], lambda data: data[:-1], lambda data: data[: len(data) // 2],
-    lambda data: data + b"more", lambda data: b"\xff\xd8\xff" + data[3:], lambda data: b"RIFF" + data[4:],
-    lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
-], ids=["empty", "head", "last", "half", "longer", "jpeg", "webp", "bit"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:10],
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data + b"more",
+        lambda data: b"\xff\xd8\xff" + data[3:],
+        lambda data: b"RIFF" + data[4:],
+        lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
+    ],
+    ids=["empty", "head", "last", "half", "longer", "jpeg", "webp", "bit"],
+)
 def test_damaged_or_foreign_bytes_are_refused(damage):
     with pytest.raises(DecodeError, match="another format|checksum"):
         decode(damage(encode(IMAGE, 20)))
@@ -109,19 +124,22 @@ def test_a_damaged_head_is_noticed():
         decode(data[:8] + struct.pack("<H", 4000) + data[10:])
 
 
-@pytest.mark.parametrize("image, step, D, words", [
-    (torch.zeros(1, 1, 60, 64), 20, None, "multiples of 8"),
-    (torch.zeros(1, 3, 64, 64), 20, None, "grey"),
-    (torch.zeros(2, 1, 64, 64), 20, None, "grey"),
-    (torch.zeros(64, 64), 20, None, "expected"),
-    (255 * torch.ones(1, 1, 64, 64), 20, None, "Divide by 255"),
-    (torch.full((1, 1, 64, 64), float("nan")), 20, None, "NaN"),
-    (IMAGE, 0, None, "step is 0"),
-    (IMAGE, float("nan"), None, "step"),
-    (IMAGE, 5000, None, "step"),
-    (IMAGE, 20, dictionary().T.contiguous(), "unit|64"),
-    (IMAGE, 20, torch.ones(16, 20) / 4, "64"),
-])
+@pytest.mark.parametrize(
+    "image, step, D, words",
+    [
+        (torch.zeros(1, 1, 60, 64), 20, None, "multiples of 8"),
+        (torch.zeros(1, 3, 64, 64), 20, None, "grey"),
+        (torch.zeros(2, 1, 64, 64), 20, None, "grey"),
+        (torch.zeros(64, 64), 20, None, "expected"),
+        (255 * torch.ones(1, 1, 64, 64), 20, None, "Divide by 255"),
+        (torch.full((1, 1, 64, 64), float("nan")), 20, None, "NaN"),
+        (IMAGE, 0, None, "step is 0"),
+        (IMAGE, float("nan"), None, "step"),
+        (IMAGE, 5000, None, "step"),
+        (IMAGE, 20, dictionary().T.contiguous(), "unit|64"),
+        (IMAGE, 20, torch.ones(16, 20) / 4, "64"),
+    ],
+)
 def test_wrong_inputs_get_an_error_that_says_what_to_do(image, step, D, words):
     with pytest.raises(ValueError, match=words):
         encode(image, step, D)

@@ -1,4 +1,5 @@
 """The contracts of tests/notebook_contracts.py, on this repository."""
+
 import pathlib
 
 import notebook_contracts as contracts

@@ -157,9 +157,7 @@ def test_the_whole_fashion_mnist_verifies_and_remakes_the_embedded_part(tmp_path
     monkeypatch.setattr(sources, "DATA", tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    monkeypatch.setitem(
-        sources.FETCHERS, "fashion_mnist_full", {"Debian": downloads._fetch_debian}
-    )
+    monkeypatch.setitem(sources.FETCHERS, "fashion_mnist_full", {"Debian": downloads._fetch_debian})
     spec = importlib.util.spec_from_file_location("make", DATA / "make_fashion_mnist_part.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
@@ -255,7 +253,9 @@ def test_behind_a_damaged_file_a_place_with_the_wanted_split_alone_is_enough(mac
     with pytest.warns(UserWarning, match="cifar10.npz in data/downloads cannot be used"):
         found = data.load("cifar10", "train")
     assert "$COURSE_DATA" in found.source and len(found) == len(labels)
-    assert machine.kept.read_bytes() == b"damaged" and machine.fetched == ["cifar10"]  # nothing whole to put there
+    assert machine.kept.read_bytes() == b"damaged" and machine.fetched == [
+        "cifar10"
+    ]  # nothing whole to put there
 
 
 def test_a_mirror_with_other_arrays_is_refused(machine, monkeypatch):

@@ -1,4 +1,5 @@
 """Patches in and out, three ways to learn a dictionary, denoising with one."""
+
 import math
 
 import pytest
@@ -20,7 +21,8 @@ from course_utils.sparse_coding import (
 )
 
 LEARNERS = {
-    "mod": (dl.mod, {"rounds": 3}), "ksvd": (dl.ksvd, {"rounds": 3}),
+    "mod": (dl.mod, {"rounds": 3}),
+    "ksvd": (dl.ksvd, {"rounds": 3}),
     "online": (dl.online_learning, {"steps": 12, "batch": 400}),
 }
 
@@ -60,10 +62,14 @@ def test_patches_are_those_of_scikit_learn(height, width, size):
     assert torch.equal(ours, torch.tensor(theirs))
     changed = ours * noise(len(ours), 1, seed=1)
     theirs = reconstruct_from_patches_2d(changed.reshape(-1, size, size).numpy(), (height, width))
-    assert torch.allclose(average_patches(changed, image.shape, size)[0, 0], torch.tensor(theirs).float(), atol=1e-5)
+    assert torch.allclose(
+        average_patches(changed, image.shape, size)[0, 0], torch.tensor(theirs).float(), atol=1e-5
+    )
 
 
-@pytest.mark.parametrize("shape, size, stride", [((2, 3, 12, 16), 4, 2), ((3, 1, 10, 9), 3, 1), ((1, 3, 8, 8), 8, 8)])
+@pytest.mark.parametrize(
+    "shape, size, stride", [((2, 3, 12, 16), 4, 2), ((3, 1, 10, 9), 3, 1), ((1, 3, 8, 8), 8, 8)]
+)
 def test_averaged_patches_give_the_image_back(shape, size, stride):
     image = noise(*shape).double()
     patches = extract_patches(image, size, stride)
@@ -80,14 +86,17 @@ def test_patches_go_image_by_image_and_row_by_row():
     assert patches[12].tolist() == [20, 21, 25, 26]
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: extract_patches(torch.zeros(8, 8)), "images\\[None\\]"),
-    (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 9), "size is 9"),
-    (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 4, 0), "stride is 0"),
-    (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 3, 2), "do not end at the border"),
-    (lambda: average_patches(torch.zeros(3, 16), (1, 1, 8, 8), 4), "patches has shape"),
-    (lambda: average_patches(torch.zeros(1, 1), (1, 1, 8, 8), 8), "patches has shape"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: extract_patches(torch.zeros(8, 8)), "images\\[None\\]"),
+        (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 9), "size is 9"),
+        (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 4, 0), "stride is 0"),
+        (lambda: extract_patches(torch.zeros(1, 1, 8, 8), 3, 2), "do not end at the border"),
+        (lambda: average_patches(torch.zeros(3, 16), (1, 1, 8, 8), 4), "patches has shape"),
+        (lambda: average_patches(torch.zeros(1, 1), (1, 1, 8, 8), 8), "patches has shape"),
+    ],
+)
 def test_patches_that_do_not_fit_are_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
@@ -136,7 +145,9 @@ def test_mod_finds_the_least_squares_dictionary():
     atoms, weights = omp_atoms(signals, D, 2)
     z = torch.zeros(300, 24, dtype=torch.float64).scatter_(1, atoms, weights)
     best = torch.linalg.lstsq(z, signals + 0).solution.T
-    assert torch.allclose(dl.mod_update(signals, D, atoms, weights), best / best.norm(dim=0), atol=1e-4)
+    assert torch.allclose(
+        dl.mod_update(signals, D, atoms, weights), best / best.norm(dim=0), atol=1e-4
+    )
 
 
 def test_ksvd_never_raises_the_error_and_keeps_the_zeros(x):
@@ -150,7 +161,16 @@ def test_ksvd_never_raises_the_error_and_keeps_the_zeros(x):
         assert (new_weights[weights == 0] == 0).all()
         assert torch.allclose(new_D.norm(dim=0), torch.ones(100), atol=1e-5)
         D, weights = new_D, new_weights
-    assert after < 0.95 * (x - decode(atoms, omp_atoms(x, dl.initial_atoms(x, 100), 5)[1], dl.initial_atoms(x, 100))).square().sum()
+    assert (
+        after
+        < 0.95
+        * (
+            x
+            - decode(atoms, omp_atoms(x, dl.initial_atoms(x, 100), 5)[1], dl.initial_atoms(x, 100))
+        )
+        .square()
+        .sum()
+    )
 
 
 def test_ksvd_of_one_atom_converges_to_the_svd():
@@ -190,18 +210,28 @@ def test_second_moments_are_the_products_of_dense_codes():
     assert torch.allclose(xz, signals.T @ z)
 
 
-@pytest.mark.parametrize("learn, options", [
-    (dl.mod, {"rounds": 40}), (dl.ksvd, {"rounds": 40}), (dl.online_learning, {"steps": 200, "batch": 200}),
-])
+@pytest.mark.parametrize(
+    "learn, options",
+    [
+        (dl.mod, {"rounds": 40}),
+        (dl.ksvd, {"rounds": 40}),
+        (dl.online_learning, {"steps": 200, "batch": 200}),
+    ],
+)
 def test_planted_atoms_are_found_again(learn, options):
     signals, D = planted()
-    shares = [share_found(learn(signals, dl.initial_atoms(signals, 32, seed), k=2, **options), D) for seed in range(3)]
+    shares = [
+        share_found(learn(signals, dl.initial_atoms(signals, 32, seed), k=2, **options), D)
+        for seed in range(3)
+    ]
     assert min(shares) > 0.85
     assert share_found(dl.initial_atoms(signals, 32), D) < 0.5
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-@pytest.mark.parametrize("coding", [{"k": 4}, {"error": 0.2}, {"k": 8, "error": 0.2}, {"lam": 0.05}])
+@pytest.mark.parametrize(
+    "coding", [{"k": 4}, {"error": 0.2}, {"k": 8, "error": 0.2}, {"lam": 0.05}]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_learning_makes_codes_better(x, name, coding, dtype):
     learn, options = LEARNERS[name]
@@ -241,7 +271,9 @@ def test_unused_atoms_become_the_worst_signals():
     new = dl.replace_unused(signals, D, atoms, weights)
     assert torch.equal(new[:, 0], D[:, 0])
     assert new[:, 1:4].T.argmax(dim=1).tolist() == [1, 2, 3]  # worst first
-    assert torch.equal(new[:, 4:], D[:, 4:])  # the fourth signal is coded exactly, the fifth is not there
+    assert torch.equal(
+        new[:, 4:], D[:, 4:]
+    )  # the fourth signal is coded exactly, the fifth is not there
 
 
 def test_signals_that_are_zero_replace_nothing():
@@ -263,19 +295,22 @@ def test_flat_signals_do_no_harm(name):
 
 
 @pytest.mark.parametrize("learn", [dl.mod, dl.ksvd, dl.online_learning])
-@pytest.mark.parametrize("change, error, words", [
-    (lambda x, D, c: (x, 2 * D, c), ValueError, "normalise_atoms"),
-    (lambda x, D, c: (x, D.T, c), ValueError, "transposed"),
-    (lambda x, D, c: (x[:0], D, c), ValueError, "no signal"),
-    (lambda x, D, c: (x / 0, D, c), ValueError, "NaN"),
-    (lambda x, D, c: (x.long(), D, c), TypeError, "float"),
-    (lambda x, D, c: (x.double(), D, c), ValueError, "D.to"),
-    (lambda x, D, c: (x, D, {}), ValueError, "when to stop"),
-    (lambda x, D, c: (x, D, {"k": 0}), ValueError, "k is 0"),
-    (lambda x, D, c: (x, D, {"k": 31}), ValueError, "k is 31"),
-    (lambda x, D, c: (x, D, {"lam": -1.0}), ValueError, "lam is -1"),
-    (lambda x, D, c: (x, D, {"lam": 0.1, "k": 3}), ValueError, "one of them"),
-])
+@pytest.mark.parametrize(
+    "change, error, words",
+    [
+        (lambda x, D, c: (x, 2 * D, c), ValueError, "normalise_atoms"),
+        (lambda x, D, c: (x, D.T, c), ValueError, "transposed"),
+        (lambda x, D, c: (x[:0], D, c), ValueError, "no signal"),
+        (lambda x, D, c: (x / 0, D, c), ValueError, "NaN"),
+        (lambda x, D, c: (x.long(), D, c), TypeError, "float"),
+        (lambda x, D, c: (x.double(), D, c), ValueError, "D.to"),
+        (lambda x, D, c: (x, D, {}), ValueError, "when to stop"),
+        (lambda x, D, c: (x, D, {"k": 0}), ValueError, "k is 0"),
+        (lambda x, D, c: (x, D, {"k": 31}), ValueError, "k is 31"),
+        (lambda x, D, c: (x, D, {"lam": -1.0}), ValueError, "lam is -1"),
+        (lambda x, D, c: (x, D, {"lam": 0.1, "k": 3}), ValueError, "one of them"),
+    ],
+)
 def test_learners_refuse_what_does_not_fit(learn, change, error, words):
     x, D, coding = change(noise(40, 16), normalise_atoms(noise(16, 30)), {"k": 2})
     with pytest.raises(error, match=words):
@@ -289,8 +324,19 @@ def test_a_dictionary_learned_on_the_noisy_picture_beats_bayes_shrink_of_scikit_
     sigma, gains = 25 / 255, []
     for image in photographs(size=256, names=["camera", "coins"]).values():
         noisy = (image + sigma * noise(*image.shape, seed=5)).clamp(0, 1)
-        theirs = denoise_wavelet(noisy[0, 0].numpy(), wavelet="db4", method="BayesShrink", mode="soft", rescale_sigma=True)
-        gains.append((psnr(dl.denoise(noisy, sigma), image) - psnr(torch.tensor(theirs)[None, None].float(), image)).item())
+        theirs = denoise_wavelet(
+            noisy[0, 0].numpy(),
+            wavelet="db4",
+            method="BayesShrink",
+            mode="soft",
+            rescale_sigma=True,
+        )
+        gains.append(
+            (
+                psnr(dl.denoise(noisy, sigma), image)
+                - psnr(torch.tensor(theirs)[None, None].float(), image)
+            ).item()
+        )
     assert min(gains) > 2.0
 
 
@@ -310,18 +356,23 @@ def test_denoising_is_repeatable_keeps_a_constant_and_takes_a_given_dictionary()
     assert torch.equal(first, dl.denoise(noisy, 0.1, D))
     assert (first - image).square().mean().sqrt() < 0.03
     assert torch.allclose(dl.denoise(image, 0.1), image, atol=1e-6)
-    assert dl.denoise(noisy, 1e-4, D).sub(noisy).abs().max() < 1e-3  # hardly any noise: nothing to take away
+    assert (
+        dl.denoise(noisy, 1e-4, D).sub(noisy).abs().max() < 1e-3
+    )  # hardly any noise: nothing to take away
 
 
-@pytest.mark.parametrize("noisy, sigma, error, words", [
-    (torch.zeros(1, 1, 16, 16), 0, ValueError, "sigma is 0"),
-    (torch.zeros(1, 1, 16, 16), -0.1, ValueError, "sigma is -0.1"),
-    (torch.zeros(1, 1, 16, 16), float("nan"), ValueError, "sigma is nan"),
-    (torch.zeros(1, 1, 7, 16), 0.1, ValueError, "size is 8"),
-    (torch.zeros(16, 16), 0.1, ValueError, "N, C, H, W"),
-    (torch.zeros(1, 1, 16, 16).long(), 0.1, TypeError, "float"),
-    (torch.full((1, 1, 16, 16), float("nan")), 0.1, ValueError, "NaN"),
-])
+@pytest.mark.parametrize(
+    "noisy, sigma, error, words",
+    [
+        (torch.zeros(1, 1, 16, 16), 0, ValueError, "sigma is 0"),
+        (torch.zeros(1, 1, 16, 16), -0.1, ValueError, "sigma is -0.1"),
+        (torch.zeros(1, 1, 16, 16), float("nan"), ValueError, "sigma is nan"),
+        (torch.zeros(1, 1, 7, 16), 0.1, ValueError, "size is 8"),
+        (torch.zeros(16, 16), 0.1, ValueError, "N, C, H, W"),
+        (torch.zeros(1, 1, 16, 16).long(), 0.1, TypeError, "float"),
+        (torch.full((1, 1, 16, 16), float("nan")), 0.1, ValueError, "NaN"),
+    ],
+)
 def test_denoise_refuses_what_is_no_noisy_image(noisy, sigma, error, words):
     with pytest.raises(error, match=words):
         dl.denoise(noisy, sigma)

@@ -1,4 +1,5 @@
 """Pictures: the right pixels, the right captions, a widget where widgets run."""
+
 import io
 
 import matplotlib.pyplot as plt
@@ -52,7 +53,9 @@ def test_zero_is_mid_grey_in_a_filter():
 
 
 def test_a_curve_of_several_runs_is_their_mean_with_a_band():
-    ax = display.show_curves([1, 2], {"one": [3.0, 4.0], "many": torch.tensor([[0.0, 1], [2, 3]])}, "x", "y")
+    ax = display.show_curves(
+        [1, 2], {"one": [3.0, 4.0], "many": torch.tensor([[0.0, 1], [2, 3]])}, "x", "y"
+    )
     assert ax.lines[1].get_ydata().tolist() == [1, 2]
     assert len(ax.collections) == 1
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
@@ -105,7 +108,12 @@ def test_a_live_slider_is_one_output_with_widget_and_picture(monkeypatch):
 
 def test_without_widgets_a_slider_draws_up_to_five_images(monkeypatch):
     monkeypatch.setenv("COURSE_WIDGETS", "0")
-    assert output_of(monkeypatch, lambda: display.image_slider(torch.rand(9, 1, 4, 4), list("abcdefghi"))) == []
+    assert (
+        output_of(
+            monkeypatch, lambda: display.image_slider(torch.rand(9, 1, 4, 4), list("abcdefghi"))
+        )
+        == []
+    )
     assert [ax.get_title() for ax in plt.gcf().axes] == list("acegi")
 
 
@@ -120,7 +128,11 @@ def test_without_widgets_a_slider_draws_the_rows_and_columns_asked_for(monkeypat
 def test_before_and_after_share_one_frame_with_a_moving_border(monkeypatch):
     monkeypatch.delenv("COURSE_WIDGETS", raising=False)
     seen = {}
-    monkeypatch.setattr(display, "image_slider", lambda images, captions, **_: seen.update(images=images, captions=captions))
+    monkeypatch.setattr(
+        display,
+        "image_slider",
+        lambda images, captions, **_: seen.update(images=images, captions=captions),
+    )
     display.before_after(torch.zeros(1, 1, 4, 40), torch.ones(1, 1, 4, 40), ("old", "new"))
     assert seen["images"][0].mean() == 1 and seen["images"][-1].mean() == 0
     assert seen["captions"][10] == "old 50%" and seen["images"][10].mean() == 0.5
@@ -136,17 +148,38 @@ def test_the_map_names_every_notebook():
     ax = course_map()
     texts = {text.get_text() for text in ax.texts}
     assert {number for _, _, boxes in PARTS for number, _ in boxes} <= texts
-    assert len(ax.patches) == len(list((ROOT / "notebooks").glob("[0-9]*.ipynb"))) - 1  # all but 00, which draws it
+    assert (
+        len(ax.patches) == len(list((ROOT / "notebooks").glob("[0-9]*.ipynb"))) - 1
+    )  # all but 00, which draws it
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: display.show_images(torch.zeros(4, 4)), ValueError, "expected \\(N, C, H, W\\)"),
-    (lambda: display.show_images([[0]]), TypeError, "torch tensor"),
-    (lambda: display.show_images(torch.zeros(2, 1, 4, 4), ["one"]), ValueError, "1 captions for 2 images"),
-    (lambda: display.image_slider(torch.zeros(2, 1, 4, 4), ["one"]), ValueError, "1 captions for 2 images"),
-    (lambda: display.before_after(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 5)), ValueError, "must be equal"),
-    (lambda: display.show_curves([1, 2, 3], {"a": [1.0, 2.0]}, "x", "y"), ValueError, "2 points, x has 3"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: display.show_images(torch.zeros(4, 4)), ValueError, "expected \\(N, C, H, W\\)"),
+        (lambda: display.show_images([[0]]), TypeError, "torch tensor"),
+        (
+            lambda: display.show_images(torch.zeros(2, 1, 4, 4), ["one"]),
+            ValueError,
+            "1 captions for 2 images",
+        ),
+        (
+            lambda: display.image_slider(torch.zeros(2, 1, 4, 4), ["one"]),
+            ValueError,
+            "1 captions for 2 images",
+        ),
+        (
+            lambda: display.before_after(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 5)),
+            ValueError,
+            "must be equal",
+        ),
+        (
+            lambda: display.show_curves([1, 2, 3], {"a": [1.0, 2.0]}, "x", "y"),
+            ValueError,
+            "2 points, x has 3",
+        ),
+    ],
+)
 def test_bad_input_is_refused_with_what_was_expected(call, error, message):
     with pytest.raises(error, match=message):
         call()

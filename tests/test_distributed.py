@@ -1,4 +1,5 @@
 """Two processes train as one: the same loss, and a word when one of them fails."""
+
 import dataclasses
 import json
 import os
@@ -22,7 +23,7 @@ from course_utils.distributed import (
 from course_utils.pretrain import pretrain
 from course_utils.recipes import RECIPES
 
-PROGRAM = '''
+PROGRAM = """
 import dataclasses, os, signal, sys
 from pathlib import Path
 import torch
@@ -70,7 +71,7 @@ def train(settings, checkpoint, device):
 pretrain.PRETRAINED = FOLDER
 RECIPES["small"] = Recipe(train, Settings(), "sixty pictures")
 pretrain.main(["small", *sys.argv[1:]])
-'''
+"""
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
@@ -78,11 +79,20 @@ def start(folder, command=(sys.executable,), fault="none", seed=0):
     """Run the program in two processes; (exit status, standard error)."""
     program = folder / "program.py"
     program.write_text(PROGRAM)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))
+    }
     environment |= {"FAULT": fault, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
-    process = subprocess.Popen([*command, str(program), "--devices", "2", "--seed", str(seed)], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, str(program), "--devices", "2", "--seed", str(seed)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         _, said = process.communicate(timeout=600)
     finally:
@@ -121,7 +131,9 @@ def test_two_processes_have_the_losses_and_weights_of_one(alone, tmp_path, how):
     assert (one["processes"], two["processes"]) == (1, 2)
     for name in ("losses", "peaks"):
         assert two["metrics"][name] == pytest.approx(one["metrics"][name], abs=1e-4, rel=1e-4)
-    assert all(torch.allclose(weights[name], same[name], atol=2e-3) for name in weights)  # stored in half precision
+    assert all(
+        torch.allclose(weights[name], same[name], atol=2e-3) for name in weights
+    )  # stored in half precision
     assert not (tmp_path / "small.state").exists()
 
 
@@ -139,7 +151,7 @@ def test_a_process_that_fails_is_heard_by_the_other_and_one_process_goes_on(alon
     assert len(losses) == 3 and losses[:2] == [entry["loss"] for entry in state["history"]]
 
 
-GAN_PROGRAM = '''
+GAN_PROGRAM = """
 import json, sys
 import torch
 from course_utils.checkpoints import save_weights
@@ -158,18 +170,30 @@ with processes("cpu", int(sys.argv[1])) as fabric:
         save_weights(gan.state_dict(), sys.argv[2] + ".safetensors")
         with open(sys.argv[2] + ".json", "w") as file:
             json.dump(history, file)
-'''
+"""
 
 
 def test_two_processes_train_a_gan_on_odd_batches_as_one_does(tmp_path):
     (tmp_path / "program.py").write_text(GAN_PROGRAM)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("MASTER_", "LOCAL_", "WORLD_"))
+    }
+    environment |= {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path]),
+    }
     histories, weights = [], []
     for processes in ("1", "2"):
         file = tmp_path / processes
-        subprocess.run([sys.executable, str(tmp_path / "program.py"), processes, str(file)], env=environment, check=True,
-                       timeout=600, capture_output=True)
+        subprocess.run(
+            [sys.executable, str(tmp_path / "program.py"), processes, str(file)],
+            env=environment,
+            check=True,
+            timeout=600,
+            capture_output=True,
+        )
         histories.append(json.loads(file.with_suffix(".json").read_text()))
         weights.append(load_weights(file.with_suffix(".safetensors")))
     for one, two in zip(*histories, strict=True):
@@ -190,11 +214,16 @@ def test_other_settings_are_refused_and_named(alone, tmp_path):
     with pytest.raises(ValueError, match="cupboard 7"):
         alone(tmp_path, fault="0 fails")
     before = (tmp_path / "small.state").read_bytes()
-    with pytest.raises(CheckpointError, match="small.state belongs to other settings: seed was 0 and is 3. Go on with"):
+    with pytest.raises(
+        CheckpointError,
+        match="small.state belongs to other settings: seed was 0 and is 3. Go on with",
+    ):
         alone(tmp_path, seed=3)
     assert (tmp_path / "small.state").read_bytes() == before
     wanted = {"recipe": "small", "seed": 0, "epochs": 5, "batch": 15, "rate": 1.0}
-    with pytest.raises(CheckpointError, match="epochs was 3 and is 5, rate was 'not there' and is 1.0. Go on with"):
+    with pytest.raises(
+        CheckpointError, match="epochs was 3 and is 5, rate was 'not there' and is 1.0. Go on with"
+    ):
         load_state(Checkpoint(tmp_path / "small.state", wanted))
 
 

@@ -1,4 +1,5 @@
 """Every check accepts its solution, leaves its stub alone and names the mistake of wrong answers."""
+
 import ast
 import importlib
 import math
@@ -27,13 +28,22 @@ def exercise_cells(folder, pattern):
 
 def imports_of(file):
     """The import statements of a notebook, as one program."""
-    cells = [cell.source for cell in nbformat.read(file, as_version=4).cells
-             if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])]
-    nodes = [node for node in ast.parse("\n".join(cells)).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    cells = [
+        cell.source
+        for cell in nbformat.read(file, as_version=4).cells
+        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])
+    ]
+    nodes = [
+        node
+        for node in ast.parse("\n".join(cells)).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
     return compile(ast.Module(nodes, []), file.name, "exec")
 
 
-IMPORTS = {file.name[:2]: imports_of(file) for file in (ROOT / "notebooks/solutions").glob("[0-9]*.ipynb")}
+IMPORTS = {
+    file.name[:2]: imports_of(file) for file in (ROOT / "notebooks/solutions").glob("[0-9]*.ipynb")
+}
 STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
 SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
 
@@ -106,7 +116,9 @@ def test_nonsense_never_breaks_the_notebook(number, tag):
     _, name = run(number, STUBS[number, tag])
     check = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)
     results = [(answer, words, check(answer)) for answer, words in NONSENSE]
-    assert [(a, r) for a, words, r in results if r.status != "failed" or words not in r.message] == []
+    assert [
+        (a, r) for a, words, r in results if r.status != "failed" or words not in r.message
+    ] == []
 
 
 def test_an_ellipsis_counts_as_not_attempted():
@@ -157,7 +169,9 @@ def test_an_answer_that_changes_its_input_is_told_so():
 
 def test_the_inputs_of_a_check_stay_as_they_are_and_nan_is_no_change():
     tensors = [torch.tensor([1.0, float("nan")]), (torch.ones(2), 3.0)]
-    assert attempt(lambda z: 1, *tensors[:1]) == 1 and attempt(lambda given: len(given), tensors) == 2
+    assert (
+        attempt(lambda z: 1, *tensors[:1]) == 1 and attempt(lambda given: len(given), tensors) == 2
+    )
     with pytest.raises(Mistake, match="changed its input"):
         attempt(lambda given: given[1][0].zero_(), tensors)
     assert tensors[1][0].tolist() == [1, 1]
@@ -173,7 +187,9 @@ def test_a_fault_of_the_check_is_not_blamed_on_the_answer(tmp_path, monkeypatch)
     )
     monkeypatch.syspath_prepend(tmp_path)
     checks = importlib.import_module("checks")
-    monkeypatch.setattr("course_utils.exercises.core.COURSE", (str(tmp_path), str(ROOT / "course_utils")))
+    monkeypatch.setattr(
+        "course_utils.exercises.core.COURSE", (str(tmp_path), str(ROOT / "course_utils"))
+    )
     assert "the check could not use your answer (IndexError" in checks.faulty(1).message
     assert "fault of the check: please report it" in checks.faulty(1).message
     assert "the check could not use your answer (TypeError" in checks.sound(3).message

@@ -1,4 +1,5 @@
 """The full-size experiments on training: the copied listing (notebook 05) and the ladder against its limits (13)."""
+
 import itertools
 import math
 
@@ -18,7 +19,9 @@ def pictures(n, seed=0):
     """A set of n small smooth colour pictures, so that there is something to learn."""
     coarse = torch.rand(n, 3, 2, 2, generator=torch.Generator().manual_seed(seed))
     pixels = (255 * nn.functional.interpolate(coarse, size=16, mode="bilinear")).to(torch.uint8)
-    return ImageSet("toy", "train", pixels, torch.zeros(n, dtype=torch.int64), ("one",), "Drawn by chance.")
+    return ImageSet(
+        "toy", "train", pixels, torch.zeros(n, dtype=torch.int64), ("one",), "Drawn by chance."
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,16 @@ def test_the_mended_model_gives_the_picture_its_size_back_and_a_code_of_64_maps(
 def test_the_objective_is_the_error_plus_a_tenth_of_the_mean_code():
     model, x = listing.Listing(4), torch.rand(3, 3, 8, 8)
     x_hat, code = model(x)
-    assert listing.objective(model, x).item() == pytest.approx(((x_hat - x) ** 2).mean().item() + 0.1 * code.mean().item())
+    assert listing.objective(model, x).item() == pytest.approx(
+        ((x_hat - x) ** 2).mean().item() + 0.1 * code.mean().item()
+    )
 
 
 def test_the_per_item_data_are_the_same_pictures(toy):
     data = listing.OneByOne(toy[0])
-    assert len(data) == 130 and torch.equal(torch.stack([data[i][0] for i in range(5)]), toy[0].images(slice(5)))
+    assert len(data) == 130 and torch.equal(
+        torch.stack([data[i][0] for i in range(5)]), toy[0].images(slice(5))
+    )
 
 
 def test_judging_in_parts_is_the_mean_over_all_pictures():
@@ -80,7 +87,9 @@ def test_ours_gives_up_when_its_seconds_are_over(toy, small_batches):
 
 
 def test_equal_seeds_give_equal_losses(toy, small_batches):
-    runs = [[loss for _, loss in listing.ours(CPU, *toy, target=0.06, seconds=20)[1]] for _ in range(2)]
+    runs = [
+        [loss for _, loss in listing.ours(CPU, *toy, target=0.06, seconds=20)[1]] for _ in range(2)
+    ]
     assert runs[0] == pytest.approx(runs[1], rel=1e-4)
 
 
@@ -118,8 +127,16 @@ def result():
 
 def test_the_result_is_finite_says_what_was_waited_for_and_draws(result):
     assert all(math.isfinite(value) for value in result.values() if isinstance(value, (int, float)))
-    assert {"plain, images/s", "ours, images/s", "plain, epochs", "ours, seconds for 2 epochs by rule of three"} <= result.keys()
-    assert result["pictures"] == "130 to learn from, 40 to judge" and result["plain with 8 workers, images/s"] == 1200
+    assert {
+        "plain, images/s",
+        "ours, images/s",
+        "plain, epochs",
+        "ours, seconds for 2 epochs by rule of three",
+    } <= result.keys()
+    assert (
+        result["pictures"] == "130 to learn from, 40 to judge"
+        and result["plain with 8 workers, images/s"] == 1200
+    )
     labels = [line.get_label() for line in result["figure"].axes[0].lines]
     assert labels[:2] == ["plain", "ours"] and result["figure"].axes[0].get_xscale() == "log"
     plt.close(result["figure"])
@@ -163,9 +180,18 @@ def test_limits_are_measured_and_the_precision_is_left_as_it_was():
 def test_shares_are_the_rate_times_what_a_picture_costs():
     layers, x = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1)), torch.rand(2, 1, 8, 8)
     peaks = {"float32": 1e6, "tf32": 2e6, "bfloat16": 4e6, "bytes": 1e6}
-    single, half = (limits.shares(limits.Rung("r", 2, half=h), 10.0, layers, x, peaks) for h in (False, True))
-    assert single["operations"] == pytest.approx(10 * limits.operations(layers, x) / 2 / 2e6) == pytest.approx(2 * half["operations"])
-    assert single["bytes"] == pytest.approx(5 * limits.least_bytes(layers, x, 4) / 1e6) and half["bytes"] < single["bytes"]
+    single, half = (
+        limits.shares(limits.Rung("r", 2, half=h), 10.0, layers, x, peaks) for h in (False, True)
+    )
+    assert (
+        single["operations"]
+        == pytest.approx(10 * limits.operations(layers, x) / 2 / 2e6)
+        == pytest.approx(2 * half["operations"])
+    )
+    assert (
+        single["bytes"] == pytest.approx(5 * limits.least_bytes(layers, x, 4) / 1e6)
+        and half["bytes"] < single["bytes"]
+    )
 
 
 def climb(monkeypatch, compiler):
@@ -173,16 +199,36 @@ def climb(monkeypatch, compiler):
     monkeypatch.setattr(torch, "compile", compiler)
     loader = itertools.repeat((torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)))
     toys = torch.rand(20, 1, 8, 8)
-    return limits.ladder(CPU, lambda: nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)),
-                         toys, loader, lambda clean: clean.flip(3), batches=(4, 8), steps=2, side=32, numbers=1000)
+    return limits.ladder(
+        CPU,
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)
+        ),
+        toys,
+        loader,
+        lambda clean: clean.flip(3),
+        batches=(4, 8),
+        steps=2,
+        side=32,
+        numbers=1000,
+    )
 
 
 def test_every_rung_has_a_rate_both_shares_and_the_nearer_limit(monkeypatch):
     found = climb(monkeypatch, lambda network: network)
     names = [rung.name for rung in limits.rungs(4, 8)]
-    assert names == ["plain loop", "on the device", "batch of 8", "channels last", "bfloat16", "compiled"]
+    assert names == [
+        "plain loop",
+        "on the device",
+        "batch of 8",
+        "channels last",
+        "bfloat16",
+        "compiled",
+    ]
     assert all("pictures/s" in found[name] and "nearer: " in found[name] for name in names)
-    assert found["figure"].axes[0].get_xscale() == "log" and found["limit, bytes: GB/s of a copy"] > 0
+    assert (
+        found["figure"].axes[0].get_xscale() == "log" and found["limit, bytes: GB/s of a copy"] > 0
+    )
     plt.close(found["figure"])
 
 
@@ -197,7 +243,10 @@ def test_a_compiler_that_fails_is_said_and_the_other_rungs_stay(monkeypatch):
         raise RuntimeError("no compiler")
 
     found = climb(monkeypatch, broken)
-    assert found["compiled"] == "not possible here (RuntimeError)" and "pictures/s" in found["bfloat16"]
+    assert (
+        found["compiled"] == "not possible here (RuntimeError)"
+        and "pictures/s" in found["bfloat16"]
+    )
     plt.close(found["figure"])
 
 

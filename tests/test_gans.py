@@ -1,4 +1,5 @@
 """The adversarial networks: shapes, losses against their definitions, one step, and what bad input says."""
+
 import math
 
 import pytest
@@ -150,8 +151,13 @@ def test_a_step_moves_the_discriminator_first_and_the_generator_against_the_new_
     gan.step(real)
     torch.manual_seed(1)
     fake = twin.generator(twin.noise(len(real)))
-    adam = [torch.optim.Adam(p.parameters(), lr=1e-2, betas=(0.5, 0.99)) for p in (twin.discriminator, twin.generator)]
-    F.softplus(-twin.discriminator(real)).mean().add(F.softplus(twin.discriminator(fake.detach())).mean()).backward()
+    adam = [
+        torch.optim.Adam(p.parameters(), lr=1e-2, betas=(0.5, 0.99))
+        for p in (twin.discriminator, twin.generator)
+    ]
+    F.softplus(-twin.discriminator(real)).mean().add(
+        F.softplus(twin.discriminator(fake.detach())).mean()
+    ).backward()
     adam[0].step()
     adam[1].zero_grad()
     F.softplus(-twin.discriminator(fake)).mean().backward()
@@ -175,7 +181,9 @@ def test_the_average_follows_the_generator():
     gan = points(ema_decay=0.9)
     start = gan.generator_ema[0].weight.clone()
     gan.step(circle())
-    assert torch.allclose(gan.generator_ema[0].weight, 0.9 * start + 0.1 * gan.generator[0].weight, atol=1e-6)
+    assert torch.allclose(
+        gan.generator_ema[0].weight, 0.9 * start + 0.1 * gan.generator[0].weight, atol=1e-6
+    )
 
 
 def test_the_rate_falls_to_zero():
@@ -183,20 +191,32 @@ def test_the_rate_falls_to_zero():
     seen = []
     for _ in range(5):
         gan.step(circle())
-        seen.append([gan.optimizers[name].param_groups[0]["lr"] for name in ("generator", "discriminator")])
-    assert torch.allclose(torch.tensor(seen), torch.tensor([[1.0], [0.75], [0.5], [0.25], [0]]) * torch.tensor([1e-2, 2e-2]))
+        seen.append(
+            [gan.optimizers[name].param_groups[0]["lr"] for name in ("generator", "discriminator")]
+        )
+    assert torch.allclose(
+        torch.tensor(seen),
+        torch.tensor([[1.0], [0.75], [0.5], [0.25], [0]]) * torch.tensor([1e-2, 2e-2]),
+    )
 
 
 def test_a_gan_with_r1_learns_where_a_gaussian_lies():
     gan = points(penalty="r1", penalty_weight=0.1, lr=5e-3, ema_decay=0.98, total_steps=600)
     centre = torch.tensor([2.0, -1.0])
-    train_gan(gan, lambda epoch: (centre + 0.5 * torch.randn(64, 2) for _ in range(600)), 1, progress=False)
+    train_gan(
+        gan,
+        lambda epoch: (centre + 0.5 * torch.randn(64, 2) for _ in range(600)),
+        1,
+        progress=False,
+    )
     drawn = gan.sample(2000)
     assert (drawn.mean(dim=0) - centre).norm() < 0.3
     assert ((drawn.std(dim=0) - 0.5).abs() < 0.3).all()
 
 
-@pytest.mark.parametrize("loss, penalty", [(loss, penalty) for loss in LOSSES for penalty in ("none", "gradient", "r1")])
+@pytest.mark.parametrize(
+    "loss, penalty", [(loss, penalty) for loss in LOSSES for penalty in ("none", "gradient", "r1")]
+)
 def test_every_loss_goes_with_every_penalty(loss, penalty):
     gan = points(loss=loss, penalty=penalty)
     before = gan.generator[0].weight.clone()
@@ -225,23 +245,34 @@ def test_nan_stops_names_player_and_step_and_keeps_the_last_good_weights(player)
     gan.loss = loss._replace(**broken)
     with pytest.raises(TrainingError, match=f"The {player} .*step 2"):
         gan.step(circle())
-    changed = {name for name, value in gan.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name for name, value in gan.state_dict().items() if not torch.equal(value, before[name])
+    }
     assert not {name for name in changed if name.startswith((player, "generator_ema"))}
     assert all(torch.isfinite(value).all() for value in gan.state_dict().values())
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: Gan(PointGenerator(), PointDiscriminator(), "nonsaturating"), "The loss 'nonsaturating' is unknown"),
-    (lambda: Gan(PointGenerator(), PointDiscriminator(), penalty="r2"), "The penalty 'r2' is unknown"),
-    (lambda: Discriminator(norm="layer"), "The norm 'layer' is unknown"),
-    (lambda: Generator(size=30), "size is 30; expected a multiple of 4"),
-    (lambda: Generator(4, 2)(torch.randn(2, 5)), r"z has shape \(2, 5\); expected \(N, 4\)"),
-    (lambda: Packed(nn.Identity(), 3)(torch.randn(4, 2)), "expected a multiple of pack = 3"),
-    (lambda: points(critic_steps=0), "critic_steps is 0"),
-    (lambda: points(ema_decay=1.5), "ema_decay is 1.5"),
-    (lambda: points(penalty_weight=-1.0, penalty="r1"), "penalty_weight is -1.0"),
-    (lambda: train_gan(points(), lambda epoch: [], 1), "gave no batch"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: Gan(PointGenerator(), PointDiscriminator(), "nonsaturating"),
+            "The loss 'nonsaturating' is unknown",
+        ),
+        (
+            lambda: Gan(PointGenerator(), PointDiscriminator(), penalty="r2"),
+            "The penalty 'r2' is unknown",
+        ),
+        (lambda: Discriminator(norm="layer"), "The norm 'layer' is unknown"),
+        (lambda: Generator(size=30), "size is 30; expected a multiple of 4"),
+        (lambda: Generator(4, 2)(torch.randn(2, 5)), r"z has shape \(2, 5\); expected \(N, 4\)"),
+        (lambda: Packed(nn.Identity(), 3)(torch.randn(4, 2)), "expected a multiple of pack = 3"),
+        (lambda: points(critic_steps=0), "critic_steps is 0"),
+        (lambda: points(ema_decay=1.5), "ema_decay is 1.5"),
+        (lambda: points(penalty_weight=-1.0, penalty="r1"), "penalty_weight is -1.0"),
+        (lambda: train_gan(points(), lambda epoch: [], 1), "gave no batch"),
+    ],
+)
 def test_bad_input_says_what_is_wrong(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -263,41 +294,68 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path):
     for name, value in whole.state_dict().items():
         assert torch.equal(value, second.state_dict()[name]), name
     with pytest.raises(CheckpointError):
-        train_gan(Gan(PointGenerator(width=8), PointDiscriminator()), batches, 4, checkpoint=tmp_path / "state")
+        train_gan(
+            Gan(PointGenerator(width=8), PointDiscriminator()),
+            batches,
+            4,
+            checkpoint=tmp_path / "state",
+        )
 
 
 def test_a_slice_of_a_network_is_a_row_of_its_layers():
-    for network, given in ((Generator(), torch.randn(2, 64)), (Discriminator(), torch.randn(2, 1, 28, 28))):
+    for network, given in (
+        (Generator(), torch.randn(2, 64)),
+        (Discriminator(), torch.randn(2, 1, 28, 28)),
+    ):
         for part in (network[:3], network[3:], network[-1:], network[::2]):
             assert type(part) is nn.Sequential and all(layer in list(network) for layer in part)
         network.eval()
         torch.testing.assert_close(network[3:](network[:3](given)), network(given))
-        assert list(network[2:].state_dict()) == [name for name in network.state_dict() if int(name.split(".")[0]) >= 2]
+        assert list(network[2:].state_dict()) == [
+            name for name in network.state_dict() if int(name.split(".")[0]) >= 2
+        ]
         assert network[0] is list(network)[0]
 
 
 def test_what_comes_in_evaluation_mode_inside_the_generator_is_trained_in_it():
     """The decoder of an evaluated autoencoder keeps its running means; the rest of the generator does not."""
-    generator = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2)).eval())
+    generator = nn.Sequential(
+        nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2)).eval()
+    )
     generator.noise = 2
     gan = Gan(generator, PointDiscriminator())
     means = [generator[1].running_mean.clone(), generator[2][1].running_mean.clone()]
     for _ in range(2):
         gan.eval()  # as a drawing function may do
         train_gan(gan, lambda epoch: [circle()] * 3, 1, progress=False)
-        assert generator.training and generator[1].training and not generator[2].training and not gan.generator_ema.training
-    assert not torch.equal(generator[1].running_mean, means[0]) and torch.equal(generator[2][1].running_mean, means[1])
+        assert (
+            generator.training
+            and generator[1].training
+            and not generator[2].training
+            and not gan.generator_ema.training
+        )
+    assert not torch.equal(generator[1].running_mean, means[0]) and torch.equal(
+        generator[2][1].running_mean, means[1]
+    )
     whole = Gan(PointGenerator().eval(), PointDiscriminator())
     assert whole.train().generator.training
 
 
 def test_a_function_is_called_before_each_step():
     gan, seen = points(total_steps=20), []
-    train_gan(gan, lambda epoch: [circle()] * 3, 2, each_step=lambda: seen.append(gan.steps), progress=False)
+    train_gan(
+        gan,
+        lambda epoch: [circle()] * 3,
+        2,
+        each_step=lambda: seen.append(gan.steps),
+        progress=False,
+    )
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
 def test_training_ends_after_the_seconds_given():
     gan = points()
-    history = train_gan(gan, lambda epoch: (circle() for _ in range(10**6)), 1, seconds=0.2, progress=False)
+    history = train_gan(
+        gan, lambda epoch: (circle() for _ in range(10**6)), 1, seconds=0.2, progress=False
+    )
     assert 1 <= history[0]["steps"] < 10**5

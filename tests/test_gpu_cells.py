@@ -1,4 +1,5 @@
 """Large cells: run on a GPU or to be recorded, else their record is shown; the tool that records them."""
+
 import dataclasses
 import json
 
@@ -13,7 +14,14 @@ from course_utils.gpu_cell import gpu_cell, mean_and_spread, read_record
 from course_utils.session import start
 
 CELLS = tool.gpu_cells()
-FACTS = {"device": "NVIDIA H200", "date": "2026-11-22", "seconds": 12, "memory, MB": 5, "torch": "2.15.0", "sizes": {"n": 9}}
+FACTS = {
+    "device": "NVIDIA H200",
+    "date": "2026-11-22",
+    "seconds": 12,
+    "memory, MB": 5,
+    "torch": "2.15.0",
+    "sizes": {"n": 9},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +39,9 @@ def session(gpu=False):
 
 def store(folder, name="a_run", pieces=None, cell=None):
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({"cell": cell or name, "pieces": pieces or {"": {"loss": 0.5} | FACTS}}))
+    (folder / f"{name}.json").write_text(
+        json.dumps({"cell": cell or name, "pieces": pieces or {"": {"loss": 0.5} | FACTS}})
+    )
 
 
 def never(device, **sizes):
@@ -47,7 +57,11 @@ def test_a_record_is_shown_with_device_date_seconds_and_sizes(records, capsys):
     store(records)
     gpu_cell(session(), "a_run", never, gpu={"n": 9}, cpu={"n": 1})
     assert capsys.readouterr().out.split("\n") == [
-        "loss  0.5", "", "NVIDIA H200, 2026-11-22, 12 s, 5 MB, torch 2.15.0, n 9", ""]
+        "loss  0.5",
+        "",
+        "NVIDIA H200, 2026-11-22, 12 s, 5 MB, torch 2.15.0, n 9",
+        "",
+    ]
 
 
 def test_on_a_gpu_the_cell_runs_at_its_size_and_stores_nothing(records, monkeypatch, capsys):
@@ -55,7 +69,9 @@ def test_on_a_gpu_the_cell_runs_at_its_size_and_stores_nothing(records, monkeypa
         monkeypatch.setattr(torch.cuda, name, lambda: None)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "a GPU")
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5_000_000)
-    gpu_cell(session(gpu=True), "a_run", lambda device, n: {"twice": 2 * n}, gpu={"n": 9}, cpu={"n": 1})
+    gpu_cell(
+        session(gpu=True), "a_run", lambda device, n: {"twice": 2 * n}, gpu={"n": 9}, cpu={"n": 1}
+    )
     shown = capsys.readouterr().out
     assert "twice  18" in shown and "a GPU, " in shown and " 5 MB" in shown and not records.exists()
 
@@ -70,9 +86,15 @@ def test_a_cpu_records_at_its_own_size_when_it_is_asked_to(records, monkeypatch,
 
     gpu_cell(session(), "a_run", draws, gpu={"n": 9}, cpu={"n": 1})
     recorded = read_record("a_run")[""]
-    assert recorded["twice"] == 2 and recorded["sizes"] == {"n": 1} and recorded["device"].endswith("CPU cores")
+    assert (
+        recorded["twice"] == 2
+        and recorded["sizes"] == {"n": 1}
+        and recorded["device"].endswith("CPU cores")
+    )
     assert (records / recorded["picture"]).read_bytes().startswith(b"\x89PNG")
-    gpu_cell(session(), "other_run", never, gpu={}, cpu={})  # another cell of the lesson stays as it is
+    gpu_cell(
+        session(), "other_run", never, gpu={}, cpu={}
+    )  # another cell of the lesson stays as it is
     assert [file.name for file in sorted(records.iterdir())] == ["a_run.json", "a_run.png"]
 
 
@@ -101,28 +123,60 @@ def test_a_cpu_does_not_replace_what_a_gpu_recorded(records, monkeypatch):
 
 
 def test_pieces_stand_side_by_side_with_mean_and_spread(records, capsys):
-    store(records, pieces={"seed 0": {"steps": 10, "loss": 1.0} | FACTS, "seed 2": {"steps": 10, "loss": 2.0} | FACTS})
+    store(
+        records,
+        pieces={
+            "seed 0": {"steps": 10, "loss": 1.0} | FACTS,
+            "seed 2": {"steps": 10, "loss": 2.0} | FACTS,
+        },
+    )
     pieces = {f"seed {seed}": {} for seed in range(3)}
     gpu_cell(session(), "a_run", never, gpu={}, cpu={}, pieces=pieces, spread=True)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["seed", "0", "seed", "2", "mean", "±", "spread"]
-    assert lines[1].split() == ["steps", "10", "10", "10", "±", "0"] and lines[2].split() == ["loss", "1.0", "2.0", "1.5", "±", "0.7"]
+    assert lines[1].split() == ["steps", "10", "10", "10", "±", "0"] and lines[2].split() == [
+        "loss",
+        "1.0",
+        "2.0",
+        "1.5",
+        "±",
+        "0.7",
+    ]
     assert lines[4].startswith("seed 0: NVIDIA H200") and lines[5].startswith("seed 2: NVIDIA H200")
 
 
 def test_there_is_no_spread_of_words_or_of_one_number():
-    assert mean_and_spread([1.0, 2.0]) == "1.5 ± 0.7" and mean_and_spread([90, 100, 120]) == "103 ± 15"
-    assert mean_and_spread([0.0210, 0.0212]) == "0.0211 ± 0.0001" and mean_and_spread([3, 3]) == "3 ± 0"
+    assert (
+        mean_and_spread([1.0, 2.0]) == "1.5 ± 0.7" and mean_and_spread([90, 100, 120]) == "103 ± 15"
+    )
+    assert (
+        mean_and_spread([0.0210, 0.0212]) == "0.0211 ± 0.0001"
+        and mean_and_spread([3, 3]) == "3 ± 0"
+    )
     assert mean_and_spread([1.0]) == mean_and_spread(["H", "H"]) == ""
 
 
-@pytest.mark.parametrize("text, message", [
-    ("{", "a_run.json is damaged .*git checkout -- .*make record ARGS=a_run"),
-    ('{"cell": "a_run"}', "a_run.json is damaged"),
-    (json.dumps({"cell": "other", "pieces": {}}), "holds the record of 'other', not of 'a_run'"),
-    (json.dumps({"cell": "a_run", "pieces": {"": {"loss": 1}}}), "does not say the device and the date"),
-    (json.dumps({"cell": "a_run", "pieces": {"ours": FACTS | {"loss": 1}, "sngan": {"device": "x"}}}), "the torch of sngan"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "a_run.json is damaged .*git checkout -- .*make record ARGS=a_run"),
+        ('{"cell": "a_run"}', "a_run.json is damaged"),
+        (
+            json.dumps({"cell": "other", "pieces": {}}),
+            "holds the record of 'other', not of 'a_run'",
+        ),
+        (
+            json.dumps({"cell": "a_run", "pieces": {"": {"loss": 1}}}),
+            "does not say the device and the date",
+        ),
+        (
+            json.dumps(
+                {"cell": "a_run", "pieces": {"ours": FACTS | {"loss": 1}, "sngan": {"device": "x"}}}
+            ),
+            "the torch of sngan",
+        ),
+    ],
+)
 def test_a_record_that_cannot_be_used_names_the_file_and_the_command(records, text, message):
     records.mkdir()
     (records / "a_run.json").write_text(text)
@@ -130,9 +184,14 @@ def test_a_record_that_cannot_be_used_names_the_file_and_the_command(records, te
         gpu_cell(session(), "a_run", never, gpu={}, cpu={})
 
 
-@pytest.mark.parametrize("result, said", [
-    ({}, "a_run: no result"), ({"loss": float("nan")}, "a_run: loss is nan"), ({"level": "inf dB"}, "a_run: level is inf dB"),
-])
+@pytest.mark.parametrize(
+    "result, said",
+    [
+        ({}, "a_run: no result"),
+        ({"loss": float("nan")}, "a_run: loss is nan"),
+        ({"level": "inf dB"}, "a_run: level is inf dB"),
+    ],
+)
 def test_what_is_no_result_is_not_recorded(records, monkeypatch, result, said):
     monkeypatch.setenv("COURSE_RECORD", "a_run")
     with pytest.raises(ValueError, match=said):
@@ -151,6 +210,7 @@ def test_a_record_needs_a_name_that_can_be_a_file():
 @pytest.fixture
 def small(tmp_path, monkeypatch, records):
     """Make a GPU cell in a notebook of its own, below a cell that defines what it needs."""
+
     def make(code):
         kept = f"from course_utils import gpu_cell as module\nimport pathlib\nmodule.RECORDED = pathlib.Path({str(records)!r})"
         imports = f"{kept}\nfrom course_utils.gpu_cell import gpu_cell\nfrom course_utils.session import start\nsession = start()"
@@ -158,6 +218,7 @@ def small(tmp_path, monkeypatch, records):
         (tmp_path / "notebooks").mkdir()
         nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks/05_small.ipynb")
         return tool.GpuCell("05_small", tmp_path / "notebooks/05_small.ipynb", 3)
+
     return make
 
 
@@ -172,37 +233,55 @@ def test_every_gpu_cell_gives_its_sizes_for_both_kinds_of_device(name):
     assert "gpu={" in source and "cpu={" in source and "session.device" not in source
 
 
-def test_the_tool_runs_what_stands_above_the_cell_and_records_what_it_gives(small, tmp_path, capsys, monkeypatch):
-    cell = small('gpu_cell(session, "05_small", lambda device, n: {"loss": value * n}, gpu={"n": 4}, cpu={"n": 2})')
+def test_the_tool_runs_what_stands_above_the_cell_and_records_what_it_gives(
+    small, tmp_path, capsys, monkeypatch
+):
+    cell = small(
+        'gpu_cell(session, "05_small", lambda device, n: {"loss": value * n}, gpu={"n": 4}, cpu={"n": 2})'
+    )
     monkeypatch.setattr(tool, "gpu_cells", lambda: {"05_small": cell})
     assert tool.main([]) == 0 and capsys.readouterr().out == "05_small: not recorded\n"
     assert tool.main(["05_small"]) == 0
     recorded = read_record("05_small")[""]
     assert recorded["loss"] == value_of(recorded) and "05_small: " in capsys.readouterr().out
-    assert tool.main(["--all"]) == 0 and recorded["device"] in capsys.readouterr().out  # nothing is left: what there is
+    assert (
+        tool.main(["--all"]) == 0 and recorded["device"] in capsys.readouterr().out
+    )  # nothing is left: what there is
 
 
 def value_of(recorded):
     return 0.25 * recorded["sizes"]["n"]
 
 
-@pytest.mark.parametrize("last, runs", [
-    ("show(gpu_cell)", "ab"),
-    ("show(value)", "abcd"),
-    ("show(helper(1))", "abcd"),
-    ("show(later)", "abcd"),
-])
+@pytest.mark.parametrize(
+    "last, runs",
+    [
+        ("show(gpu_cell)", "ab"),
+        ("show(value)", "abcd"),
+        ("show(helper(1))", "abcd"),
+        ("show(later)", "abcd"),
+    ],
+)
 def test_cells_behind_the_imports_run_if_the_last_one_uses_a_name_of_theirs(last, runs):
-    sources = ["a = 1", "from b import gpu_cell", "def helper(c):\n    pass\nvalue = 3", "import d as later", last]
+    sources = [
+        "a = 1",
+        "from b import gpu_cell",
+        "def helper(c):\n    pass\nvalue = 3",
+        "import d as later",
+        last,
+    ]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells.insert(3, nbformat.v4.new_markdown_cell("value, helper"))
-    assert tool.above(cells) == [cell for cell in cells if cell.cell_type == "code"][:len(runs)]
+    assert tool.above(cells) == [cell for cell in cells if cell.cell_type == "code"][: len(runs)]
 
 
-@pytest.mark.parametrize("code, seconds, message", [
-    ("import time; time.sleep(30)", 8, "05_small: stopped after 8 s"),
-    ("1 / 0", 60, "05_small: the cell that begins '1 / 0' failed(.|\n)*ZeroDivisionError"),
-])
+@pytest.mark.parametrize(
+    "code, seconds, message",
+    [
+        ("import time; time.sleep(30)", 8, "05_small: stopped after 8 s"),
+        ("1 / 0", 60, "05_small: the cell that begins '1 / 0' failed(.|\n)*ZeroDivisionError"),
+    ],
+)
 def test_what_goes_wrong_is_said_with_the_name_of_the_cell(small, code, seconds, message):
     with pytest.raises(RuntimeError, match=message):
         tool.run(small(code), seconds)

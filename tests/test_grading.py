@@ -1,8 +1,9 @@
 """Grading: every submission gets its row and its marks, whatever it does, and nothing else is touched.
 
-    pytest tests/test_grading.py                           a light lesson, the submissions that are quickly graded
-    pytest -s -m every_submission tests/test_grading.py    all 23, and 38 of notebook 00 itself; some minutes
+pytest tests/test_grading.py                           a light lesson, the submissions that are quickly graded
+pytest -s -m every_submission tests/test_grading.py    all 23, and 38 of notebook 00 itself; some minutes
 """
+
 import csv
 import hashlib
 import json
@@ -33,7 +34,7 @@ SOLVED = {
     "00.1": "def to_unit_range(pixels):\n    return pixels[:, None].float() / 255",
     "00.2": "def share_of_zeros(images):\n    return (images == 0).float().mean(dim=(1, 2, 3))",
     "00.3": "def add_noise(x, sigma, seed):\n"
-            "    return x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))",
+    "    return x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))",
 }
 WRONG = {
     "00.1": "def to_unit_range(pixels):\n    return pixels[:, None].float() / 256",
@@ -41,14 +42,23 @@ WRONG = {
     "00.3": "def add_noise(x, sigma, seed):\n    return x",
 }
 RIGHT = ["passed", "passed", "passed"]
-QUICK = {"untouched", "wrong", "destroyer", "forger", "stripped", "deleted"}  # no endless loop, no full memory
+QUICK = {
+    "untouched",
+    "wrong",
+    "destroyer",
+    "forger",
+    "stripped",
+    "deleted",
+}  # no endless loop, no full memory
 SEALED = best_isolation(Path(__file__).parent).files
 sealed = pytest.mark.skipif(not SEALED, reason="this system does not allow to seal files")
 
 
 def exercise_of(cell):
     tags = cell.metadata.get("tags", [])
-    return next((tag.removeprefix("exercise-") for tag in tags if tag.startswith("exercise-")), None)
+    return next(
+        (tag.removeprefix("exercise-") for tag in tags if tag.startswith("exercise-")), None
+    )
 
 
 def light_lesson(folder):
@@ -85,7 +95,9 @@ def handed_in(official, answers=None, before="", after="", change=None):
 def strip(notebook):
     """As other programs leave a notebook: no ids, no tags, another kernel."""
     notebook.nbformat_minor = 4
-    notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "julia-1.9", "language": "julia", "display_name": "Julia"}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": {"name": "julia-1.9", "language": "julia", "display_name": "Julia"}}
+    )
     for cell in notebook.cells:
         cell.pop("id", None)
         cell.metadata = {}
@@ -93,8 +105,10 @@ def strip(notebook):
 
 def without(number):
     """A change that deletes an exercise cell."""
+
     def change(notebook):
         notebook.cells = [cell for cell in notebook.cells if exercise_of(cell) != number]
+
     return change
 
 
@@ -165,30 +179,94 @@ def submissions(folder, official, outside, only=None):
             return
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+        file.write_bytes(
+            text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+        )
         written[name] = (statuses, words)
 
     name = OFFICIAL.name
-    write("Zoë O'Hara \"the 1st\"/my notebook – final (2).ipynb", correct, RIGHT)
+    write('Zoë O\'Hara "the 1st"/my notebook – final (2).ipynb', correct, RIGHT)
     write(f"untouched/{name}", handed_in(official), ["not attempted"] * 3)
     write(f"wrong/{name}", handed_in(official, WRONG), ["failed"] * 3, "255, not 256")
-    write(f"loops/{name}", handed_in(official, SOLVED | {
-        "00.1": "def to_unit_range(pixels):\n    while True:\n        try: pixels + 1\n        except Exception: pass",
-    }, before="while True: pass"), ["failed", "passed", "passed"], "does a loop never end?")
-    write(f"eater/{name}", handed_in(official, SOLVED | {"00.2": f"def share_of_zeros(images):\n    {EATER.replace(chr(10), chr(10) + '    ')}"}),
-          ["passed", "failed", "passed"], "memory limit was reached in exercise 00.2")
+    write(
+        f"loops/{name}",
+        handed_in(
+            official,
+            SOLVED
+            | {
+                "00.1": "def to_unit_range(pixels):\n    while True:\n        try: pixels + 1\n        except Exception: pass",
+            },
+            before="while True: pass",
+        ),
+        ["failed", "passed", "passed"],
+        "does a loop never end?",
+    )
+    write(
+        f"eater/{name}",
+        handed_in(
+            official,
+            SOLVED
+            | {
+                "00.2": f"def share_of_zeros(images):\n    {EATER.replace(chr(10), chr(10) + '    ')}"
+            },
+        ),
+        ["passed", "failed", "passed"],
+        "memory limit was reached in exercise 00.2",
+    )
     if SEALED:  # elsewhere it would do what it says
-        write(f"destroyer/{name}", handed_in(official, SOLVED, before=destroyer([folder, outside])), RIGHT)
-    write(f"forger/{name}", handed_in(official, WRONG, before=FORGED + PATCHED, after=FORGED_ANSWER), ["failed"] * 3, "255, not 256")
-    write("stripped/homework.ipynb", handed_in(official, SOLVED, change=strip), RIGHT, "asks for the kernel 'julia-1.9'")
-    write(f"old/{name}", format_3(handed_in(official, SOLVED | {
-        "00.1": "def to_unit_range(pixels)\n    return pixels", "00.2": "%time 1\nraise SystemExit", "00.3": "answer = input()\n" + SOLVED["00.3"]},
-        before=GIGABYTE)), ["not defined", "not defined", "not defined"], "(ValueError)")
-    write(f"killer/{name}", handed_in(official, SOLVED, before="import os\nos._exit(0)"), RIGHT, "the Python process ended in cell")
+        write(
+            f"destroyer/{name}",
+            handed_in(official, SOLVED, before=destroyer([folder, outside])),
+            RIGHT,
+        )
+    write(
+        f"forger/{name}",
+        handed_in(official, WRONG, before=FORGED + PATCHED, after=FORGED_ANSWER),
+        ["failed"] * 3,
+        "255, not 256",
+    )
+    write(
+        "stripped/homework.ipynb",
+        handed_in(official, SOLVED, change=strip),
+        RIGHT,
+        "asks for the kernel 'julia-1.9'",
+    )
+    write(
+        f"old/{name}",
+        format_3(
+            handed_in(
+                official,
+                SOLVED
+                | {
+                    "00.1": "def to_unit_range(pixels)\n    return pixels",
+                    "00.2": "%time 1\nraise SystemExit",
+                    "00.3": "answer = input()\n" + SOLVED["00.3"],
+                },
+                before=GIGABYTE,
+            )
+        ),
+        ["not defined", "not defined", "not defined"],
+        "(ValueError)",
+    )
+    write(
+        f"killer/{name}",
+        handed_in(official, SOLVED, before="import os\nos._exit(0)"),
+        RIGHT,
+        "the Python process ended in cell",
+    )
     write(f"children/{name}", handed_in(official, SOLVED, before=CHILDREN), RIGHT)
-    write(f"deleted/{name}", handed_in(official, SOLVED, change=without("00.2")), ["passed", "cell not found", "passed"], "no cell defines")
-    write(f"renamed/{name}", handed_in(official, SOLVED | {"00.2": SOLVED["00.2"].replace("share_of_zeros", "share")}),
-          ["passed", "not defined", "passed"], "`share_of_zeros` is not defined")
+    write(
+        f"deleted/{name}",
+        handed_in(official, SOLVED, change=without("00.2")),
+        ["passed", "cell not found", "passed"],
+        "no cell defines",
+    )
+    write(
+        f"renamed/{name}",
+        handed_in(official, SOLVED | {"00.2": SOLVED["00.2"].replace("share_of_zeros", "share")}),
+        ["passed", "not defined", "passed"],
+        "`share_of_zeros` is not defined",
+    )
     return written
 
 
@@ -196,10 +274,12 @@ def not_run(folder, official):
     """Submissions that are settled without being run, and strangers' files."""
     correct, name = handed_in(official, SOLVED), OFFICIAL.name
     no_cells = nbformat.writes(nbformat.v4.new_notebook())
-    unknown = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('my poem')")]))
+    unknown = nbformat.writes(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('my poem')")])
+    )
     nothing = ["not run"] * 3
     written = {
-        f"broken/{name}": (correct[:len(correct) // 2], nothing, "broken JSON"),
+        f"broken/{name}": (correct[: len(correct) // 2], nothing, "broken JSON"),
         f"empty/{name}": ("", nothing, "the file is empty"),
         f"list/{name}": ("[1, 2]", nothing, "not a notebook"),
         f"deep/{name}": ("[" * 100_000, nothing, "broken JSON"),
@@ -222,7 +302,8 @@ def not_run(folder, official):
     (folder / "wrong/.ipynb_checkpoints").mkdir(parents=True, exist_ok=True)
     (folder / f"wrong/.ipynb_checkpoints/{name}").write_text(correct)
     return {path: (statuses, words) for path, (_, statuses, words) in written.items()} | {
-        f"huge/{name}": (nothing, "60 MB"), f"linked/{name}": (nothing, "symbolic link"),
+        f"huge/{name}": (nothing, "60 MB"),
+        f"linked/{name}": (nothing, "symbolic link"),
     }
 
 
@@ -231,7 +312,13 @@ def fingerprint(*folders):
     found = {}
     for path in (path for folder in folders for path in folder.rglob("*")):
         if "__pycache__" not in path.parts:
-            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b"folder"
+            content = (
+                os.readlink(path).encode()
+                if path.is_symlink()
+                else path.read_bytes()
+                if path.is_file()
+                else b"folder"
+            )
             found[path] = hashlib.sha256(content).hexdigest()
     return found
 
@@ -252,7 +339,11 @@ def in_grading():
     for process in psutil.process_iter():
         try:
             known = process.environ()
-            found += [process] if "COURSE_GRADING" in known and known["HOME"].startswith(os.environ["TMPDIR"]) else []
+            found += (
+                [process]
+                if "COURSE_GRADING" in known and known["HOME"].startswith(os.environ["TMPDIR"])
+                else []
+            )
         except (psutil.Error, OSError):
             pass
     return found
@@ -269,7 +360,10 @@ def graded(folder, official, cell_seconds):
     begin = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grading, "CELL_SHARE", cell_seconds / 300)
-        status = main(["grade", str(folder), "--csv", str(marks), "--seconds", "300", "--memory-mb", "1500"], official)
+        status = main(
+            ["grade", str(folder), "--csv", str(marks), "--seconds", "300", "--memory-mb", "1500"],
+            official,
+        )
     return read_csv(marks), status, time.monotonic() - begin
 
 
@@ -278,7 +372,9 @@ def light(tmp_path_factory):
     return light_lesson(tmp_path_factory.mktemp("course") / "notebooks")
 
 
-@pytest.fixture(scope="module", params=["quick", pytest.param("whole", marks=pytest.mark.every_submission)])
+@pytest.fixture(
+    scope="module", params=["quick", pytest.param("whole", marks=pytest.mark.every_submission)]
+)
 def class_of(request, light, tmp_path_factory):
     """A class graded once: expected, rows, status, the fingerprints before and after."""
     quick = request.param == "quick"
@@ -327,18 +423,38 @@ def test_a_class_of_38_hands_in_notebook_00(tmp_path):
     by_import = "import sys\nsys.path.insert(0, {tests!r})\nfrom wrong_answers.notebook_00 import WRONG\n{name} = WRONG[{name!r}][{k}][0]"
     names = {"00.1": "to_unit_range", "00.2": "share_of_zeros", "00.3": "add_noise"}
     for k in range(8):
-        wrong = {e: by_import.format(tests=str(ROOT / "tests"), name=name, k=k) for e, name in names.items()}
+        wrong = {
+            e: by_import.format(tests=str(ROOT / "tests"), name=name, k=k)
+            for e, name in names.items()
+        }
         (folder / f"wrong {k}").mkdir()
-        (folder / f"wrong {k}" / OFFICIAL.name).write_text(handed_in(OFFICIAL, wrong), encoding="utf-8")
+        (folder / f"wrong {k}" / OFFICIAL.name).write_text(
+            handed_in(OFFICIAL, wrong), encoding="utf-8"
+        )
         expected[f"wrong {k}/{OFFICIAL.name}"] = (["failed"] * 3, "")
     more = {
         "bomb": (handed_in(OFFICIAL, SOLVED, after=BOMB), RIGHT, "processes were started"),
-        "endless": (handed_in(OFFICIAL, SOLVED, after="import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass"),
-                    RIGHT, "the time limit was reached in cell"),
+        "endless": (
+            handed_in(
+                OFFICIAL,
+                SOLVED,
+                after="import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass",
+            ),
+            RIGHT,
+            "the time limit was reached in cell",
+        ),
         "Ann": (handed_in(OFFICIAL, SOLVED), RIGHT, "same student and notebook as ann/"),
         "ann": (handed_in(OFFICIAL), ["not attempted"] * 3, "same student and notebook as Ann/"),
-        "no kernel": (handed_in(OFFICIAL, SOLVED, change=lambda n: n.metadata.clear()), RIGHT, "names no kernel"),
-        "eats at once": (handed_in(OFFICIAL, SOLVED, before=EATER), RIGHT, "the memory limit was reached in cell"),
+        "no kernel": (
+            handed_in(OFFICIAL, SOLVED, change=lambda n: n.metadata.clear()),
+            RIGHT,
+            "names no kernel",
+        ),
+        "eats at once": (
+            handed_in(OFFICIAL, SOLVED, before=EATER),
+            RIGHT,
+            "the memory limit was reached in cell",
+        ),
         "=1+1": (handed_in(OFFICIAL, SOLVED), RIGHT, ""),
     }
     for name, (text, statuses, words) in more.items():
@@ -349,10 +465,15 @@ def test_a_class_of_38_hands_in_notebook_00(tmp_path):
     before = fingerprint(*watched)
     rows, status, seconds = graded(folder, ROOT / "notebooks", cell_seconds=20)
     rows = {name.removeprefix("'"): row for name, row in rows.items()}
-    print(f"{len(rows)} submissions in {seconds:.0f} s; the slowest took {max(float(r['seconds']) for r in rows.values()):.0f} s.")
+    print(
+        f"{len(rows)} submissions in {seconds:.0f} s; the slowest took {max(float(r['seconds']) for r in rows.values()):.0f} s."
+    )
     assert (set(rows), status) == (set(expected), 0)
     for name, (statuses, words) in expected.items():
-        assert [rows[name][f"exercise {k}"] for k in range(1, len(statuses) + 1)] == statuses, (name, rows[name])
+        assert [rows[name][f"exercise {k}"] for k in range(1, len(statuses) + 1)] == statuses, (
+            name,
+            rows[name],
+        )
         assert words in " ".join(rows[name].values()), (name, rows[name])
     assert fingerprint(*watched) == before
 
@@ -370,20 +491,34 @@ def test_a_sealed_process_reads_and_writes_no_more_than_it_should(tmp_path):
         (apart.work / "work").mkdir()
         apart.ask("start", lesson="00", folder="work", seconds=100, megabytes=3000)
         for place in (tmp_path, solutions, Path.home() / ".ssh", Path("/run")):
-            assert re.search(r"Exception: \[\]|FileNotFoundError", words_of(apart, f"import os\nraise Exception(os.listdir({str(place)!r}))"))
+            assert re.search(
+                r"Exception: \[\]|FileNotFoundError",
+                words_of(apart, f"import os\nraise Exception(os.listdir({str(place)!r}))"),
+            )
         for place in (ROOT, Path("/etc"), Path(sys.prefix)):
             assert "Read-only" in words_of(apart, f"open({str(place / 'grading-was-here')!r}, 'w')")
-        assert "unreachable" in words_of(apart, "import socket\nsocket.create_connection(('192.0.2.1', 80), 2)")
+        assert "unreachable" in words_of(
+            apart, "import socket\nsocket.create_connection(('192.0.2.1', 80), 2)"
+        )
         escape = "unshare --user --map-root-user --mount sh -c 'umount {0}; mount -o remount,bind,rw /; touch {1}/grading-was-here'; ls {0}"
-        assert words_of(apart, "import subprocess\nraise Exception(subprocess.run("
-                               f"{escape.format(solutions, ROOT)!r}, shell=True, stdout=-1, stderr=-3).stdout)") == "Exception: b''"
+        assert (
+            words_of(
+                apart,
+                "import subprocess\nraise Exception(subprocess.run("
+                f"{escape.format(solutions, ROOT)!r}, shell=True, stdout=-1, stderr=-3).stdout)",
+            )
+            == "Exception: b''"
+        )
         assert not (ROOT / "grading-was-here").exists()
 
 
 def test_without_isolation_limits_and_marks_are_the_same(light, tmp_path):
     file = tmp_path / "student" / OFFICIAL.name
     file.parent.mkdir()
-    file.write_text(handed_in(light / OFFICIAL.name, SOLVED, before=CHILDREN if hasattr(os, "fork") else ""), encoding="utf-8")
+    file.write_text(
+        handed_in(light / OFFICIAL.name, SOLVED, before=CHILDREN if hasattr(os, "fork") else ""),
+        encoding="utf-8",
+    )
     one = submission(file, tmp_path, lessons(light))
     row = grading.grade(one, tmp_path, KINDS[-1], grading.Limits(120, 2000))
     assert [row.results[number][0] for number in SOLVED] == RIGHT
@@ -402,20 +537,35 @@ def test_a_weaker_isolation_is_chosen_and_named_where_the_stronger_fails(tmp_pat
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has name spaces")
 def test_the_program_that_seals_files_refuses_where_others_would_be_sealed_in(tmp_path):
     before = Path("/proc/self/mountinfo").read_text()
-    for config in ({"mounts outside": os.readlink("/proc/self/ns/mnt")}, {"mounts outside": "others"}):
+    for config in (
+        {"mounts outside": os.readlink("/proc/self/ns/mnt")},
+        {"mounts outside": "others"},
+    ):
         config |= {"files": True, "open": str(tmp_path), "keep": [], "hide": []}
-        command = [sys.executable, str(ROOT / "course_tools/grading/sandbox.py"), json.dumps(config), "true"]
-        assert "for all who share its mounts" in subprocess.run(command, capture_output=True, text=True).stderr
+        command = [
+            sys.executable,
+            str(ROOT / "course_tools/grading/sandbox.py"),
+            json.dumps(config),
+            "true",
+        ]
+        assert (
+            "for all who share its mounts"
+            in subprocess.run(command, capture_output=True, text=True).stderr
+        )
     assert Path("/proc/self/mountinfo").read_text() == before
 
 
 @sealed
 def test_a_submission_ends_when_the_grading_is_killed(tmp_path):
-    code = ("from pathlib import Path; from course_tools.grading.isolation import *; import sys\n"
-            f"apart = SandboxedProcess(best_isolation(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
-            "apart.ask('start', lesson='00', folder='w', seconds=100, megabytes=3000); print(apart.scratch.name, flush=True)\n"
-            "apart.ask('cell', source='while True: pass', seconds=100)")
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    code = (
+        "from pathlib import Path; from course_tools.grading.isolation import *; import sys\n"
+        f"apart = SandboxedProcess(best_isolation(Path({str(tmp_path)!r})), [], 100, 3000).__enter__(); (apart.work / 'w').mkdir()\n"
+        "apart.ask('start', lesson='00', folder='w', seconds=100, megabytes=3000); print(apart.scratch.name, flush=True)\n"
+        "apart.ask('cell', source='while True: pass', seconds=100)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     scratch = process.stdout.readline().strip()
     process.kill()
     process.communicate()
@@ -431,11 +581,15 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     folder, marks = tmp_path / "submissions", tmp_path / "marks.csv"
     for name, before in (("a", ""), ("b", "while True: pass"), ("c", "")):
         (folder / name).mkdir(parents=True)
-        (folder / name / OFFICIAL.name).write_text(handed_in(light / OFFICIAL.name, SOLVED, before=before), encoding="utf-8")
+        (folder / name / OFFICIAL.name).write_text(
+            handed_in(light / OFFICIAL.name, SOLVED, before=before), encoding="utf-8"
+        )
     # a shell that starts a program in the background lets it ignore Ctrl-C: here it must not
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     code = f"{heed}; from pathlib import Path; from course_tools.grading.__main__ import main; raise SystemExit(main({['grade', str(folder), '--csv', str(marks)]}, Path({str(light)!r})))"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     seen = ""
     while " a/" not in seen:
         line = process.stdout.readline()
@@ -445,39 +599,54 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     rest = process.communicate(timeout=300)[0]
     assert (process.returncode, "Interrupted" in rest) == (130, True)
     rows = read_csv(marks)
-    assert [(row["passed"], row["exercise 1"]) for row in rows.values()] == [("3", "passed"), ("0", "not run"), ("0", "not run")]
+    assert [(row["passed"], row["exercise 1"]) for row in rows.values()] == [
+        ("3", "passed"),
+        ("0", "not run"),
+        ("0", "not run"),
+    ]
     assert not in_grading()
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["{folder}/none", "--csv", "{folder}/marks.csv"], "is not a folder"),
-    (["{folder}/empty", "--csv", "{folder}/marks.csv"], "holds no notebook"),
-    (["{folder}/strangers", "--csv", "{folder}/marks.csv"], "holds no notebook"),
-    (["{folder}/class", "--csv", "{folder}/empty"], "is a folder"),
-    (["{folder}/class", "--csv", "{folder}/essay.txt/marks.csv"], "cannot be written"),
-    (["{folder}/class", "--csv", "/proc/marks.csv"], "cannot be written"),
-    (["{folder}/class"], "--csv"),
-    (["{folder}/class", "--csv", "{folder}/marks.csv", "--seconds", "0"], "at least 1"),
-    (["{folder}/class", "--csv", "{folder}/marks.csv", "--memory-mb", "5"], "at least 500"),
-    (["{folder}/class", "--csv", "{folder}/marks.csv", "--jobs", "0"], "at least 1"),
-    (["{folder}/class", "--csv", "{folder}/marks.csv", "--seconds", "soon"], "invalid float"),
-])
-def test_a_wrong_command_line_is_told_before_anything_runs(arguments, words, light, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["{folder}/none", "--csv", "{folder}/marks.csv"], "is not a folder"),
+        (["{folder}/empty", "--csv", "{folder}/marks.csv"], "holds no notebook"),
+        (["{folder}/strangers", "--csv", "{folder}/marks.csv"], "holds no notebook"),
+        (["{folder}/class", "--csv", "{folder}/empty"], "is a folder"),
+        (["{folder}/class", "--csv", "{folder}/essay.txt/marks.csv"], "cannot be written"),
+        (["{folder}/class", "--csv", "/proc/marks.csv"], "cannot be written"),
+        (["{folder}/class"], "--csv"),
+        (["{folder}/class", "--csv", "{folder}/marks.csv", "--seconds", "0"], "at least 1"),
+        (["{folder}/class", "--csv", "{folder}/marks.csv", "--memory-mb", "5"], "at least 500"),
+        (["{folder}/class", "--csv", "{folder}/marks.csv", "--jobs", "0"], "at least 1"),
+        (["{folder}/class", "--csv", "{folder}/marks.csv", "--seconds", "soon"], "invalid float"),
+    ],
+)
+def test_a_wrong_command_line_is_told_before_anything_runs(
+    arguments, words, light, tmp_path, capsys, monkeypatch
+):
     if any("/proc" in word for word in arguments) and sys.platform != "linux":
         pytest.skip("/proc is a thing of Linux")
     for name in ("empty", "strangers", "class"):
         (tmp_path / name).mkdir()
     (tmp_path / "strangers" / "essay.docx").write_text("Once")
     (tmp_path / "essay.txt").write_text("Once")
-    (tmp_path / "class" / OFFICIAL.name).write_text(handed_in(light / OFFICIAL.name), encoding="utf-8")
-    monkeypatch.setattr(SandboxedProcess, "__enter__", lambda self: pytest.fail("a submission was run"))
+    (tmp_path / "class" / OFFICIAL.name).write_text(
+        handed_in(light / OFFICIAL.name), encoding="utf-8"
+    )
+    monkeypatch.setattr(
+        SandboxedProcess, "__enter__", lambda self: pytest.fail("a submission was run")
+    )
     with pytest.raises(SystemExit) as stop:
         main(["grade", *(word.format(folder=tmp_path) for word in arguments)], light)
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything"
+)
 def test_files_without_permission_are_told(light, tmp_path, capsys):
     file = tmp_path / OFFICIAL.name
     file.write_text(handed_in(light / OFFICIAL.name))
@@ -493,7 +662,10 @@ def test_files_without_permission_are_told(light, tmp_path, capsys):
 def test_a_notebook_is_recognised_by_whatever_is_left_of_it(left):
     official = lessons()
     for lesson in official[1:3]:
-        cells = [dict(cell, metadata={"tags": []}) for cell in nbformat.read(lesson.file, as_version=4).cells]
+        cells = [
+            dict(cell, metadata={"tags": []})
+            for cell in nbformat.read(lesson.file, as_version=4).cells
+        ]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         cells, stem = {
             "tags": ([dict(code[0], metadata={"tags": [f"exercise-{lesson.number}.1"]})], "x"),
@@ -503,26 +675,39 @@ def test_a_notebook_is_recognised_by_whatever_is_left_of_it(left):
             "file name": ([], f"smith_{lesson.file.stem.upper()} (1)"),
         }[left]
         assert identify(cells, stem, official) is lesson
-        common = [{"cell_type": "code", "source": text, "metadata": {"tags": []}} for text in ("plt.show()", "import torch")]
+        common = [
+            {"cell_type": "code", "source": text, "metadata": {"tags": []}}
+            for text in ("plt.show()", "import torch")
+        ]
         assert identify(common, "poem", official) is None
 
 
 def test_files_side_by_side_name_the_student_and_leave_each_other_out(light, tmp_path):
     text = handed_in(light / OFFICIAL.name, SOLVED)
-    for name in ("smith_ann_1234_00_start_here.ipynb", "00_start_here.ipynb", "smith_ann_1234_notes.txt"):
+    for name in (
+        "smith_ann_1234_00_start_here.ipynb",
+        "00_start_here.ipynb",
+        "smith_ann_1234_notes.txt",
+    ):
         (tmp_path / name).write_text(text, encoding="utf-8")
     files, others = find(tmp_path)
     assert others == ["smith_ann_1234_notes.txt"]
     known = [submission(file, tmp_path, lessons(light)) for file in files]
     assert [one.student for one in known] == ["00_start_here", "smith_ann_1234"]
     grading.copy(known[1], tmp_path, tmp_path / "copy", Row.of_submission(known[1]))
-    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["smith_ann_1234_00_start_here.ipynb"]
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == [
+        "smith_ann_1234_00_start_here.ipynb"
+    ]
 
 
-@pytest.mark.parametrize("name", [
-    "Ann Smith_4711_assignsubmission_file_/x.ipynb", "Ann Smith_4711_assignsubmission_file/x.ipynb",
-    "Ann Smith_4711_assignsubmission_file_00_start_here.ipynb",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ann Smith_4711_assignsubmission_file_/x.ipynb",
+        "Ann Smith_4711_assignsubmission_file/x.ipynb",
+        "Ann Smith_4711_assignsubmission_file_00_start_here.ipynb",
+    ],
+)
 def test_what_moodle_puts_behind_a_name_is_left_out(light, tmp_path, name):
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
@@ -534,19 +719,26 @@ def test_a_copy_holds_the_students_files_but_no_links_and_no_other_notebook(ligh
     own = tmp_path / "ann"
     (own / "data").mkdir(parents=True)
     for name in (OFFICIAL.name, "second.ipynb", "helper.py", "data/points.csv"):
-        (own / name).write_text(handed_in(light / OFFICIAL.name) if name.endswith("ipynb") else "1", encoding="utf-8")
+        (own / name).write_text(
+            handed_in(light / OFFICIAL.name) if name.endswith("ipynb") else "1", encoding="utf-8"
+        )
     (own / "link.txt").symlink_to("/etc/hostname")
     (own / "loop").symlink_to(tmp_path, target_is_directory=True)
     if hasattr(os, "mkfifo"):
         os.mkfifo(own / "pipe")
     one = submission(own / OFFICIAL.name, tmp_path, lessons(light))
     grading.copy(one, tmp_path, tmp_path / "copy", Row.of_submission(one))
-    copied = sorted(path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*"))
+    copied = sorted(
+        path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")
+    )
     assert copied == [OFFICIAL.name, "data", "data/points.csv", "helper.py"]
 
 
 def test_only_calls_of_checks_leave_a_cell():
-    assert without_checks("f = 1\ncheck.f(\n    f)\nx = check.f(f)\nprint(f)") == "f = 1\n\n\nx = check.f(f)\nprint(f)"
+    assert (
+        without_checks("f = 1\ncheck.f(\n    f)\nx = check.f(f)\nprint(f)")
+        == "f = 1\n\n\nx = check.f(f)\nprint(f)"
+    )
     assert without_checks("%time 1\ncheck.f(f)") == "%time 1\ncheck.f(f)"
 
 
@@ -554,20 +746,44 @@ def test_exercise_names_are_defined_nowhere_else_in_a_lesson():
     for lesson in lessons():
         for name in lesson.exercises.values():
             for source in lesson.sources:
-                assert not re.search(rf"^(def|class)\s+{name}\b|^{name}\s*=|import.*\b{name}\b", source, re.MULTILINE), (lesson.title, name)
+                assert not re.search(
+                    rf"^(def|class)\s+{name}\b|^{name}\s*=|import.*\b{name}\b", source, re.MULTILINE
+                ), (lesson.title, name)
 
 
-@pytest.mark.parametrize("text, shown", [
-    ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'=1"), ("\n=1", "'=1"), (" =1", "'=1"),
-    ("two\nlines", "two lines"), ("bell\a", "bell\\u0007"), ("half\udcff", "half\\udcff"), ("\u202egnp.exe", "\\u202egnp.exe"), ("稀疏", "稀疏"),
-])
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'=1"),
+        ("\n=1", "'=1"),
+        (" =1", "'=1"),
+        ("two\nlines", "two lines"),
+        ("bell\a", "bell\\u0007"),
+        ("half\udcff", "half\\udcff"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("稀疏", "稀疏"),
+    ],
+)
 def test_no_cell_of_the_table_is_a_formula_or_breaks_a_line(text, shown):
     assert harmless(text) == shown
 
 
 def test_the_table_of_exercises_shows_where_a_class_struggles():
-    rows = [Row("a", "a", "00", ["00.1", "00.2"], {"00.1": ("passed", ""), "00.2": ("failed", "")}),
-            Row("b", "b", "00", ["00.1", "00.2"], {"00.1": ("passed", ""), "00.2": ("cell not found", "")}), Row("c", "c")]
+    rows = [
+        Row("a", "a", "00", ["00.1", "00.2"], {"00.1": ("passed", ""), "00.2": ("failed", "")}),
+        Row(
+            "b",
+            "b",
+            "00",
+            ["00.1", "00.2"],
+            {"00.1": ("passed", ""), "00.2": ("cell not found", "")},
+        ),
+        Row("c", "c"),
+    ]
     lines = [line.split() for line in summary(rows).splitlines()[1:]]
     assert lines == [["00.1", "2", "0", "0", "0"], ["00.2", "0", "1", "0", "1"]]
 
@@ -584,23 +800,35 @@ def test_a_table_that_a_spreadsheet_has_locked_is_written_beside_it(tmp_path, mo
 
 
 def test_names_that_differ_by_case_only_name_each_other(tmp_path):
-    rows = [Row("Ann/x.ipynb", "Ann", "00"), Row("ann/x.ipynb", "ann", "00"), Row("ann/y.ipynb", "ann", "01")]
+    rows = [
+        Row("Ann/x.ipynb", "Ann", "00"),
+        Row("ann/x.ipynb", "ann", "00"),
+        Row("ann/y.ipynb", "ann", "01"),
+    ]
     name_clashes(rows)
     name_clashes(rows)
-    assert [row.note for row in rows] == ["same student and notebook as ann/x.ipynb", "same student and notebook as Ann/x.ipynb", ""]
+    assert [row.note for row in rows] == [
+        "same student and notebook as ann/x.ipynb",
+        "same student and notebook as Ann/x.ipynb",
+        "",
+    ]
     write_csv(tmp_path / "marks.csv", rows)
     assert len(read_csv(tmp_path / "marks.csv")) == 3
 
 
 def test_a_file_name_with_every_odd_character_survives(light, tmp_path):
-    name = b'quote " \' comma , new\nline \xff emoji \xf0\x9f\x98\x80.ipynb'
+    name = b"quote \" ' comma , new\nline \xff emoji \xf0\x9f\x98\x80.ipynb"
     try:
-        (tmp_path / os.fsdecode(name)).write_text(handed_in(light / OFFICIAL.name), encoding="utf-8")
+        (tmp_path / os.fsdecode(name)).write_text(
+            handed_in(light / OFFICIAL.name), encoding="utf-8"
+        )
     except (OSError, UnicodeError):
         pytest.skip("this system has no such file names")
     one = submission(find(tmp_path)[0][0], tmp_path, lessons(light))
     write_csv(tmp_path / "marks.csv", [Row.of_submission(one)])
-    assert list(read_csv(tmp_path / "marks.csv")) == ["quote \" ' comma , new line \\udcff emoji 😀.ipynb"]
+    assert list(read_csv(tmp_path / "marks.csv")) == [
+        "quote \" ' comma , new line \\udcff emoji 😀.ipynb"
+    ]
     assert plain(one.name) in list(read_csv(tmp_path / "marks.csv"))
 
 
@@ -610,7 +838,10 @@ def test_even_without_isolation_a_submission_gains_nothing_from_sudo(tmp_path):
         (apart.work / "work").mkdir()
         apart.ask("start", lesson="00", folder="work", seconds=60, megabytes=2000)
         lines = "open('/proc/self/status').read().split()"
-        assert words_of(apart, f"raise Exception({lines}[{lines}.index('NoNewPrivs:') + 1])") == "Exception: 1"
+        assert (
+            words_of(apart, f"raise Exception({lines}[{lines}.index('NoNewPrivs:') + 1])")
+            == "Exception: 1"
+        )
 
 
 def test_a_process_that_prints_answers_of_its_own_is_not_believed(tmp_path):
@@ -626,11 +857,17 @@ def test_every_lesson_has_a_source_notebook_with_as_many_points_as_stars(tmp_pat
         notebook = nbformat.read(file, as_version=4)
         nbformat.validate(notebook)
         cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
-        assert [cell.metadata.nbgrader.grade for cell in cells] == [False, True] * len(lesson.exercises)
+        assert [cell.metadata.nbgrader.grade for cell in cells] == [False, True] * len(
+            lesson.exercises
+        )
         assert all(1 <= cell.metadata.nbgrader.points <= 3 for cell in cells[1::2])
         for cell in cells[::2]:
             before, answer, _ = re.split(r"### (?:BEGIN|END) SOLUTION\n?", cell.source)
-            assert answer.strip() and "NotImplementedError" not in cell.source and before.strip().startswith(("def", "class")), file
+            assert (
+                answer.strip()
+                and "NotImplementedError" not in cell.source
+                and before.strip().startswith(("def", "class"))
+            ), file
 
 
 def test_nbgrader_makes_the_students_version_and_marks_it(light, tmp_path, monkeypatch):
@@ -639,14 +876,19 @@ def test_nbgrader_makes_the_students_version_and_marks_it(light, tmp_path, monke
     from traitlets.config import Config
 
     answers = {f"exercise-{number}": source for number, source in SOLVED.items()}
-    solved = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_code_cell(source + "\n\n\ncheck.x(x)", metadata={"tags": [tag]}) for tag, source in answers.items()
-    ])
+    solved = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(source + "\n\n\ncheck.x(x)", metadata={"tags": [tag]})
+            for tag, source in answers.items()
+        ]
+    )
     nbformat.write(solved, light / "solutions" / "00_start_here_solutions.ipynb")
     export_course(tmp_path / "source", light)
     for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # nbgrader calls `alembic` by name
+    monkeypatch.setenv(
+        "PATH", str(Path(sys.executable).parent), prepend=os.pathsep
+    )  # nbgrader calls `alembic` by name
     (tmp_path / "exchange").mkdir()
     config = Config()
     config.Exchange.root = str(tmp_path / "exchange")
@@ -671,4 +913,7 @@ def test_nbgrader_makes_the_students_version_and_marks_it(light, tmp_path, monke
     with api.gradebook as book:
         graded_notebook = book.find_submission("00_start_here", "ann").notebooks[0]
         assert {g.name: (g.auto_score, g.max_score) for g in graded_notebook.grades} == {
-            "test-00-1": (1, 1), "test-00-2": (0, 1), "test-00-3": (2, 2)}
+            "test-00-1": (1, 1),
+            "test-00-2": (0, 1),
+            "test-00-3": (2, 2),
+        }

@@ -1,4 +1,5 @@
 """An import goes one way: the layers of course_utils, and who may import course_tools."""
+
 import ast
 import graphlib
 import importlib.util
@@ -20,7 +21,10 @@ LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 def modules_of(package: str) -> dict[str, pathlib.Path]:
     """The files of a package, by dotted name."""
     files = (ROOT / package).rglob("*.py")
-    return {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f for f in files}
+    return {
+        ".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f
+        for f in files
+    }
 
 
 def imports_of(code: str) -> set[str]:
@@ -48,7 +52,12 @@ def layer(module: str) -> int:
 
 def upward(graph: dict[str, set[str]]) -> list[str]:
     """The imports of a graph that go to a later layer."""
-    return [f"{a} imports {b}" for a, found in graph.items() for b in sorted(found) if layer(b) > layer(a)]
+    return [
+        f"{a} imports {b}"
+        for a, found in graph.items()
+        for b in sorted(found)
+        if layer(b) > layer(a)
+    ]
 
 
 def test_every_module_has_its_layer():
@@ -57,7 +66,9 @@ def test_every_module_has_its_layer():
 
 def test_a_module_imports_only_from_its_layer_and_those_before():
     assert upward({name: found for name, found in GRAPH.items() if "." in name}) == []
-    assert upward({"course_utils.data.sources": {"course_utils.gans"}}) == ["course_utils.data.sources imports course_utils.gans"]
+    assert upward({"course_utils.data.sources": {"course_utils.gans"}}) == [
+        "course_utils.data.sources imports course_utils.gans"
+    ]
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -75,34 +86,65 @@ def test_no_helper_and_no_lesson_imports_the_tools():
     line = re.compile(r"""^[\s"]*(?:from|import) course_tools\b""", re.MULTILINE)
     files = [*MODULES.values(), *ROOT.glob("notebooks/**/[0-9]*.ipynb")]
     assert [file.name for file in files if line.search(file.read_text(encoding="utf-8"))] == []
-    assert line.search("    from course_tools import links") and line.search('    "import course_tools.links\\n",')
+    assert line.search("    from course_tools import links") and line.search(
+        '    "import course_tools.links\\n",'
+    )
 
 
 def test_the_page_names_every_variable_of_the_environment_and_where_it_is_read():
     named = dict(re.findall(r"^\| `(COURSE_\w+)` \|.*\| `([\w/.]+)` \|$", PAGE, re.MULTILINE))
     read = re.compile(r"""environ(?:\.get\(|\()?[^\n]*["'](COURSE_[A-Z_]+)["']""")
-    files = [file for folder in ("course_utils", "course_tools", "tests") for file in (ROOT / folder).rglob("*.py")]
-    found = {name: file for file in files for name in read.findall(file.read_text(encoding="utf-8"))}
+    files = [
+        file
+        for folder in ("course_utils", "course_tools", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+    ]
+    found = {
+        name: file for file in files for name in read.findall(file.read_text(encoding="utf-8"))
+    }
     assert found.keys() == named.keys()
-    assert [name for name, file in named.items() if name not in (ROOT / file).read_text(encoding="utf-8")] == []
+    assert [
+        name
+        for name, file in named.items()
+        if name not in (ROOT / file).read_text(encoding="utf-8")
+    ] == []
 
 
-@pytest.mark.parametrize("module, most", [("course_utils.metrics.features", 15), ("course_utils", 1)])
+@pytest.mark.parametrize(
+    "module, most", [("course_utils.metrics.features", 15), ("course_utils", 1)]
+)
 def test_one_part_does_not_load_the_whole_course(module, most):
     code = f"import sys, {module}; print(sum(name.split('.')[0] == 'course_utils' for name in sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert int(said) <= most
 
 
-@pytest.mark.parametrize("line, now", [
-    ("import course_utils.features", "course_utils.features is course_utils.metrics since"),
-    ("from course_utils.full_size import listing", "course_utils.full_size is course_utils.experiments since"),
-    ("import course_utils.publishing.site", "course_utils.publishing is course_tools.publishing since"),
-    ("from course_utils.autoencoders import Atoms", "Atoms is UnitNormDecoder since"),
-    ("from course_utils.metrics import fashion_judge", "fashion_judge is fashion_evaluator since"),
-    ("from course_utils.sparse_gans import play", "play is train_gan_steps since"),
-    ("from course_utils.session import gpu_cell", "gpu_cell is course_utils.gpu_cell.gpu_cell since"),
-])
+@pytest.mark.parametrize(
+    "line, now",
+    [
+        ("import course_utils.features", "course_utils.features is course_utils.metrics since"),
+        (
+            "from course_utils.full_size import listing",
+            "course_utils.full_size is course_utils.experiments since",
+        ),
+        (
+            "import course_utils.publishing.site",
+            "course_utils.publishing is course_tools.publishing since",
+        ),
+        ("from course_utils.autoencoders import Atoms", "Atoms is UnitNormDecoder since"),
+        (
+            "from course_utils.metrics import fashion_judge",
+            "fashion_judge is fashion_evaluator since",
+        ),
+        ("from course_utils.sparse_gans import play", "play is train_gan_steps since"),
+        (
+            "from course_utils.session import gpu_cell",
+            "gpu_cell is course_utils.gpu_cell.gpu_cell since",
+        ),
+    ],
+)
 def test_a_name_of_the_first_edition_says_the_new_one(line, now):
     with pytest.raises(ImportError, match=re.escape(now)):
         exec(line)

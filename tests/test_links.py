@@ -1,4 +1,5 @@
 """Badges, set-up cells and addresses follow pyproject.toml."""
+
 import json
 import pathlib
 import urllib.parse
@@ -18,11 +19,15 @@ def course(tmp_path):
     """A course of one notebook, living at OLD."""
     address = f"https://github.com/{OLD}"
     path = "notebooks/01_x.ipynb"
-    notebook = nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_markdown_cell(f"# λ\n{links.badges(OLD, path)}\n\nText, see {address}/issues."),
-        nbformat.v4.new_code_cell(setup_cell(address), metadata={"tags": ["setup"]}),
-        nbformat.v4.new_code_cell("x = 'é'"),
-    ])
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(
+                f"# λ\n{links.badges(OLD, path)}\n\nText, see {address}/issues."
+            ),
+            nbformat.v4.new_code_cell(setup_cell(address), metadata={"tags": ["setup"]}),
+            nbformat.v4.new_code_cell("x = 'é'"),
+        ]
+    )
     (tmp_path / "notebooks").mkdir()
     nbformat.write(notebook, tmp_path / path)
     (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{address}"\n')
@@ -48,7 +53,9 @@ def test_a_move_rewrites_every_address_and_a_move_back_restores_every_byte(cours
     assert changed == ["CITATION.cff", "README.md", "pyproject.toml", "notebooks/01_x.ipynb"]
     assert links.repository(course) == NEW and links.outdated(course) == []
     everywhere = b"".join(everything(course).values()).decode()
-    assert everywhere.count(OLD) == 1 and f"https://github.com/{OLD}s" in everywhere  # another repository
+    assert (
+        everywhere.count(OLD) == 1 and f"https://github.com/{OLD}s" in everywhere
+    )  # another repository
     cells = json.loads((course / "notebooks/01_x.ipynb").read_text(encoding="utf-8"))["cells"]
     assert "".join(cells[1]["source"]) == setup_cell(f"https://github.com/{NEW}")
     links.rewrite(OLD, course)
@@ -72,7 +79,9 @@ def test_a_changed_setup_cell_is_noticed_and_mended(course):
     assert file.read_text(encoding="utf-8") == before
 
 
-@pytest.mark.parametrize("name", ["", "course", "https://github.com/a/b", "a/b/c", "a b/c", "a/b.git", "-a/b"])
+@pytest.mark.parametrize(
+    "name", ["", "course", "https://github.com/a/b", "a/b/c", "a b/c", "a/b.git", "-a/b"]
+)
 def test_a_name_that_is_no_repository_is_refused_and_nothing_is_changed(course, name):
     before = everything(course)
     with pytest.raises(ValueError, match="expected OWNER/NAME"):
@@ -99,8 +108,14 @@ def test_a_pyproject_without_an_address_is_explained(tmp_path):
 
 def test_badges_name_the_file_for_colab_and_binder():
     markdown = links.badges("jane/course", "notebooks/01_x.ipynb")
-    assert "(https://colab.research.google.com/github/jane/course/blob/main/notebooks/01_x.ipynb)" in markdown
-    assert "(https://mybinder.org/v2/gh/jane/course/main?urlpath=lab%2Ftree%2Fnotebooks%2F01_x.ipynb)" in markdown
+    assert (
+        "(https://colab.research.google.com/github/jane/course/blob/main/notebooks/01_x.ipynb)"
+        in markdown
+    )
+    assert (
+        "(https://mybinder.org/v2/gh/jane/course/main?urlpath=lab%2Ftree%2Fnotebooks%2F01_x.ipynb)"
+        in markdown
+    )
 
 
 def test_the_setup_cell_is_short_enough_to_read():
@@ -109,26 +124,37 @@ def test_the_setup_cell_is_short_enough_to_read():
 
 
 def test_a_link_for_a_hub_names_repository_branch_and_lesson():
-    link = links.hub_link("https://hub.example.org/", "jane/sparse", "notebooks/01_x.ipynb", "spring & summer")
+    link = links.hub_link(
+        "https://hub.example.org/", "jane/sparse", "notebooks/01_x.ipynb", "spring & summer"
+    )
     parts = urllib.parse.urlsplit(link)
     assert (parts.netloc, parts.path) == ("hub.example.org", "/hub/user-redirect/git-pull")
     assert dict(urllib.parse.parse_qsl(parts.query)) == {
-        "repo": "https://github.com/jane/sparse", "branch": "spring & summer", "depth": "1",
+        "repo": "https://github.com/jane/sparse",
+        "branch": "spring & summer",
+        "depth": "1",
         "urlpath": "lab/tree/sparse/notebooks/01_x.ipynb",
     }
     below = links.hub_link("http://10.0.0.7:8000/jupyter", "jane/sparse", "notebooks/01_x.ipynb")
-    assert below.startswith("http://10.0.0.7:8000/jupyter/hub/user-redirect/git-pull?repo=") and "branch=main&" in below
+    assert (
+        below.startswith("http://10.0.0.7:8000/jupyter/hub/user-redirect/git-pull?repo=")
+        and "branch=main&" in below
+    )
 
 
 def test_the_table_for_a_hub_has_a_link_to_every_lesson(capsys):
     assert links.main(["--hub", "https://hub.example.org", "--branch", "autumn"]) == 0
     rows = capsys.readouterr().out.splitlines()[2:]
     lessons = sorted(file.name for file in (ROOT / "notebooks").glob("*.ipynb"))
-    assert len(rows) == len(lessons) and all(name in row for name, row in zip(lessons, rows, strict=True))
+    assert len(rows) == len(lessons) and all(
+        name in row for name, row in zip(lessons, rows, strict=True)
+    )
     assert all("(https://hub.example.org/hub/" in row and "branch=autumn" in row for row in rows)
 
 
-@pytest.mark.parametrize("hub", ["hub.example.org", "", "ftp://hub", "https://", "https://hub.example.org/?next=x"])
+@pytest.mark.parametrize(
+    "hub", ["hub.example.org", "", "ftp://hub", "https://", "https://hub.example.org/?next=x"]
+)
 def test_an_address_that_is_no_hub_is_explained(hub):
     with pytest.raises(ValueError, match="expected the address of a JupyterHub"):
         links.hub_link(hub, OLD, "notebooks/01_x.ipynb")

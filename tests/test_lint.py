@@ -1,4 +1,5 @@
 """The linter finds nothing in modules, tests and notebooks (its rules: pyproject.toml)."""
+
 import importlib.util
 import pathlib
 import subprocess
@@ -7,7 +8,9 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-needs_ruff = pytest.mark.skipif(not importlib.util.find_spec("ruff"), reason="ruff is not installed")
+needs_ruff = pytest.mark.skipif(
+    not importlib.util.find_spec("ruff"), reason="ruff is not installed"
+)
 
 
 def lint(*files):

@@ -1,4 +1,5 @@
 """LISTA: untrained it is ISTA, trained it predicts codes better, with fewer steps."""
+
 import pytest
 import torch
 
@@ -7,7 +8,9 @@ from course_utils.sparse_coding import ista, lasso, normalise_atoms
 
 GENERATOR = torch.Generator().manual_seed(0)
 D = normalise_atoms(torch.randn(12, 20, generator=GENERATOR))
-CODES = torch.randn(600, 20, generator=GENERATOR) * (torch.rand(600, 20, generator=GENERATOR) < 0.15)
+CODES = torch.randn(600, 20, generator=GENERATOR) * (
+    torch.rand(600, 20, generator=GENERATOR) < 0.15
+)
 X = CODES @ D.T
 
 
@@ -21,7 +24,11 @@ def test_an_untrained_lista_is_as_many_steps_of_ista(layers):
 
 def test_the_matrices_of_the_layers_are_their_own_and_all_of_them_learn():
     network = Lista(D, 0.1, 3)
-    assert network.W.shape == (3, 20, 12) and network.S.shape == (2, 20, 20) and network.theta.shape == (3, 20)
+    assert (
+        network.W.shape == (3, 20, 12)
+        and network.S.shape == (2, 20, 20)
+        and network.theta.shape == (3, 20)
+    )
     network(X).square().sum().backward()
     assert all((p.grad.flatten(1).abs().sum(dim=1) > 0).all() for p in network.parameters())
 
@@ -47,10 +54,14 @@ def test_a_trained_threshold_below_zero_acts_like_its_absolute_value():
     torch.testing.assert_close(network(X), before)
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: Lista(D, 0.1, 0), "layers is 0"), (lambda: Lista(D, 0, 2), "lam is 0"),
-    (lambda: Lista(2 * D, 0.1, 2), "D = normalise_atoms"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: Lista(D, 0.1, 0), "layers is 0"),
+        (lambda: Lista(D, 0, 2), "lam is 0"),
+        (lambda: Lista(2 * D, 0.1, 2), "D = normalise_atoms"),
+    ],
+)
 def test_what_is_no_lista_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()

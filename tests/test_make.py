@@ -1,4 +1,5 @@
 """The Makefile installs once, when it should, and says why it cannot."""
+
 import os
 import pathlib
 import re
@@ -47,7 +48,9 @@ def folder(tmp_path):
 def python(folder, version):
     """Put a fake Python of this version into the folder."""
     old = int(version.split(".")[1]) < 10
-    (folder / "python").write_text(FAKE.replace("VERSION", version).replace("TOO_OLD", str(int(old))))
+    (folder / "python").write_text(
+        FAKE.replace("VERSION", version).replace("TOO_OLD", str(int(old)))
+    )
     (folder / "python").chmod(0o755)
 
 
@@ -55,9 +58,17 @@ def make(folder, *arguments):
     """Run make with the fake Python; its result, and what Python was called for."""
     calls = folder / "calls"
     calls.unlink(missing_ok=True)
-    clean = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "TORCH", "ARGS"}}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"MAKEFLAGS", "MAKELEVEL", "TORCH", "ARGS"}
+    }
     result = subprocess.run(
-        ["make", "PYTHON=./python", *arguments], cwd=folder, capture_output=True, text=True, env=clean
+        ["make", "PYTHON=./python", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=clean,
     )
     lines = calls.read_text().splitlines() if calls.exists() else []
     return result, [line for line in lines if not line.startswith("-c ")]
@@ -98,7 +109,9 @@ def test_an_environment_whose_python_is_gone_is_made_again(folder):
     (folder / ".venv/bin/python").unlink()
     (folder / ".venv/bin/python").symlink_to("/nowhere/python3")
     result, calls = make(folder, "install")
-    assert result.returncode == 0 and calls[0] == "-m venv --clear .venv" and len(installs(calls)) == 1
+    assert (
+        result.returncode == 0 and calls[0] == "-m venv --clear .venv" and len(installs(calls)) == 1
+    )
 
 
 def test_an_old_python_is_refused_before_anything_is_made(folder):
@@ -111,7 +124,9 @@ def test_an_old_python_is_refused_before_anything_is_made(folder):
 
 def test_a_missing_python_is_named(folder):
     result, _ = make(folder, "lab", "PYTHON=no-such-python")
-    assert result.returncode and "no-such-python" in result.stdout and not (folder / ".venv").exists()
+    assert (
+        result.returncode and "no-such-python" in result.stdout and not (folder / ".venv").exists()
+    )
 
 
 def test_torch_for_the_cpu_comes_first_and_from_its_own_index(folder):
@@ -127,7 +142,9 @@ def test_the_benchmark_installs_its_extra_once_and_goes_without_spams_where_it_m
         (folder / "no-wheel").touch()
     result, calls = make(folder, "bench")
     extra = project()["project"]["optional-dependencies"]["bench"]
-    assert [line.split()[-1] for line in installs(calls)[1:]] == [re.match(r"[\w-]+", need)[0] for need in extra]
+    assert [line.split()[-1] for line in installs(calls)[1:]] == [
+        re.match(r"[\w-]+", need)[0] for need in extra
+    ]
     assert result.returncode == 0 and ("goes without it" in result.stdout) == (not wheel)
     assert "-m pytest" in calls[-1]
     assert len(installs(make(folder, "bench")[1])) == 0
@@ -137,15 +154,24 @@ def test_the_tests_install_their_extra_once_and_go_without_it_where_they_must(fo
     make(folder, "install")
     (folder / "no-network").touch()
     result, calls = make(folder, "test")
-    assert result.returncode == 0 and "are skipped" in result.stdout and calls[-1].strip() == "tests/run_all.py"
+    assert (
+        result.returncode == 0
+        and "are skipped" in result.stdout
+        and calls[-1].strip() == "tests/run_all.py"
+    )
     (folder / "no-network").unlink()
     assert make(folder, "test")[1] == ["tests/environment.py test", "tests/run_all.py"]
     assert make(folder, "test")[1] == ["tests/run_all.py"]
 
 
-def test_the_long_tests_install_what_the_website_needs_and_the_short_ones_are_content_with_it(folder):
+def test_the_long_tests_install_what_the_website_needs_and_the_short_ones_are_content_with_it(
+    folder,
+):
     make(folder, "install")
-    assert make(folder, "test-all")[1] == ["tests/environment.py test,site", "tests/run_all.py --all"]
+    assert make(folder, "test-all")[1] == [
+        "tests/environment.py test,site",
+        "tests/run_all.py --all",
+    ]
     assert make(folder, "test")[1] == ["tests/run_all.py"]
 
 
@@ -154,6 +180,10 @@ def test_arguments_go_on_to_the_program(folder):
     assert calls[-1].startswith("-m jupyterlab") and calls[-1].endswith("--no-browser --port 8890")
     assert "notebooks/00_start_here.ipynb" in calls[-1]
     assert ("--allow-root" in calls[-1]) == (os.geteuid() == 0)
-    for target, program in [("test", "tests/run_all.py"), ("run", "-m course_tools.run_notebooks"), ("bench", BENCH)]:
+    for target, program in [
+        ("test", "tests/run_all.py"),
+        ("run", "-m course_tools.run_notebooks"),
+        ("bench", BENCH),
+    ]:
         _, calls = make(folder, target, "ARGS=-x")
         assert calls[-1] == f"{program} -x"

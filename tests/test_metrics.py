@@ -1,4 +1,5 @@
 """PSNR and SSIM against scikit-image, sparsity measures, and images that are refused."""
+
 import numpy as np
 import pytest
 import torch
@@ -45,14 +46,17 @@ def test_l0_counts_and_hoyer_goes_from_flat_to_spike():
     assert 0 < hoyer(torch.tensor([[3.0, 1, 0, 0]])).item() < 1
 
 
-@pytest.mark.parametrize("images, error, message", [
-    (np.zeros((4, 4)), TypeError, "torch.from_numpy"),
-    (torch.zeros(4, 4), ValueError, r"shape \(4, 4\)"),
-    (torch.zeros(1, 4, 4, 3), ValueError, "permute"),
-    (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), TypeError, "/ 255"),
-    (torch.full((1, 1, 4, 4), float("nan")), ValueError, "NaN"),
-    (torch.full((1, 1, 4, 4), 200.0), ValueError, "Divide by 255"),
-])
+@pytest.mark.parametrize(
+    "images, error, message",
+    [
+        (np.zeros((4, 4)), TypeError, "torch.from_numpy"),
+        (torch.zeros(4, 4), ValueError, r"shape \(4, 4\)"),
+        (torch.zeros(1, 4, 4, 3), ValueError, "permute"),
+        (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), TypeError, "/ 255"),
+        (torch.full((1, 1, 4, 4), float("nan")), ValueError, "NaN"),
+        (torch.full((1, 1, 4, 4), 200.0), ValueError, "Divide by 255"),
+    ],
+)
 def test_images_of_the_wrong_kind_are_refused_with_what_to_do(images, error, message):
     with pytest.raises(error, match=message):
         check_images(images, clipped=True)

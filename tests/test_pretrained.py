@@ -1,4 +1,5 @@
 """Shipped weights: as the manifest says, and what they draw."""
+
 import dataclasses
 import json
 import math
@@ -41,11 +42,15 @@ def test_a_shipped_file_is_small_has_a_recipe_and_the_checksum_of_the_manifest(n
     assert name in RECIPES
     assert sha256(file) == MANIFEST[name]["sha256"]
     assert file.stat().st_size < 3_000_000
-    assert {"command", "seed", "data", "device", "torch", "date", "seconds", "metrics"} <= set(MANIFEST[name])
+    assert {"command", "seed", "data", "device", "torch", "date", "seconds", "metrics"} <= set(
+        MANIFEST[name]
+    )
 
 
 def test_every_shipped_file_is_in_the_manifest():
-    assert {f.name for f in PRETRAINED.glob("*.safetensors")} == {entry["file"] for entry in MANIFEST.values()}
+    assert {f.name for f in PRETRAINED.glob("*.safetensors")} == {
+        entry["file"] for entry in MANIFEST.values()
+    }
 
 
 def test_the_gallery_draws_different_pictures_from_sparse_codes():
@@ -53,7 +58,9 @@ def test_the_gallery_draws_different_pictures_from_sparse_codes():
     z = torch.randn(200, model.noise, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         codes, drawn = model.codes(z), from_gan_range(model(z))
-    assert ((codes != 0).sum(dim=1) <= model.sparsity.k).all() and model.sparsity.k < codes.shape[1] / 2
+    assert ((codes != 0).sum(dim=1) <= model.sparsity.k).all() and model.sparsity.k < codes.shape[
+        1
+    ] / 2
     assert drawn.shape == (200, 1, 28, 28) and 0 <= drawn.min() and drawn.max() <= 1
     real = load("fashion_mnist", "test").images()
     assert (drawn.mean() - real.mean()).abs() < 0.05
@@ -63,10 +70,14 @@ def test_the_gallery_draws_different_pictures_from_sparse_codes():
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_shipped_model_is_loaded_by_name_in_evaluation_mode(name):
     model = pretrained(name)
-    assert not model.training and all(value.isfinite().all() for value in model.state_dict().values())
+    assert not model.training and all(
+        value.isfinite().all() for value in model.state_dict().values()
+    )
 
 
-def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_that_mend_them(tmp_path, monkeypatch):
+def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_that_mend_them(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(pretrained_module, "PRETRAINED", tmp_path)
     mend = r"git checkout -- data/pretrained \(or train it again: python -m course_utils.pretrain gallery\)"
     file = tmp_path / "gallery.safetensors"
@@ -76,7 +87,10 @@ def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_tha
     with pytest.raises(CheckpointError, match=rf"gallery.safetensors is damaged .*Run: {mend}"):
         pretrained("gallery")
     save_weights({"other": torch.zeros(3)}, file)
-    with pytest.raises(CheckpointError, match=rf"gallery.safetensors belongs to another model than 'gallery'. Run: {mend}"):
+    with pytest.raises(
+        CheckpointError,
+        match=rf"gallery.safetensors belongs to another model than 'gallery'. Run: {mend}",
+    ):
         pretrained("gallery")
 
 
@@ -98,8 +112,15 @@ def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch)
                 raise KeyboardInterrupt
             return images.split(4)
 
-        history = fit(model, batches, lambda m, x: (m(x) - x).square().mean(), torch.optim.SGD(model.parameters(), 0.1), 3,
-                      checkpoint=checkpoint, progress=False)
+        history = fit(
+            model,
+            batches,
+            lambda m, x: (m(x) - x).square().mean(),
+            torch.optim.SGD(model.parameters(), 0.1),
+            3,
+            checkpoint=checkpoint,
+            progress=False,
+        )
         return model, {"loss": history[-1]["loss"]}
 
     for module in (pretrain, pretrained_module):
@@ -113,7 +134,9 @@ def test_a_model_is_trained_again_resumes_and_is_recorded(tmp_path, monkeypatch)
     assert epochs == [0, 1, 1, 2]  # the first epoch was not trained again
     assert [f.name for f in sorted(tmp_path.iterdir())] == ["manifest.json", "small.safetensors"]
     assert json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8")) == {"small": entry}
-    assert entry["sha256"] == sha256(tmp_path / "small.safetensors") and entry["command"].endswith("pretrain small")
+    assert entry["sha256"] == sha256(tmp_path / "small.safetensors") and entry["command"].endswith(
+        "pretrain small"
+    )
     assert pretrained("small").weight.dtype == torch.float32
 
 
@@ -132,6 +155,7 @@ SMALL = {
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_runs_from_its_settings_to_its_metrics(name, tmp_path, monkeypatch):
     """On few images and with few steps; scores of generated images are measured elsewhere."""
+
     def few(data, split="train"):
         return load(data, split, stand_in=True).subset(10_000 if name == "gallery" else 200)
 
@@ -146,7 +170,8 @@ def test_every_recipe_runs_from_its_settings_to_its_metrics(name, tmp_path, monk
     assert metrics and all(math.isfinite(value) for value in metrics.values())
     shipped = pretrained_module.ARCHITECTURES[name]().state_dict()
     assert {key: value.shape for key, value in model.state_dict().items()} == {
-        key: value.shape for key, value in shipped.items()}
+        key: value.shape for key, value in shipped.items()
+    }
 
 
 class Scored:

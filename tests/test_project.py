@@ -1,4 +1,5 @@
 """The starter of the project: honest comparisons, and a folder of one's own pictures."""
+
 import json
 
 import numpy as np
@@ -54,12 +55,18 @@ def test_a_group_goes_to_one_part_as_a_whole():
     groups = torch.arange(40) // 4
     marked = (groups / 10).view(-1, 1, 1, 1).expand(40, 1, 4, 4)
     parts = three_parts(marked, groups, seed=3)
-    seen = [set(part[:, 0, 0, 0].tolist()) for part in (parts.train, parts.validation, parts.open_test())]
+    seen = [
+        set(part[:, 0, 0, 0].tolist())
+        for part in (parts.train, parts.validation, parts.open_test())
+    ]
     assert [len(part) for part in seen] == [6, 2, 2] and len(set.union(*seen)) == 10
     assert len(three_parts(marked).train) == 24
 
 
-@pytest.mark.parametrize("groups, words", [(torch.arange(3), "3 numbers for 40"), (torch.arange(40) // 20, "without a group")])
+@pytest.mark.parametrize(
+    "groups, words",
+    [(torch.arange(3), "3 numbers for 40"), (torch.arange(40) // 20, "without a group")],
+)
 def test_groups_that_cannot_be_dealt_are_refused(groups, words):
     with pytest.raises(ValueError, match=words):
         three_parts(IMAGES, groups)
@@ -78,9 +85,11 @@ def test_methods_with_one_seed_see_the_same_batches_whatever_their_weights_draw(
             def forward(self, x):
                 seen.setdefault(name, []).append(x.clone())
                 return super().forward(x)
+
         def make():
             torch.randn(7 if name == "long" else 1)
             return Watching(*tiny())
+
         return make
 
     for name in ("long", "short"):
@@ -91,7 +100,11 @@ def test_methods_with_one_seed_see_the_same_batches_whatever_their_weights_draw(
 def test_training_improves_the_score_and_scoring_repeats():
     def scored(model):
         return score(model, IMAGES, noise)
-    assert scored(train_model(tiny, IMAGES, noise, 150, 0)).mean() > scored(train_model(tiny, IMAGES, noise, 1, 0)).mean() + 1
+
+    assert (
+        scored(train_model(tiny, IMAGES, noise, 150, 0)).mean()
+        > scored(train_model(tiny, IMAGES, noise, 1, 0)).mean() + 1
+    )
     assert torch.equal(scored(lambda x: x), scored(lambda x: x))
 
 
@@ -104,7 +117,10 @@ def test_a_known_difference_is_found_and_its_sign_is_candidate_minus_baseline():
     base = draw(4, 50) + draw(1, 50, seed=2) * 5
     result = compare(base, base + 0.5 + 0.01 * draw(4, 50, seed=1))
     assert 0.5 < result.difference < 0.51 and len(result.per_seed) == 4
-    assert result.verdict(0.1) == "better" and compare(base + 0.5 + 0.01 * draw(4, 50, seed=1), base).verdict(0.1) == "worse"
+    assert (
+        result.verdict(0.1) == "better"
+        and compare(base + 0.5 + 0.01 * draw(4, 50, seed=1), base).verdict(0.1) == "worse"
+    )
     assert result.verdict(0.6) == "no difference shown", "below the floor nothing is shown"
     assert "+0.5" in str(result) and "other seeds" in str(result)
 
@@ -127,7 +143,9 @@ def test_the_interval_over_seeds_covers_the_truth_as_often_as_it_says():
     assert 180 <= hits <= 199
 
 
-@pytest.mark.parametrize("a, b", [((3, 5), (3, 6)), ((1, 5), (1, 5)), ((3, 1), (3, 1)), ((5,), (5,))])
+@pytest.mark.parametrize(
+    "a, b", [((3, 5), (3, 6)), ((1, 5), (1, 5)), ((3, 1), (3, 1)), ((5,), (5,))]
+)
 def test_scores_without_pairs_are_refused(a, b):
     with pytest.raises(ValueError, match="same seeds on the same images"):
         compare(draw(*a), draw(*b))
@@ -140,7 +158,9 @@ def test_an_infinite_score_is_refused():
 
 
 def test_the_floor_is_the_largest_difference_of_two_halves():
-    assert noise_floor(torch.tensor([[1.0], [2.0], [3.0], [5.0]])) == pytest.approx((3 + 5 - 1 - 2) / 2)
+    assert noise_floor(torch.tensor([[1.0], [2.0], [3.0], [5.0]])) == pytest.approx(
+        (3 + 5 - 1 - 2) / 2
+    )
     assert noise_floor(torch.ones(6, 3)) == 0
 
 
@@ -164,7 +184,11 @@ def test_a_folder_of_pictures_becomes_images_with_subfolders_as_classes(tmp_path
     picture(tmp_path / "dogs" / "c.png", 6, 4, (0, 255, 0))
     (tmp_path / "notes.txt").write_text("not a picture")
     found = load_folder(tmp_path)
-    assert found.pixels.shape == (3, 3, 4, 6) and found.classes == ("cats", "dogs") and found.labels.tolist() == [0, 0, 1]
+    assert (
+        found.pixels.shape == (3, 3, 4, 6)
+        and found.classes == ("cats", "dogs")
+        and found.labels.tolist() == [0, 0, 1]
+    )
     assert found.pixels[2, :, 0, 0].tolist() == [0, 255, 0]
     assert load_folder(tmp_path, size=4, grey=True).pixels.shape == (3, 1, 4, 4)
 
@@ -184,11 +208,17 @@ def test_the_centre_is_what_remains_of_a_wide_picture(tmp_path):
     assert load_folder(tmp_path, size=8).pixels.min() == 255
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda folder: None, "holds no picture"),
-    (lambda folder: (picture(folder / "a.png", 6, 4), picture(folder / "b.png", 5, 4)), "2 sizes .*give size=64"),
-    (lambda folder: (folder / "a.png").write_bytes(b"not a picture"), "a.png cannot be read"),
-])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda folder: None, "holds no picture"),
+        (
+            lambda folder: (picture(folder / "a.png", 6, 4), picture(folder / "b.png", 5, 4)),
+            "2 sizes .*give size=64",
+        ),
+        (lambda folder: (folder / "a.png").write_bytes(b"not a picture"), "a.png cannot be read"),
+    ],
+)
 def test_a_folder_that_cannot_be_used_says_why(tmp_path, make, words):
     make(tmp_path)
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,5 @@
 """OMP: the atoms and weights of scikit-learn, residuals that nothing chosen explains, edge cases."""
+
 import math
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_signal_gets_the_same_code_alone_and_in_a_batch_of_many_chunks(stop):
     x[250:270] *= 0.1  # around the border of the first chunk: other numbers of atoms
     together = omp(x, D, **stop)
     for i in (0, 100, 255, 256, 260, 511, 512, 599):
-        assert torch.allclose(omp(x[i:i + 1], D, **stop)[0], together[i], atol=1e-10)
+        assert torch.allclose(omp(x[i : i + 1], D, **stop)[0], together[i], atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -142,7 +143,9 @@ def test_an_atom_that_is_repeated_is_taken_once(dtype):
     z = omp(x, torch.cat([half, half, -half], dim=1), 10)
     assert torch.isfinite(z).all()
     assert ((z != 0).view(10, 3, 6).sum(dim=1) <= 1).all()
-    expected = torch.linalg.lstsq(half.double(), x.double().T).solution.T  # all six together are the best
+    expected = torch.linalg.lstsq(
+        half.double(), x.double().T
+    ).solution.T  # all six together are the best
     assert torch.allclose((z[:, :6] + z[:, 6:12] - z[:, 12:]).double(), expected, atol=1e-4)
 
 
@@ -155,16 +158,19 @@ def test_more_atoms_than_numbers_end_in_an_exact_or_best_fit(n, K):
     assert ((x - z @ D.T).norm(dim=1) <= (x - best @ D.T).norm(dim=1) + 1e-6).all()
 
 
-@pytest.mark.parametrize("stop, message", [
-    ({}, "Say when to stop"),
-    ({"k": 0}, "k is 0; expected a whole number from 1 to 12"),
-    ({"k": 13}, "from 1 to 12"),
-    ({"k": 2.0}, "k is 2.0; expected a whole number"),
-    ({"k": True}, "k is True"),
-    ({"error": -1}, "error is -1; expected the length"),
-    ({"error": math.nan}, "error is nan"),
-    ({"k": 2, "error": -0.1}, "error is -0.1"),
-])
+@pytest.mark.parametrize(
+    "stop, message",
+    [
+        ({}, "Say when to stop"),
+        ({"k": 0}, "k is 0; expected a whole number from 1 to 12"),
+        ({"k": 13}, "from 1 to 12"),
+        ({"k": 2.0}, "k is 2.0; expected a whole number"),
+        ({"k": True}, "k is True"),
+        ({"error": -1}, "error is -1; expected the length"),
+        ({"error": math.nan}, "error is nan"),
+        ({"k": 2, "error": -0.1}, "error is -0.1"),
+    ],
+)
 @pytest.mark.parametrize("pursuit", [omp, omp_atoms])
 def test_a_stop_that_makes_no_sense_is_refused(pursuit, stop, message):
     with pytest.raises(ValueError, match=message):

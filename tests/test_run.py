@@ -1,4 +1,5 @@
 """`make run` refreshes outputs, seconds and memory, and leaves a failing notebook alone."""
+
 import json
 import pathlib
 import sys
@@ -19,14 +20,19 @@ ROW = "| [01 Sparse](notebooks/01_x.ipynb) | what is learnt | 45 | 99 | 9990 | b
 def course(tmp_path):
     """A course with README and room for notebooks."""
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "README.md").write_text("| a |\n" + ROW + ROW.replace("01_x", "02_y"), encoding="utf-8")
+    (tmp_path / "README.md").write_text(
+        "| a |\n" + ROW + ROW.replace("01_x", "02_y"), encoding="utf-8"
+    )
     return tmp_path
 
 
 def written(course, *sources, name="01_x.ipynb"):
     """A notebook with these code cells, as an editor would leave it."""
     cells = [nbformat.v4.new_markdown_cell(HEADER)]
-    cells += [nbformat.v4.new_code_cell(s, metadata={"tags": ["a"], "execution": {}, "scrolled": True}) for s in sources]
+    cells += [
+        nbformat.v4.new_code_cell(s, metadata={"tags": ["a"], "execution": {}, "scrolled": True})
+        for s in sources
+    ]
     metadata = {"widgets": {}, "kernelspec": {"name": "python3", "display_name": "my env"}}
     file = course / "notebooks" / name
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), file)
@@ -34,8 +40,11 @@ def written(course, *sources, name="01_x.ipynb"):
 
 
 def test_a_run_refreshes_outputs_header_and_readme(course, capsys):
-    file = written(course, "import pathlib, os\npathlib.Path('here').touch()\nprint('ok', os.environ['COURSE_WIDGETS'])",
-                   "import sys\nsys.stderr.write('10%\\r100%\\n')\n1 + 1")
+    file = written(
+        course,
+        "import pathlib, os\npathlib.Path('here').touch()\nprint('ok', os.environ['COURSE_WIDGETS'])",
+        "import sys\nsys.stderr.write('10%\\r100%\\n')\n1 + 1",
+    )
     ids = [cell["id"] for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]]
     assert run.main([str(file)], course) == 0
     raw = file.read_text(encoding="utf-8")
@@ -48,14 +57,21 @@ def test_a_run_refreshes_outputs_header_and_readme(course, capsys):
     assert new["cells"][1]["outputs"][0]["text"] == ["ok 0\n"]
     assert new["cells"][2]["outputs"][0]["text"] == ["100%\n"]  # the end of a progress bar
     assert new["metadata"] == {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
         "language_info": {"name": "python"},
     }
     cost = run.COST.search("".join(new["cells"][0]["source"]))
     minutes, seconds, memory = int(cost[2]), int(cost[3]), int(cost[5])
     assert minutes == 45 and 1 <= seconds < 60 and 20 <= memory < 1000 and memory % 10 == 0
     readme = (course / "README.md").read_text(encoding="utf-8").splitlines()
-    assert readme[1] == f"| [01 Sparse](notebooks/01_x.ipynb) | what is learnt | 45 | {seconds} | {memory} | badges |"
+    assert (
+        readme[1]
+        == f"| [01 Sparse](notebooks/01_x.ipynb) | what is learnt | 45 | {seconds} | {memory} | badges |"
+    )
     assert readme[2] == ROW.replace("01_x", "02_y").strip()
     assert capsys.readouterr().out.splitlines()[1].split() == ["01_x", str(seconds), str(memory)]
 
@@ -117,7 +133,9 @@ def small(request, monkeypatch):
 GROWS = "x = b'x' * 600_000_000\nimport time\ntime.sleep(1)\nprint('never')"
 
 
-def test_like_binder_a_notebook_over_the_limit_is_killed_and_named_and_the_others_run(course, capsys, small):
+def test_like_binder_a_notebook_over_the_limit_is_killed_and_named_and_the_others_run(
+    course, capsys, small
+):
     good, bad = written(course, "1 + 1"), written(course, "y = 1", GROWS, name="02_y.ipynb")
     last = written(course, "2", name="03_z.ipynb")
     before = [file.read_bytes() for file in (good, bad, last)]
@@ -126,7 +144,10 @@ def test_like_binder_a_notebook_over_the_limit_is_killed_and_named_and_the_other
     assert "300 MB" in lines[0]
     passed = [(line.split()[0], line.split()[-1]) for line in lines[2:5]]
     assert passed == [("01_x", "yes"), ("02_y", "no"), ("03_z", "yes")]
-    assert lines[6:] == ["02_y.ipynb, code cell 2 (cell 3):", "it took more than 300 MB and was killed."]
+    assert lines[6:] == [
+        "02_y.ipynb, code cell 2 (cell 3):",
+        "it took more than 300 MB and was killed.",
+    ]
     assert [file.read_bytes() for file in (good, bad, last)] == before  # nothing is written
 
 
@@ -183,13 +204,20 @@ def test_a_class_is_measured_while_it_waits_and_at_its_peak(course, capsys):
     row = classroom.together(file, 2)
     assert row.kernels == 2 and 1.5 <= row.seconds < 60 and 0 < row.cpu_seconds < 30
     assert 40 < row.idle_mb < 300 and 400 < row.peak_mb - row.idle_mb < 500
-    assert classroom.main(["1", "--notebook", str(written(course, "1 / 0", name="02_y.ipynb"))]) == 1
+    assert (
+        classroom.main(["1", "--notebook", str(written(course, "1 / 0", name="02_y.ipynb"))]) == 1
+    )
     assert "ZeroDivisionError" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["0"], "0 kernels: expected 1 or more"), (["1", "--notebook", "none.ipynb"], "is not a notebook"), ([], "required"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["0"], "0 kernels: expected 1 or more"),
+        (["1", "--notebook", "none.ipynb"], "is not a notebook"),
+        ([], "required"),
+    ],
+)
 def test_a_class_that_cannot_be_measured_is_explained(arguments, message, capsys):
     import classroom
 

@@ -1,4 +1,5 @@
 """Seed, device, style."""
+
 import dataclasses
 import subprocess
 import sys
@@ -28,12 +29,24 @@ def test_a_session_is_frozen_and_says_where_it_runs():
     assert session.gpu == (session.device.type == "cuda")
 
 
-@pytest.mark.parametrize("limit, quota, expected", [
-    (None, None, 8), (None, "max 100000", 8), (None, "200000 100000", 2), (None, "150000 100000", 2),
-    (None, "50000 100000", 1), ("1.0", "max 100000", 1), ("3", "200000 100000", 2), ("nonsense", None, 8),
-    (None, "6400000 100000", 8), ("0", None, 1),
-])
-def test_a_container_uses_no_more_threads_than_its_share_of_the_cores(limit, quota, expected, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "limit, quota, expected",
+    [
+        (None, None, 8),
+        (None, "max 100000", 8),
+        (None, "200000 100000", 2),
+        (None, "150000 100000", 2),
+        (None, "50000 100000", 1),
+        ("1.0", "max 100000", 1),
+        ("3", "200000 100000", 2),
+        ("nonsense", None, 8),
+        (None, "6400000 100000", 8),
+        ("0", None, 1),
+    ],
+)
+def test_a_container_uses_no_more_threads_than_its_share_of_the_cores(
+    limit, quota, expected, tmp_path, monkeypatch
+):
     monkeypatch.setattr(session_module.os, "cpu_count", lambda: 8)
     monkeypatch.delenv("CPU_LIMIT", raising=False)
     if limit is not None:
@@ -61,7 +74,9 @@ def test_a_recent_torch_is_accepted(version):
 
 
 def test_an_old_python_is_refused_with_a_clear_message():
-    program = f"import sys; sys.version_info = (3, 8, 10); exec(open({course_utils.__file__!r}).read())"
+    program = (
+        f"import sys; sys.version_info = (3, 8, 10); exec(open({course_utils.__file__!r}).read())"
+    )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode != 0
     assert "needs Python 3.10 or newer; this is Python 3.8" in ended.stderr

@@ -1,4 +1,5 @@
 """Slides for a classroom: what the tags choose, what is said and what is shown, no network, nothing cut off."""
+
 import base64
 import io
 import json
@@ -19,7 +20,9 @@ from course_tools.publishing.slides import index_page, lesson_slides, slides_pag
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+)
 DRIVER = shutil.which("chromedriver")
 
 
@@ -33,12 +36,25 @@ def text(source: str, *tags: str) -> dict:
     return {"cell_type": "markdown", "metadata": {"tags": list(tags)}, "source": source}
 
 
-def code(source: str, *tags: str, prints: str = "", draws: bool = False, alt: str = "A black picture.") -> dict:
+def code(
+    source: str, *tags: str, prints: str = "", draws: bool = False, alt: str = "A black picture."
+) -> dict:
     outputs = [{"output_type": "stream", "name": "stdout", "text": prints}] if prints else []
     if draws:
-        outputs.append({"output_type": "display_data", "data": {"image/png": picture(), "text/plain": "<Figure>"}})
+        outputs.append(
+            {
+                "output_type": "display_data",
+                "data": {"image/png": picture(), "text/plain": "<Figure>"},
+            }
+        )
     metadata = {"tags": list(tags)} | ({"alt": [alt]} if draws else {})
-    return {"cell_type": "code", "metadata": metadata, "source": source, "outputs": outputs, "execution_count": 1}
+    return {
+        "cell_type": "code",
+        "metadata": metadata,
+        "source": source,
+        "outputs": outputs,
+        "execution_count": 1,
+    }
 
 
 TITLE = text("# 01 · A lesson\n\nWhat it is about.", "slide")
@@ -47,10 +63,15 @@ TITLE = text("# 01 · A lesson\n\nWhat it is about.", "slide")
 @pytest.fixture
 def deck_of(tmp_path):
     """The deck of a notebook of these cells."""
+
     def make(*cells: dict):
         file = tmp_path / "01_lesson.ipynb"
-        file.write_text(json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), "utf-8")
+        file.write_text(
+            json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}),
+            "utf-8",
+        )
         return lesson_slides(file)
+
     return make
 
 
@@ -60,12 +81,25 @@ def on(slide) -> str:
 
 
 def test_tagged_cells_are_shown_and_others_are_not(deck_of):
-    page = slides_page(deck_of(
-        TITLE, code("secret_setup = 1", "setup", prints="unseen output"), text("## Hidden heading\n\n$$h$$"),
-        text("## Shown\n\n$$s = 1$$", "slide"), code("shown_code = 2", "slide", prints="seen output"),
-        code("quiet_code = 3", "slide-output", prints="answer 42"),
-    ))
-    for shown in ["A lesson", "What it is about", "Shown", "s = 1", "shown_code", "seen output", "answer 42"]:
+    page = slides_page(
+        deck_of(
+            TITLE,
+            code("secret_setup = 1", "setup", prints="unseen output"),
+            text("## Hidden heading\n\n$$h$$"),
+            text("## Shown\n\n$$s = 1$$", "slide"),
+            code("shown_code = 2", "slide", prints="seen output"),
+            code("quiet_code = 3", "slide-output", prints="answer 42"),
+        )
+    )
+    for shown in [
+        "A lesson",
+        "What it is about",
+        "Shown",
+        "s = 1",
+        "shown_code",
+        "seen output",
+        "answer 42",
+    ]:
         assert shown in page, shown
     for hidden in ["secret_setup", "unseen output", "Hidden heading", "quiet_code"]:
         assert hidden not in page, hidden
@@ -78,11 +112,21 @@ def test_every_tagged_cell_of_the_lessons_is_in_its_deck_and_no_other(file):
     page = slides_page(lesson_slides(file))
 
     def pictures(of):
-        return {"".join(o["data"]["image/png"]).replace("\n", "") for c in of if c["cell_type"] == "code"
-                for o in c["outputs"] if "image/png" in o.get("data", {})}
+        return {
+            "".join(o["data"]["image/png"]).replace("\n", "")
+            for c in of
+            if c["cell_type"] == "code"
+            for o in c["outputs"]
+            if "image/png" in o.get("data", {})
+        }
+
     assert set(re.findall(r"data:image/png;base64,([^\"]+)", page)) == pictures(tagged)
-    headings = [h for c in tagged if c["cell_type"] == "markdown"
-                for h in re.findall(r"^#{1,3} ([\w .,]+)$", "".join(c["source"]), re.MULTILINE)]
+    headings = [
+        h
+        for c in tagged
+        if c["cell_type"] == "markdown"
+        for h in re.findall(r"^#{1,3} ([\w .,]+)$", "".join(c["source"]), re.MULTILINE)
+    ]
     for heading in headings:
         if not re.match(r"References|Next\b|Further reading|(\d+\. )?On a GPU", heading):
             assert heading in page, heading
@@ -93,9 +137,15 @@ def test_every_tagged_cell_of_the_lessons_is_in_its_deck_and_no_other(file):
 def test_paragraphs_are_said_and_the_rest_is_shown(deck_of):
     deck = deck_of(
         TITLE,
-        text("## 1. First\n\nSpoken words.\n\n$$x = 1$$\n\n- a point\n\n"
-             "| a | b |\n|---|---|\n| cell | 2 |\n\n> quoted", "slide"),
-        text("It reads the slide before.\n\n## 2. Second\n\nMore speech.\n\n**Predict** the *sign*.", "slide"),
+        text(
+            "## 1. First\n\nSpoken words.\n\n$$x = 1$$\n\n- a point\n\n"
+            "| a | b |\n|---|---|\n| cell | 2 |\n\n> quoted",
+            "slide",
+        ),
+        text(
+            "It reads the slide before.\n\n## 2. Second\n\nMore speech.\n\n**Predict** the *sign*.",
+            "slide",
+        ),
     )
     first, second = deck.slides[1], deck.slides[2]
     assert all(piece in on(first) for piece in ["1. First", "x = 1", "a point", "cell", "quoted"])
@@ -103,12 +153,22 @@ def test_paragraphs_are_said_and_the_rest_is_shown(deck_of):
     assert "It reads the slide before." in "".join(first.notes) and "2. Second" in on(second)
     assert "More speech." in "".join(second.notes)
     page = slides_page(deck)
-    assert page.index("1. First") < page.index('<aside class="notes"><p>Spoken words.') < page.index("2. Second")
+    assert (
+        page.index("1. First")
+        < page.index('<aside class="notes"><p>Spoken words.')
+        < page.index("2. Second")
+    )
 
 
-@pytest.mark.parametrize("predict", [
-    "**Predict.** Which one?", "**Predict:** which one?", "**Predict**: which one?", "**Predict** which one.",
-])
+@pytest.mark.parametrize(
+    "predict",
+    [
+        "**Predict.** Which one?",
+        "**Predict:** which one?",
+        "**Predict**: which one?",
+        "**Predict** which one.",
+    ],
+)
 def test_the_question_is_on_the_slide_and_the_answer_comes_at_a_click(deck_of, predict):
     question = text(f"## Ask\n\nSpoken.\n\n{predict}", "slide")
     deck = deck_of(TITLE, question, code("x", "slide-output", prints="the answer"))
@@ -121,25 +181,43 @@ def test_the_question_is_on_the_slide_and_the_answer_comes_at_a_click(deck_of, p
 def test_bold_words_that_would_stand_alone_have_the_next_sentences_below_them(deck_of):
     alone, followed = "**A trap.** It is deep. " + "Mind it! " * 40, "**A cure.** It is cheap."
     two = "## End\n\n**One.** x\n\n**Two.** y"
-    trap, cure, end = (deck_of(TITLE, text(t, "slide")).slides[-1] for t in (alone, f"{followed}\n\n- a list", two))
+    trap, cure, end = (
+        deck_of(TITLE, text(t, "slide")).slides[-1] for t in (alone, f"{followed}\n\n- a list", two)
+    )
     assert "It is deep. Mind it!" in on(trap) and len(on(trap)) < 400
     assert "a list" in on(cure) and "cheap" not in on(cure)
     assert "One." in on(end) and "Two." in on(end) and "<p>y" not in on(end)
 
 
-def test_a_long_question_stands_alone_and_a_long_paragraph_is_shown_from_its_last_sentences_on(deck_of):
-    long = "**Predict.** " + "Which of the two will win, and by how much, if the noise is as strong as it was before? " * 2
+def test_a_long_question_stands_alone_and_a_long_paragraph_is_shown_from_its_last_sentences_on(
+    deck_of,
+):
+    long = (
+        "**Predict.** "
+        + "Which of the two will win, and by how much, if the noise is as strong as it was before? "
+        * 2
+    )
     said = "A first sentence that is long. " * 9 + "The last one."
-    alone, with_context = (deck_of(TITLE, text(f"## Ask\n\n{said}\n\n{question}", "slide")).slides[-1] for question in (long, "**Predict.** Which?"))
+    alone, with_context = (
+        deck_of(TITLE, text(f"## Ask\n\n{said}\n\n{question}", "slide")).slides[-1]
+        for question in (long, "**Predict.** Which?")
+    )
     assert alone.parts[0].startswith('<p class="predict">')
-    assert with_context.parts[0].endswith("The last one.</p>") and 30 < len(with_context.parts[0]) < 300
+    assert (
+        with_context.parts[0].endswith("The last one.</p>")
+        and 30 < len(with_context.parts[0]) < 300
+    )
     assert "A first sentence" in "".join(with_context.notes)
 
 
 def test_text_that_is_not_shown_is_said_on_the_slide_of_its_section_and_nowhere_else(deck_of):
     deck = deck_of(
-        TITLE, text("## 1. One\n\n$$x$$", "slide"), text("It reads the formula.\n\n## 2. Two\n\nOf two.\n\n## 3. Three\n\nOf three."),
-        code("x", "slide", prints="y"), text("It reads the output.\n\n## 4. Four\n\nOf four."), text("## 5. Five\n\n- a", "slide"),
+        TITLE,
+        text("## 1. One\n\n$$x$$", "slide"),
+        text("It reads the formula.\n\n## 2. Two\n\nOf two.\n\n## 3. Three\n\nOf three."),
+        code("x", "slide", prints="y"),
+        text("It reads the output.\n\n## 4. Four\n\nOf four."),
+        text("## 5. Five\n\n- a", "slide"),
     )
     one, three, five = ("".join(slide.notes) for slide in deck.slides[1:])
     assert "reads the formula" in one and "Of three" in three and "reads the output" in three
@@ -149,7 +227,9 @@ def test_text_that_is_not_shown_is_said_on_the_slide_of_its_section_and_nowhere_
 def test_the_link_of_the_title_opens_the_notebook_in_colab(deck_of):
     badges = "[![Open in Colab](https://colab.research.google.com/assets/b.svg)](https://colab.research.google.com/github/a/b/blob/main/x.ipynb)"
     deck = deck_of(text(f"# Title\n\n{badges}", "slide"), text("## 1. One\n\n- a", "slide"))
-    assert 'href="https://colab.research.google.com/github/a/b/blob/main/x.ipynb"' in on(deck.slides[0])
+    assert 'href="https://colab.research.google.com/github/a/b/blob/main/x.ipynb"' in on(
+        deck.slides[0]
+    )
 
 
 def test_one_deck_made_anew_leaves_the_others_in_the_list(tmp_path, monkeypatch):
@@ -160,14 +240,26 @@ def test_one_deck_made_anew_leaves_the_others_in_the_list(tmp_path, monkeypatch)
 
 def test_a_heading_of_an_untagged_cell_names_the_slide_it_belongs_to(deck_of):
     hidden = text("## 2. Two\n\nSpeech.")
-    deck = deck_of(TITLE, text("## 1. One\n\n$$x$$", "slide"), hidden, code("x", "slide", prints="y"))
+    deck = deck_of(
+        TITLE, text("## 1. One\n\n$$x$$", "slide"), hidden, code("x", "slide", prints="y")
+    )
     assert [slide.title for slide in deck.slides] == ["01 · A lesson", "1. One", "2. Two"]
 
 
 def test_a_heading_alone_is_a_section_title_but_not_on_a_gpu_and_references(deck_of):
-    deck = deck_of(TITLE, text("## 1. A part\n\nSpeech.\n\n### Detail\n\n$$x$$\n\n## 2. On a GPU\n\nSpeech.", "slide"),
-                   text("## References\n\n- A paper\n\n## What we did\n\n- We did it.", "slide"))
-    assert [slide.title for slide in deck.slides] == ["01 · A lesson", "1. A part", "Detail", "What we did"]
+    deck = deck_of(
+        TITLE,
+        text(
+            "## 1. A part\n\nSpeech.\n\n### Detail\n\n$$x$$\n\n## 2. On a GPU\n\nSpeech.", "slide"
+        ),
+        text("## References\n\n- A paper\n\n## What we did\n\n- We did it.", "slide"),
+    )
+    assert [slide.title for slide in deck.slides] == [
+        "01 · A lesson",
+        "1. A part",
+        "Detail",
+        "What we did",
+    ]
     page = slides_page(deck)
     assert '<section class="section">\n<h2>1. A part</h2>' in page and "A paper" not in page
 
@@ -187,21 +279,32 @@ def test_long_lists_tables_and_codes_do_not_share_a_slide(deck_of):
 
 def test_a_long_printed_line_is_broken_and_a_wide_table_is_made_smaller(deck_of):
     line, table = "word " * 60, f"{'column':16}" * 9 + "\n" + f"{1:<16}" * 9
-    deck = deck_of(TITLE, code("x", "slide-output", prints=line), code("x", "slide-output", prints=table))
-    sizes = [28 * float(size) for size in re.findall(r'class="output" style="font-size: ([\d.]+)em', slides_page(deck))]
+    deck = deck_of(
+        TITLE, code("x", "slide-output", prints=line), code("x", "slide-output", prints=table)
+    )
+    sizes = [
+        28 * float(size)
+        for size in re.findall(r'class="output" style="font-size: ([\d.]+)em', slides_page(deck))
+    ]
     assert sizes[0] >= 21.9 and 14.9 <= sizes[1] < 16
 
 
 def test_words_of_a_picture_and_texts_are_escaped(deck_of):
-    page = slides_page(deck_of(TITLE, code("a < b", "slide", draws=True, prints="x < y & z", alt='It says "a < b".')))
+    page = slides_page(
+        deck_of(
+            TITLE, code("a < b", "slide", draws=True, prints="x < y & z", alt='It says "a < b".')
+        )
+    )
     assert 'alt="It says &quot;a &lt; b&quot;."' in page and "x &lt; y &amp; z" in page
 
 
 def test_warnings_and_widgets_are_left_out(deck_of):
     cell = code("x", "slide", prints="shown")
     widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a widget"}
-    cell["outputs"] += [{"output_type": "stream", "name": "stderr", "text": "a warning"},
-                        {"output_type": "display_data", "data": widget}]
+    cell["outputs"] += [
+        {"output_type": "stream", "name": "stderr", "text": "a warning"},
+        {"output_type": "display_data", "data": widget},
+    ]
     page = slides_page(deck_of(TITLE, cell))
     assert "shown" in page and "a warning" not in page and "a widget" not in page
 
@@ -210,7 +313,9 @@ def test_nothing_is_fetched_from_a_network(written):
     for file in written.glob("*.html"):
         page = file.read_text(encoding="utf-8")
         for tag in re.findall(r"<(?!a\b)[^>]+>", page):
-            assert not re.search(r"(src|href|srcset|data)=\"?(https?:)?//|url\(", tag), f"{file.name}: {tag[:200]}"
+            assert not re.search(r"(src|href|srcset|data)=\"?(https?:)?//|url\(", tag), (
+                f"{file.name}: {tag[:200]}"
+            )
         for place in re.findall(r"<(?:script|link)[^>]+(?:src|href)=\"([^\"]+)\"", page):
             assert (written / place).is_file(), place
         assert not re.search(r"@import|url\((?!data:)", page)
@@ -221,14 +326,25 @@ def test_links_between_lessons_lead_to_their_slides_and_others_to_the_repository
     links = "## S\n\n- [05](05_sparse.ipynb), [code](../course_tools/run_notebooks.py), [site](https://x.org/)"
     page = slides_page(deck_of(TITLE, text(links, "slide")))
     assert 'href="05_sparse.html"' in page and 'href="https://x.org/"' in page
-    assert re.search(r'href="https://github\.com/[^"]+/blob/main/course_tools/run_notebooks\.py"', page)
+    assert re.search(
+        r'href="https://github\.com/[^"]+/blob/main/course_tools/run_notebooks\.py"', page
+    )
 
 
-@pytest.mark.parametrize(("cells", "message"), [
-    ([text("# T"), code("x", prints="1")], "no cell with the tag slide or slide-output"),
-    ([TITLE, code("x", "slide-output")], "cell 2, is tagged slide-output, but prints and draws nothing"),
-    ([TITLE, code("x", "slide") | {"execution_count": None}], "cell 2, has no stored output. Run: make run ARGS="),
-])
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([text("# T"), code("x", prints="1")], "no cell with the tag slide or slide-output"),
+        (
+            [TITLE, code("x", "slide-output")],
+            "cell 2, is tagged slide-output, but prints and draws nothing",
+        ),
+        (
+            [TITLE, code("x", "slide") | {"execution_count": None}],
+            "cell 2, has no stored output. Run: make run ARGS=",
+        ),
+    ],
+)
 def test_a_notebook_without_tags_or_outputs_is_told_apart(deck_of, cells, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         deck_of(*cells)
@@ -272,13 +388,23 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     """A Chromium with a window of the slides' size."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra: browser)")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="selenium is not installed (extra: browser)"
+    )
     if not (CHROMIUM and DRIVER):
         pytest.skip("Chromium or its chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in ["headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking",
-                 "no-proxy-server", "hide-scrollbars", f"user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+    for flag in [
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-dev-shm-usage",
+        "disable-background-networking",
+        "no-proxy-server",
+        "hide-scrollbars",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ]:
         options.add_argument(f"--{flag}")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     yield driver
@@ -310,12 +436,16 @@ def test_no_slide_overflows_or_is_too_small_to_read_in_chromium(written, chromiu
     for file in sorted(written.glob("[01]*.html")):
         chromium.get(file.as_uri())
         end = time.monotonic() + 150
-        while not chromium.execute_script("return window.Reveal && Reveal.isReady && Reveal.isReady()"):
+        while not chromium.execute_script(
+            "return window.Reveal && Reveal.isReady && Reveal.isReady()"
+        ):
             assert time.monotonic() < end, f"{file.name} is not ready after 150 seconds"
             time.sleep(0.2)
         seen = chromium.execute_script(MEASURE)
         assert seen["formulas"] > 0 and seen["errors"] == 0
         assert len(seen["found"]) == file.read_text(encoding="utf-8").count("<section ")
         for number, slide in enumerate(seen["found"], 1):
-            assert not slide["over"] and slide["least"] >= 14, f"{file.name}, slide {number}: {slide}"
+            assert not slide["over"] and slide["least"] >= 14, (
+                f"{file.name}, slide {number}: {slide}"
+            )
         assert chromium.get_log("browser") == []

@@ -1,4 +1,5 @@
 """The l1 solvers: at scikit-learn's minimum, with the right gradients, and with errors that help."""
+
 import math
 import warnings
 
@@ -26,7 +27,14 @@ from course_utils.sparse_coding import (
     omp_atoms,
 )
 
-DICTIONARIES = ["gaussian", "common part", "cosines", "repeated atoms", "nearly repeated", "few directions"]
+DICTIONARIES = [
+    "gaussian",
+    "common part",
+    "cosines",
+    "repeated atoms",
+    "nearly repeated",
+    "few directions",
+]
 SHAPES = [(12, 24), (20, 8), (6, 1), (1, 4), (1, 1)]
 EXACT = {
     "ista": lambda x, D, lam: ista(x, D, lam, 5000),
@@ -47,7 +55,9 @@ def one_thread():
 
 
 def random(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(dtype)
+    return torch.randn(
+        shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    ).to(dtype)
 
 
 def dictionary(kind, n, K, seed=0, dtype=torch.float64):
@@ -57,9 +67,9 @@ def dictionary(kind, n, K, seed=0, dtype=torch.float64):
     elif kind == "cosines":
         D = torch.cos((torch.arange(n)[:, None] + 0.5) * torch.arange(K) * math.pi / K).double()
     elif kind == "repeated atoms":
-        D[:, K // 2:2 * (K // 2)] = D[:, :K // 2]
+        D[:, K // 2 : 2 * (K // 2)] = D[:, : K // 2]
     elif kind == "nearly repeated":
-        D[:, K // 2:2 * (K // 2)] = D[:, :K // 2] + 0.01 * random(n, K // 2, seed=seed + 100)
+        D[:, K // 2 : 2 * (K // 2)] = D[:, : K // 2] + 0.01 * random(n, K // 2, seed=seed + 100)
     elif kind == "few directions":
         D = random(n, 3, seed=seed) @ random(3, K, seed=seed + 100) + 0.1 * D
     return normalise_atoms(D).to(dtype)
@@ -75,7 +85,9 @@ def minimum(x, D, lam):
     solver = Lasso(alpha=lam / x.shape[1], fit_intercept=False, tol=1e-13, max_iter=50_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        codes = [solver.fit(D.double().numpy(), signal).coef_.copy() for signal in x.double().numpy()]
+        codes = [
+            solver.fit(D.double().numpy(), signal).coef_.copy() for signal in x.double().numpy()
+        ]
     return objective(x, D, torch.from_numpy(np.stack(codes)), lam)
 
 
@@ -117,7 +129,9 @@ def test_the_sum_over_signals_is_that_of_sparse_encode():
     x, D, lam = problem("gaussian", N=20, fraction=0.1)
     ours = objective(x, D, active_set(x, D, lam, 1e-8), lam).sum()
     for algorithm in ("lasso_cd", "lasso_lars"):
-        theirs = sparse_encode(x.numpy(), D.T.contiguous().numpy(), algorithm=algorithm, alpha=lam, max_iter=10_000)
+        theirs = sparse_encode(
+            x.numpy(), D.T.contiguous().numpy(), algorithm=algorithm, alpha=lam, max_iter=10_000
+        )
         assert abs(ours / objective(x, D, torch.from_numpy(theirs), lam).sum() - 1) < 1e-5
 
 
@@ -126,7 +140,9 @@ def test_a_scaled_signal_has_the_scaled_code(scale):
     x, D, lam = problem("common part", dtype=torch.float32)
     for solver in (fista, active_set, lasso):
         z = solver(scale * x, D, scale * lam, tolerance=1e-5)
-        assert (objective(scale * x, D, z, scale * lam) / scale**2 / minimum(x, D, lam) - 1).max() < 5e-5
+        assert (
+            objective(scale * x, D, z, scale * lam) / scale**2 / minimum(x, D, lam) - 1
+        ).max() < 5e-5
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -139,7 +155,10 @@ def test_active_sets_finish_where_coordinate_descent_crawls(kind, dtype):
     best = minimum(x, D, lam)
     # scikit-learn crawls here as well: ours may be lower
     assert (objective(x, D, z, lam) / best - 1).max() < 2e-5
-    assert objective(x, D, coordinate_descent(x, D, lam, 100), lam).sum() > objective(x, D, z, lam).sum()
+    assert (
+        objective(x, D, coordinate_descent(x, D, lam, 100), lam).sum()
+        > objective(x, D, z, lam).sum()
+    )
 
 
 @pytest.mark.parametrize("solver", EXACT)
@@ -183,7 +202,12 @@ def test_each_step_of_ista_lowers_the_objective_and_momentum_lowers_it_more():
 def test_the_duality_gap_bounds_the_distance_to_the_minimum_and_vanishes(kind):
     x, D, lam = problem(kind)
     best = objective(x, D, active_set(x, D, lam, 1e-12), lam)
-    for z in (torch.zeros(4, 24).double(), ista(x, D, lam, 5), ista(x, D, lam, 50), random(4, 24, seed=3)):
+    for z in (
+        torch.zeros(4, 24).double(),
+        ista(x, D, lam, 5),
+        ista(x, D, lam, 50),
+        random(4, 24, seed=3),
+    ):
         true = lasso_objective(x, D, z, lam) - best
         assert (duality_gap(x, D, z, lam) >= true - 1e-10).all()
     gap = duality_gap(x, D, active_set(x, D, lam, 1e-12), lam)
@@ -226,7 +250,9 @@ def test_basis_pursuit_finds_the_smallest_l1_norm_of_linear_programming(n, K):
     z = basis_pursuit(x, D, 20_000)
     assert (z @ D.T - x).abs().max() < 1e-9
     for signal, code in zip(x, z):
-        program = linprog(np.ones(2 * K), A_eq=np.hstack([D.numpy(), -D.numpy()]), b_eq=signal.numpy())
+        program = linprog(
+            np.ones(2 * K), A_eq=np.hstack([D.numpy(), -D.numpy()]), b_eq=signal.numpy()
+        )
         assert code.abs().sum().item() == pytest.approx(program.fun, rel=1e-4)
     assert basis_pursuit(torch.zeros_like(x), D).count_nonzero() == 0
 
@@ -234,7 +260,9 @@ def test_basis_pursuit_finds_the_smallest_l1_norm_of_linear_programming(n, K):
 DIFFERENTIABLE = {
     "ista": lambda x, D, lam: ista(x, D, lam, 7),
     "fista": lambda x, D, lam: fista(x, D, lam, 9, tolerance=0),
-    "masked fista": lambda x, D, lam: fista(x, D, lam, 9, tolerance=0, mask=(random(*x.shape) > -1).to(x.dtype)),
+    "masked fista": lambda x, D, lam: fista(
+        x, D, lam, 9, tolerance=0, mask=(random(*x.shape) > -1).to(x.dtype)
+    ),
     "omp": lambda x, D, lam: omp(x, D, k=2),
     "omp by error": lambda x, D, lam: omp(x, D, error=1.0),
     "active_set": lambda x, D, lam: active_set(x, D, lam, 1e-13),
@@ -254,7 +282,11 @@ def test_gradients_with_respect_to_signals_and_atoms_are_right(n, K, name):
 def test_asking_for_gradients_does_not_change_the_code(kind):
     for dtype in (torch.float32, torch.float64):
         x, D, lam = problem(kind, N=50, fraction=0.02, dtype=dtype)
-        for solve in (lambda x: active_set(x, D, lam), lambda x: omp(x, D, 6), lambda x: omp(x, D, error=0.1)):
+        for solve in (
+            lambda x: active_set(x, D, lam),
+            lambda x: omp(x, D, 6),
+            lambda x: omp(x, D, error=0.1),
+        ):
             followed = solve(x.clone().requires_grad_())
             assert torch.equal(followed, solve(x))
         x.requires_grad_()
@@ -265,8 +297,12 @@ def test_asking_for_gradients_does_not_change_the_code(kind):
 def test_a_zero_code_has_a_zero_gradient():
     x, D, lam = problem(fraction=2)
     x.requires_grad_()
-    for solve in (lambda: active_set(x, D, lam), lambda: fista(x, D, lam), lambda: omp(x, D, error=1e3)):
-        gradient, = torch.autograd.grad(solve().sum() + 0 * x.sum(), x)
+    for solve in (
+        lambda: active_set(x, D, lam),
+        lambda: fista(x, D, lam),
+        lambda: omp(x, D, error=1e3),
+    ):
+        (gradient,) = torch.autograd.grad(solve().sum() + 0 * x.sum(), x)
         assert gradient.count_nonzero() == 0
 
 
@@ -285,9 +321,14 @@ def test_normalised_atoms_have_length_one_and_keep_their_direction():
     assert torch.allclose(normalise_atoms(D) * D.norm(dim=0), D)
 
 
-@pytest.mark.parametrize("solve", [
-    lambda x, D, lam: active_set(x, D, lam), lambda x, D, lam: fista(x, D, lam), lambda x, D, lam: omp(x, D, 5),
-])
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda x, D, lam: active_set(x, D, lam),
+        lambda x, D, lam: fista(x, D, lam),
+        lambda x, D, lam: omp(x, D, 5),
+    ],
+)
 def test_codes_do_not_depend_on_threads_or_on_the_run(solve):
     x, D, lam = problem("gaussian", 16, 40, 200, 0.2, torch.float32)
     codes = []
@@ -317,11 +358,14 @@ SOLVERS = {
 
 class Elsewhere(torch.Tensor):
     """A tensor that says it lies on another device."""
+
     device = torch.device("cuda:7")
 
 
 def changed(values, place, value):
-    return values.index_put((torch.tensor([place[0]]), torch.tensor([place[1]])), torch.tensor(value))
+    return values.index_put(
+        (torch.tensor([place[0]]), torch.tensor([place[1]])), torch.tensor(value)
+    )
 
 
 BAD = [
@@ -356,36 +400,44 @@ def test_a_bad_signal_or_dictionary_gets_an_error_that_says_what_to_do(name, giv
         SOLVERS[name](**given)
 
 
-@pytest.mark.parametrize("name", [name for name in SOLVERS if SOLVERS[name].__code__.co_argcount == 3])
+@pytest.mark.parametrize(
+    "name", [name for name in SOLVERS if SOLVERS[name].__code__.co_argcount == 3]
+)
 @pytest.mark.parametrize("lam", [-0.1, math.nan, math.inf])
 def test_a_weight_that_is_negative_or_not_finite_is_refused(name, lam):
     with pytest.raises(ValueError, match="lam is .* at least 0"):
         SOLVERS[name](lam=lam)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: normalise_atoms(torch.zeros(3, 2)), "Column 0 of D is zero"),
-    (lambda: mutual_coherence(3 * D), "normalise_atoms"),
-    (lambda: ista(X, D, 0.1, z=torch.zeros(3, 5)), "expected \\(3, 6\\)"),
-    (lambda: ista(X, D, 0.1, z=torch.zeros(1, 6)), "a row for each signal"),
-    (lambda: ista(X, D, 0.1, z=torch.zeros(3, 6).double()), "use z.to\\(x\\)"),
-    (lambda: duality_gap(X, D, torch.zeros(6), 0.1), "codes as rows"),
-    (lambda: ista(X, D, 0.1, steps=-1), "steps is -1"),
-    (lambda: fista(X, D, 0.1, steps=1.5), "steps is 1.5; expected a whole number"),
-    (lambda: coordinate_descent(X, D, 0.1, sweeps=-2), "sweeps is -2"),
-    (lambda: basis_pursuit(X, D, steps="all"), "steps is 'all'"),
-    (lambda: basis_pursuit(X, D[:, :3]), "rows of D are not independent"),
-    (lambda: basis_pursuit(X, normalise_atoms(D[[0, 0, 1, 2]])), "rows of D are not independent"),
-    (lambda: active_set(X, D, 0), "lstsq"),
-    (lambda: active_set(X, D, 0.1, math.nan), "tolerance is nan"),
-    (lambda: fista(X, D, 0.1, tolerance=math.nan), "tolerance is nan"),
-    (lambda: lasso(X, D, 0.1, -1.0), "tolerance is -1"),
-    (lambda: fista(X, D, 0.1, mask=torch.ones(3, 6)), "mask.to\\(x\\).expand_as"),
-    (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).double()), "mask.to\\(x\\).expand_as"),
-    (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).as_subclass(Elsewhere)), "on cuda:7"),
-    (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), 0.5)), "expected only 0 and 1"),
-    (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), math.nan)), "mask holds NaN"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: normalise_atoms(torch.zeros(3, 2)), "Column 0 of D is zero"),
+        (lambda: mutual_coherence(3 * D), "normalise_atoms"),
+        (lambda: ista(X, D, 0.1, z=torch.zeros(3, 5)), "expected \\(3, 6\\)"),
+        (lambda: ista(X, D, 0.1, z=torch.zeros(1, 6)), "a row for each signal"),
+        (lambda: ista(X, D, 0.1, z=torch.zeros(3, 6).double()), "use z.to\\(x\\)"),
+        (lambda: duality_gap(X, D, torch.zeros(6), 0.1), "codes as rows"),
+        (lambda: ista(X, D, 0.1, steps=-1), "steps is -1"),
+        (lambda: fista(X, D, 0.1, steps=1.5), "steps is 1.5; expected a whole number"),
+        (lambda: coordinate_descent(X, D, 0.1, sweeps=-2), "sweeps is -2"),
+        (lambda: basis_pursuit(X, D, steps="all"), "steps is 'all'"),
+        (lambda: basis_pursuit(X, D[:, :3]), "rows of D are not independent"),
+        (
+            lambda: basis_pursuit(X, normalise_atoms(D[[0, 0, 1, 2]])),
+            "rows of D are not independent",
+        ),
+        (lambda: active_set(X, D, 0), "lstsq"),
+        (lambda: active_set(X, D, 0.1, math.nan), "tolerance is nan"),
+        (lambda: fista(X, D, 0.1, tolerance=math.nan), "tolerance is nan"),
+        (lambda: lasso(X, D, 0.1, -1.0), "tolerance is -1"),
+        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 6)), "mask.to\\(x\\).expand_as"),
+        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).double()), "mask.to\\(x\\).expand_as"),
+        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).as_subclass(Elsewhere)), "on cuda:7"),
+        (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), 0.5)), "expected only 0 and 1"),
+        (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), math.nan)), "mask holds NaN"),
+    ],
+)
 def test_other_bad_input_gets_an_error_that_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -398,4 +450,6 @@ def test_a_signal_that_does_not_get_there_is_told(monkeypatch):
 
 
 def test_decoding_nothing_gives_zero_signals():
-    assert torch.equal(decode(torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, 0), D), torch.zeros(2, 4))
+    assert torch.equal(
+        decode(torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, 0), D), torch.zeros(2, 4)
+    )

@@ -1,4 +1,5 @@
 """Code priors, code generators, dictionary generators, and the game that holds them to reconstructions."""
+
 import pytest
 import torch
 from torch import nn
@@ -23,7 +24,9 @@ from course_utils.sparse_gans import (
 def two_clusters(n=4000):
     """Codes (n, 3): a quarter around (6, 0, 0), narrow; the rest around (-2, 0, 0), wide along the second axis."""
     g = torch.Generator().manual_seed(0)
-    codes = torch.randn(n, 3, generator=g) * torch.tensor([0.5, 3.0, 1.0]) + torch.tensor([-2.0, 0, 0])
+    codes = torch.randn(n, 3, generator=g) * torch.tensor([0.5, 3.0, 1.0]) + torch.tensor(
+        [-2.0, 0, 0]
+    )
     codes[: n // 4] = 0.1 * torch.randn(n // 4, 3, generator=g) + torch.tensor([6.0, 0, 0])
     return codes
 
@@ -34,8 +37,12 @@ def test_prior_draws_what_it_was_fitted_to():
     drawn = prior(torch.randn(20_000, prior.noise, generator=torch.Generator().manual_seed(1)))
     far, far_drawn = codes[:, 0] > 3, drawn[:, 0] > 3
     assert far_drawn.float().mean() == pytest.approx(0.25, abs=0.02)
-    torch.testing.assert_close(torch.cov(drawn[far_drawn].T), torch.cov(codes[far].T), atol=0.01, rtol=0.1)
-    torch.testing.assert_close(torch.cov(drawn[~far_drawn].T), torch.cov(codes[~far].T), atol=0.15, rtol=0.1)
+    torch.testing.assert_close(
+        torch.cov(drawn[far_drawn].T), torch.cov(codes[far].T), atol=0.01, rtol=0.1
+    )
+    torch.testing.assert_close(
+        torch.cov(drawn[~far_drawn].T), torch.cov(codes[~far].T), atol=0.15, rtol=0.1
+    )
     torch.testing.assert_close(drawn.mean(dim=0), codes.mean(dim=0), atol=0.15, rtol=0)
 
 
@@ -53,12 +60,23 @@ def test_prior_keeps_through_a_state_dict():
     assert torch.equal(prior(z), other(z))
 
 
-@pytest.mark.parametrize("codes, components, message", [
-    (torch.zeros(100, 9), 50, "100 codes are too few for 50 Gaussians of 9 numbers, which need 500: fit at most 10"),
-    (torch.zeros(5, 9), 1, "5 codes are too few for 1 Gaussians of 9 numbers, which need 10: give more codes, or shorter"),
-    (torch.zeros(5, 9, 2), 1, "codes has shape"),
-    (torch.full((100, 2), float("nan")), 1, "NaN"),
-])
+@pytest.mark.parametrize(
+    "codes, components, message",
+    [
+        (
+            torch.zeros(100, 9),
+            50,
+            "100 codes are too few for 50 Gaussians of 9 numbers, which need 500: fit at most 10",
+        ),
+        (
+            torch.zeros(5, 9),
+            1,
+            "5 codes are too few for 1 Gaussians of 9 numbers, which need 10: give more codes, or shorter",
+        ),
+        (torch.zeros(5, 9, 2), 1, "codes has shape"),
+        (torch.full((100, 2), float("nan")), 1, "NaN"),
+    ],
+)
 def test_prior_refuses(codes, components, message):
     with pytest.raises(ValueError, match=message):
         CodePrior.fit(codes, components)
@@ -79,12 +97,16 @@ def test_code_generator_goes_through_sparse_codes():
 
 
 def test_code_generator_takes_a_network_as_prior():
-    assert CodeGenerator(PointGenerator(8, dimensions=20), ConvDecoder(20, width=4))(torch.randn(2, 8)).shape == (2, 1, 28, 28)
+    assert CodeGenerator(PointGenerator(8, dimensions=20), ConvDecoder(20, width=4))(
+        torch.randn(2, 8)
+    ).shape == (2, 1, 28, 28)
 
 
 def test_code_generator_refuses_codes_that_do_not_fit_and_leaves_the_decoder_in_its_mode():
     decoder = ConvDecoder(20, width=4)
-    with pytest.raises(ValueError, match="draws codes of 24 numbers, which the decoder does not take"):
+    with pytest.raises(
+        ValueError, match="draws codes of 24 numbers, which the decoder does not take"
+    ):
         CodeGenerator(CodePrior(3, 24), decoder)
     assert decoder.training
 
@@ -97,7 +119,9 @@ def test_dictionary_generator_lays_down_its_atoms():
     torch.testing.assert_close(generator.D.flatten(1).norm(dim=1), torch.ones(16))
     _, atom, row, column = code[:1].nonzero()[0]
     canvas = torch.zeros(40, 40)
-    canvas[4 * row : 4 * row + 12, 4 * column : 4 * column + 12] = generator.D[atom, 0] * code[0, atom, row, column]
+    canvas[4 * row : 4 * row + 12, 4 * column : 4 * column + 12] = (
+        generator.D[atom, 0] * code[0, atom, row, column]
+    )
     torch.testing.assert_close(images[0, 0], (canvas[4:32, 4:32] + generator.bias).tanh())
 
 
@@ -107,15 +131,22 @@ def test_game_moves_the_decoder_and_not_the_prior():
     gan = Gan(CodeGenerator(prior, ConvDecoder(3, width=4)), Discriminator(width=4))
     before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
     gan.step(2 * torch.rand(8, 1, 28, 28) - 1)
-    moved = {name.split(".")[0] for name, value in gan.generator.state_dict().items() if not torch.equal(value, before[name])}
+    moved = {
+        name.split(".")[0]
+        for name, value in gan.generator.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
     assert moved == {"decoder"}
 
 
 def test_anchor_holds_the_generator():
     """With a heavy price on the distance from a given picture the generator draws that picture."""
+
     def played(anchor):
         torch.manual_seed(0)
-        gan = Gan(PointGenerator(2, 16), PointDiscriminator(16), lr=1e-2, reconstruction_term=anchor)
+        gan = Gan(
+            PointGenerator(2, 16), PointDiscriminator(16), lr=1e-2, reconstruction_term=anchor
+        )
         for _ in range(150):
             gan.step(torch.randn(32, 2).clamp(-1, 1))
         return gan.generator(torch.randn(200, 2)).detach()
@@ -156,13 +187,21 @@ def test_the_joined_model_from_autoencoder_to_game():
     codes = encode(autoencoder, images.images())
     assert codes.shape == (500, 8) and ((codes != 0).sum(dim=1) <= 3).all()
     generator = CodeGenerator(CodePrior.fit(codes, 2), autoencoder.decoder, autoencoder.sparsity)
-    anchor, real = reconstruction_anchor(generator, autoencoder, weight=100.0), 2 * images.images()[:64] - 1
+    anchor, real = (
+        reconstruction_anchor(generator, autoencoder, weight=100.0),
+        2 * images.images()[:64] - 1,
+    )
     encoder = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
     before = anchor(None, real).item()
-    assert before == pytest.approx(100 * F.mse_loss(autoencoder(images.images()[:64]), images.images()[:64]).item(), rel=1e-4)
+    assert before == pytest.approx(
+        100 * F.mse_loss(autoencoder(images.images()[:64]), images.images()[:64]).item(), rel=1e-4
+    )
     gan = train_gan_steps(generator, images, 15, reconstruction_term=anchor)
     assert anchor(None, real).item() < before
-    assert all(torch.equal(value, encoder[name]) for name, value in autoencoder.encoder.state_dict().items())
+    assert all(
+        torch.equal(value, encoder[name])
+        for name, value in autoencoder.encoder.state_dict().items()
+    )
     assert gan.generator_ema(torch.randn(2, generator.noise)).shape == (2, 1, 28, 28)
 
 

@@ -1,4 +1,5 @@
 """The training loop: learns, stops on NaN, and goes on after an interruption as if nothing had been."""
+
 import signal
 import subprocess
 import sys
@@ -27,7 +28,12 @@ def problem(seed=0):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 60)
     x = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
     y = x @ torch.tensor([[1.0], [-2.0], [0.5], [3.0]])
-    return model, optimizer, schedule, lambda epoch: [(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)]
+    return (
+        model,
+        optimizer,
+        schedule,
+        lambda epoch: [(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)],
+    )
 
 
 def squares(model, batch):
@@ -53,7 +59,9 @@ def test_training_that_goes_on_from_a_checkpoint_equals_training_in_one_go(tmp_p
     model, optimizer, schedule, batches = problem()
     fit(model, batches, squares, optimizer, 3, schedule=schedule, checkpoint=file, progress=False)
     model, optimizer, schedule, batches = problem(seed=9)  # a new kernel, other weights
-    history = fit(model, batches, squares, optimizer, 8, schedule=schedule, checkpoint=file, progress=False)
+    history = fit(
+        model, batches, squares, optimizer, 8, schedule=schedule, checkpoint=file, progress=False
+    )
     assert history == whole
     assert all(torch.equal(p, e) for p, e in zip(model.parameters(), expected))
 
@@ -108,7 +116,9 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched():
     model, optimizer, _, batches = problem()
     before = [p.clone() for p in model.parameters()]
     with pytest.raises(TrainingError, match="loss is nan in epoch 1, batch 1.*learning rate"):
-        fit(model, batches, lambda m, b: m(b[0]).mean() * float("nan"), optimizer, 1, progress=False)
+        fit(
+            model, batches, lambda m, b: m(b[0]).mean() * float("nan"), optimizer, 1, progress=False
+        )
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before))
 
 
@@ -149,6 +159,7 @@ def test_damage_is_found_in_the_file_itself(tmp_path, how):
 
 def whole_file_that_fails_with(error, folder, monkeypatch):
     """A sound checkpoint, which torch.load refuses with the error."""
+
     def fail(*_, **__):
         raise error
 
@@ -157,7 +168,9 @@ def whole_file_that_fails_with(error, folder, monkeypatch):
     return folder / "state.pt"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("Unsupported global: new.Thing"), AttributeError("no such class")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Unsupported global: new.Thing"), AttributeError("no such class")]
+)
 def test_a_whole_file_that_cannot_be_loaded_is_not_to_be_deleted(tmp_path, monkeypatch, error):
     file = whole_file_that_fails_with(error, tmp_path, monkeypatch)
     with pytest.raises(CheckpointError, match="is whole, but torch .* could not load it") as caught:
@@ -177,11 +190,21 @@ def test_a_function_is_called_before_each_step_and_a_step_waits_for_the_device_o
     steps, waits, plain = [], [], torch.Tensor.__bool__
     monkeypatch.setattr(torch.Tensor, "item", lambda self: pytest.fail("item() waits once more"))
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: waits.append(1) or plain(self))
-    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_, **__: pytest.fail("gradients are rescaled"))
+    monkeypatch.setattr(
+        "torch.nn.utils.clip_grad_norm_", lambda *_, **__: pytest.fail("gradients are rescaled")
+    )
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 60)
-    fit(model, batches, squares, optimizer, 2, schedule=schedule, each_step=lambda: steps.append(schedule.last_epoch),
-        progress=False)
+    fit(
+        model,
+        batches,
+        squares,
+        optimizer,
+        2,
+        schedule=schedule,
+        each_step=lambda: steps.append(schedule.last_epoch),
+        progress=False,
+    )
     assert steps == list(range(8)) and len(waits) == 8
 
 
@@ -191,11 +214,26 @@ def test_a_checkpoint_of_another_model_says_so(tmp_path):
     fit(model, batches, squares, optimizer, 1, checkpoint=file, progress=False)
     other = nn.Linear(2, 2)
     with pytest.raises(CheckpointError, match="another model"):
-        fit(other, batches, squares, torch.optim.Adam(other.parameters()), 2, checkpoint=file, progress=False)
+        fit(
+            other,
+            batches,
+            squares,
+            torch.optim.Adam(other.parameters()),
+            2,
+            checkpoint=file,
+            progress=False,
+        )
     untouched = problem(seed=5)[0]
     before = [p.clone() for p in untouched.parameters()]
     with pytest.raises(CheckpointError, match="another model, optimizer"):
-        fit(untouched, batches, squares, torch.optim.SGD(untouched.parameters(), 0.1), 2, checkpoint=file)
+        fit(
+            untouched,
+            batches,
+            squares,
+            torch.optim.SGD(untouched.parameters(), 0.1),
+            2,
+            checkpoint=file,
+        )
     assert all(torch.equal(p, b) for p, b in zip(untouched.parameters(), before))
 
 

@@ -1,4 +1,5 @@
 """Unrolled sparse coding: the formula, the adjoint, the noise level, and what the shipped weights reach."""
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -27,7 +28,10 @@ def close(a, b):
 
 @pytest.mark.parametrize("stride, size", [(1, 3), (2, 6), (4, 12), (2, 10)])
 def test_analysis_is_the_strided_convolution_and_synthesis_its_adjoint(stride, size):
-    x, atoms = images(2, 1, 8 * stride, 12 * stride), torch.randn(5, 1, size, size, generator=generator(1))
+    x, atoms = (
+        images(2, 1, 8 * stride, 12 * stride),
+        torch.randn(5, 1, size, size, generator=generator(1)),
+    )
     z = analyse(x, atoms, stride)
     close(z, F.conv2d(x, atoms, stride=stride, padding=(size - stride) // 2))
     codes = torch.randn(z.shape, generator=generator(2))
@@ -46,7 +50,9 @@ def test_one_coefficient_paints_its_atom_around_its_square():
 
 
 def test_the_start_is_a_frame_whose_filters_are_the_transposed_dictionary(coder):
-    assert torch.equal(coder.analysis[0], coder.atoms) and torch.equal(coder.residual[1], coder.atoms)
+    assert torch.equal(coder.analysis[0], coder.atoms) and torch.equal(
+        coder.residual[1], coder.atoms
+    )
     x = images(1, 1, 32, 32)
     assert 0.3 * x.norm() < analyse(x, coder.atoms, 2).norm() <= 1.001 * x.norm()
 
@@ -84,7 +90,12 @@ def test_thresholds_follow_the_noise_level(coder):
 def test_any_size_from_that_of_the_filters_works(coder, shape):
     x = images(*shape)
     z, mean = coder.encode(x, 0.1)
-    assert z.shape == (shape[0], 16, -(-shape[2] // 2), -(-shape[3] // 2)) and mean.shape == (shape[0], 1, 1, 1)
+    assert z.shape == (shape[0], 16, -(-shape[2] // 2), -(-shape[3] // 2)) and mean.shape == (
+        shape[0],
+        1,
+        1,
+        1,
+    )
     assert coder(x, 0.1).shape == x.shape
     assert torch.equal(coder(x, 0.1), coder(x, 0.1))
     finer = SparseSuperResolution(atoms=16)(x)
@@ -111,25 +122,35 @@ def test_unit_atoms_change_the_code_and_not_the_result(model):
 
 def test_every_weight_learns(coder):
     x = images(2, 1, 16, 16)
-    (coder(x + 0.1 * torch.randn(x.shape, generator=generator(3)), 0.1) - x).square().mean().backward()
+    (
+        coder(x + 0.1 * torch.randn(x.shape, generator=generator(3)), 0.1) - x
+    ).square().mean().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in coder.parameters())
 
 
 def test_multiply_adds_count_each_filter_at_each_position(coder):
-    assert coder.multiply_adds(15, 20) == 8 * 10 * 6 * 16 * 36  # 3 analyses, 2 residuals, 1 synthesis
+    assert (
+        coder.multiply_adds(15, 20) == 8 * 10 * 6 * 16 * 36
+    )  # 3 analyses, 2 residuals, 1 synthesis
     assert SparseSuperResolution(16, 6, 2, 2).multiply_adds(8, 8) == 16 * 16 * (3 * 36 + 144)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ((images(1, 3, 16, 16), 0.1), "one channel"),
-    ((images(16, 16), 0.1), r"expected \(N, C, H, W\)"),
-    ((images(1, 1, 5, 16), 0.1), "at least 6, the size of the filters"),
-    ((images(1, 1, 16, 16) / 0, 0.1), "NaN or infinite"),
-    ((images(1, 1, 16, 16), -0.1), "sigma is -0.1"),
-    ((images(1, 1, 16, 16), float("nan")), "sigma is nan"),
-    ((images(2, 1, 16, 16), torch.full((3,), 0.1)), r"sigma has shape \(3,\); expected one number or one for each"),
-    ((images(2, 1, 16, 16), torch.full((2, 1), 0.1)), r"sigma has shape \(2, 1\)"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((images(1, 3, 16, 16), 0.1), "one channel"),
+        ((images(16, 16), 0.1), r"expected \(N, C, H, W\)"),
+        ((images(1, 1, 5, 16), 0.1), "at least 6, the size of the filters"),
+        ((images(1, 1, 16, 16) / 0, 0.1), "NaN or infinite"),
+        ((images(1, 1, 16, 16), -0.1), "sigma is -0.1"),
+        ((images(1, 1, 16, 16), float("nan")), "sigma is nan"),
+        (
+            (images(2, 1, 16, 16), torch.full((3,), 0.1)),
+            r"sigma has shape \(3,\); expected one number or one for each",
+        ),
+        ((images(2, 1, 16, 16), torch.full((2, 1), 0.1)), r"sigma has shape \(2, 1\)"),
+    ],
+)
 def test_input_that_does_not_fit_is_named(coder, arguments, message):
     with pytest.raises(ValueError, match=message):
         coder(*arguments)
@@ -142,12 +163,15 @@ def test_whole_numbers_and_odd_sides_are_refused(coder):
         shrink_half(images(1, 1, 15, 16))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"atoms": 200}, "atoms is 200; expected a square number"),
-    ({"size": 8}, "odd multiple of the stride, such as 12"),
-    ({"size": 10}, "odd multiple"),
-    ({"steps": 0}, "steps is 0"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"atoms": 200}, "atoms is 200; expected a square number"),
+        ({"size": 8}, "odd multiple of the stride, such as 12"),
+        ({"size": 10}, "odd multiple"),
+        ({"steps": 0}, "steps is 0"),
+    ],
+)
 def test_a_network_that_cannot_be_made_says_why(arguments, message):
     with pytest.raises(ValueError, match=message):
         UnrolledSparseCoder(**arguments)
@@ -166,7 +190,9 @@ def pictures():
 
 
 @pytest.mark.parametrize("level, least", [(15, 32.5), (25, 30.1), (50, 26.8)])
-def test_the_shipped_denoiser_comes_up_to_a_dictionary_learned_on_each_picture(pictures, level, least):
+def test_the_shipped_denoiser_comes_up_to_a_dictionary_learned_on_each_picture(
+    pictures, level, least
+):
     # dictionary_learning.denoise on the same noisy pictures: 32.56, 30.19 and 26.99 dB
     noisy = pictures + level / 255 * torch.randn(pictures.shape, generator=generator(0))
     model = pretrained("denoiser")
@@ -182,5 +208,7 @@ def test_the_shipped_denoiser_comes_up_to_a_dictionary_learned_on_each_picture(p
 def test_the_shipped_super_resolution_beats_bicubic_enlargement_on_each_picture(pictures):
     small = shrink_half(pictures)
     with torch.no_grad():
-        gain = psnr(pretrained("super_resolution")(small).clamp(0, 1), pictures) - psnr(enlarge(small), pictures)
+        gain = psnr(pretrained("super_resolution")(small).clamp(0, 1), pictures) - psnr(
+            enlarge(small), pictures
+        )
     assert (gain > 0.8).all() and gain.mean() > 1.5

@@ -1,4 +1,5 @@
 """The variational autoencoder: nats that agree with torch.distributions, a bound that holds, clear errors."""
+
 import math
 
 import pytest
@@ -23,11 +24,15 @@ def seeded():
 
 
 def convolutional(latent=5):
-    return VariationalAutoencoder(ConvEncoder(2 * latent, 4), ConvDecoder(latent, 4), latent, sigma=0.2)
+    return VariationalAutoencoder(
+        ConvEncoder(2 * latent, 4), ConvDecoder(latent, 4), latent, sigma=0.2
+    )
 
 
 def linear(n=4, latent=2, sigma=0.5):
-    return VariationalAutoencoder(nn.Linear(n, 2 * latent), nn.Linear(latent, n), latent, sigma).double()
+    return VariationalAutoencoder(
+        nn.Linear(n, 2 * latent), nn.Linear(latent, n), latent, sigma
+    ).double()
 
 
 class Fixed(nn.Module):
@@ -71,7 +76,9 @@ def test_the_gradient_through_a_draw_is_that_of_the_expectation():
 
 def test_the_error_is_the_negative_log_density_summed_over_all_pixels():
     model, x = convolutional().eval(), torch.rand(6, 1, 28, 28)
-    model.encoder = Fixed(torch.randn(6, 5), torch.full((6, 5), -80.0))  # so sure of its code that nothing is left to chance
+    model.encoder = Fixed(
+        torch.randn(6, 5), torch.full((6, 5), -80.0)
+    )  # so sure of its code that nothing is left to chance
     expected = -Normal(model(x), model.sigma).log_prob(x).sum(dim=(1, 2, 3)).mean()
     torch.testing.assert_close(elbo_terms(model, x)["error"], expected)
 
@@ -94,8 +101,12 @@ def true_posterior(model, x):
 
 def test_the_bound_holds_for_a_linear_model_and_is_tight_at_the_true_posterior():
     model = linear()
-    with torch.no_grad():  # columns at right angles: then the true posterior has a diagonal covariance
-        model.decoder.weight.copy_(torch.linalg.qr(torch.randn(4, 2).double())[0] * torch.tensor([1.0, 0.7]).double())
+    with (
+        torch.no_grad()
+    ):  # columns at right angles: then the true posterior has a diagonal covariance
+        model.decoder.weight.copy_(
+            torch.linalg.qr(torch.randn(4, 2).double())[0] * torch.tensor([1.0, 0.7]).double()
+        )
     x = torch.randn(20_000, 4).double()
     mean, cov, evidence = true_posterior(model, x)
     log_variance = cov.diag().log().expand_as(mean)
@@ -124,24 +135,49 @@ def test_samples_are_pictures_of_the_decoder_drawn_in_evaluation_mode_and_seeded
 def test_active_units_are_those_whose_mean_differs_between_images():
     mean = torch.randn(1000, 4) * torch.tensor([1.0, 0.5, 0.05, 0.0])
     assert active_units(mean) == 2
-    with pytest.raises(ValueError, match=r"shape \(1, 4\); expected .N, latent. with N of at least 2"):
+    with pytest.raises(
+        ValueError, match=r"shape \(1, 4\); expected .N, latent. with N of at least 2"
+    ):
         active_units(mean[:1])
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda x: elbo_terms(convolutional(), x, beta=-1.0), "beta is -1.0; expected 0 or more"),
-    (lambda x: elbo_terms(convolutional(), x, beta=math.nan), "beta is nan"),
-    (lambda x: elbo_terms(VariationalAutoencoder(ConvEncoder(5, 4), ConvDecoder(5, 4), 5), x),
-     r"The encoder gives \(6, 5\).*expected \(6, 10\).*code=10"),
-    (lambda x: elbo_terms(VariationalAutoencoder(ConvEncoder(10, 4), ConvDecoder(5, 4, size=32), 5), x),
-     r"The decoder gives \(6, 1, 32, 32\), x is \(6, 1, 28, 28\)"),
-    (lambda x: elbo_terms(convolutional(), x[:, 0]), r"x has shape \(6, 28, 28\); expected \(N, 1, 28, 28\)"),
-    (lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 5, sigma=0.0), "sigma is 0.0; expected a positive"),
-    (lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 0), "latent is 0; expected a whole number of at least 1"),
-    (lambda x: convolutional().sample(0), "n is 0; expected a whole number of at least 1"),
-    (lambda x: kl_standard_normal(torch.zeros(3, 2), torch.zeros(3)), r"log_variance \(3,\); expected both"),
-    (lambda x: kl_standard_normal(torch.zeros(3), torch.zeros(3)), r"mean has shape \(3,\)"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda x: elbo_terms(convolutional(), x, beta=-1.0), "beta is -1.0; expected 0 or more"),
+        (lambda x: elbo_terms(convolutional(), x, beta=math.nan), "beta is nan"),
+        (
+            lambda x: elbo_terms(
+                VariationalAutoencoder(ConvEncoder(5, 4), ConvDecoder(5, 4), 5), x
+            ),
+            r"The encoder gives \(6, 5\).*expected \(6, 10\).*code=10",
+        ),
+        (
+            lambda x: elbo_terms(
+                VariationalAutoencoder(ConvEncoder(10, 4), ConvDecoder(5, 4, size=32), 5), x
+            ),
+            r"The decoder gives \(6, 1, 32, 32\), x is \(6, 1, 28, 28\)",
+        ),
+        (
+            lambda x: elbo_terms(convolutional(), x[:, 0]),
+            r"x has shape \(6, 28, 28\); expected \(N, 1, 28, 28\)",
+        ),
+        (
+            lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 5, sigma=0.0),
+            "sigma is 0.0; expected a positive",
+        ),
+        (
+            lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 0),
+            "latent is 0; expected a whole number of at least 1",
+        ),
+        (lambda x: convolutional().sample(0), "n is 0; expected a whole number of at least 1"),
+        (
+            lambda x: kl_standard_normal(torch.zeros(3, 2), torch.zeros(3)),
+            r"log_variance \(3,\); expected both",
+        ),
+        (lambda x: kl_standard_normal(torch.zeros(3), torch.zeros(3)), r"mean has shape \(3,\)"),
+    ],
+)
 def test_what_does_not_fit_is_refused_with_what_to_do(call, words):
     with pytest.raises(ValueError, match=words):
         call(torch.rand(6, 1, 28, 28))

@@ -1,4 +1,5 @@
 """Transforms: orthonormal, invertible, the same as PyWavelets and SciPy; denoising at reference level."""
+
 import math
 
 import numpy as np
@@ -43,7 +44,9 @@ def test_the_dct_matrix_is_orthonormal(n):
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
 @pytest.mark.parametrize("n", [2, 4, 6, 64])
-def test_one_wavelet_level_is_orthonormal_even_when_the_filter_is_longer_than_the_signal(wavelet, n):
+def test_one_wavelet_level_is_orthonormal_even_when_the_filter_is_longer_than_the_signal(
+    wavelet, n
+):
     W = wavelet_matrix(n, wavelet, torch.float64)
     assert torch.allclose(W @ W.T, torch.eye(n, dtype=torch.float64), atol=1e-10)
 
@@ -110,20 +113,27 @@ def test_the_largest_coefficients_are_the_best_choice():
 
 @pytest.mark.parametrize("sigma", [5, 15, 25])
 def test_the_noise_level_of_photographs_is_found(sigma):
-    x = torch.cat(list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values()))
+    x = torch.cat(
+        list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values())
+    )
     noisy = x + sigma / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     assert (255 * noise_level(noisy) - sigma).abs().max() < 0.1 * sigma + 1
 
 
 @pytest.fixture(scope="module")
 def noisy_photographs():
-    x = torch.cat(list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values()))
+    x = torch.cat(
+        list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values())
+    )
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     return x, (x + 25 / 255 * noise).clamp(0, 1)
 
 
 def theirs(noisy, method, **options):
-    results = [denoise_wavelet(image[0].numpy(), sigma=25 / 255, wavelet="db4", method=method, **options) for image in noisy]
+    results = [
+        denoise_wavelet(image[0].numpy(), sigma=25 / 255, wavelet="db4", method=method, **options)
+        for image in noisy
+    ]
     return torch.from_numpy(np.stack(results))[:, None].float().clamp(0, 1)
 
 
@@ -135,11 +145,18 @@ def test_denoising_is_as_good_as_scikit_images(noisy_photographs):
     assert (ours - psnr(theirs(noisy, "VisuShrink", mode="soft"), x)).mean() > -0.5
 
 
-def test_each_step_of_the_denoising_ladder_gains_at_least_what_the_reference_gains(noisy_photographs):
+def test_each_step_of_the_denoising_ladder_gains_at_least_what_the_reference_gains(
+    noisy_photographs,
+):
     """Set12 at sigma 25: noisy 20.35, VisuShrink 24.31, BayesShrink 26.82, 16 shifts 27.69 dB."""
     x, noisy = noisy_photographs
     sigma = 25 / 255
-    steps = [noisy, visu_shrink(noisy, sigma), bayes_shrink(noisy, sigma), cycle_spin(lambda y: bayes_shrink(y, sigma), noisy)]
+    steps = [
+        noisy,
+        visu_shrink(noisy, sigma),
+        bayes_shrink(noisy, sigma),
+        cycle_spin(lambda y: bayes_shrink(y, sigma), noisy),
+    ]
     levels = torch.stack([psnr(step, x) for step in steps]).mean(dim=1)
     reference = torch.tensor([20.35, 24.31, 26.82, 27.69])
     assert (levels - levels[0] >= reference - reference[0]).all()
@@ -158,7 +175,9 @@ def test_soft_thresholding_solves_its_minimisation():
     grid = torch.linspace(-4, 4, 8001, dtype=torch.float64)
     for z in (-3.0, -0.4, 0.0, 0.9, 2.5):
         objective = 0.5 * (grid - z) ** 2 + 1.0 * grid.abs()
-        assert soft_threshold(torch.tensor(z), 1.0).item() == pytest.approx(grid[objective.argmin()].item(), abs=1e-3)
+        assert soft_threshold(torch.tensor(z), 1.0).item() == pytest.approx(
+            grid[objective.argmin()].item(), abs=1e-3
+        )
 
 
 def test_hard_thresholding_keeps_or_kills():
@@ -178,22 +197,25 @@ def test_the_universal_threshold_is_hardly_ever_exceeded_by_noise():
     assert (noise.abs() > universal_threshold(1.0, 65536)).sum(dim=1).float().mean() < 0.5
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: wavelet2(images(1, 1, 20, 32), "haar", 3), "2\\*\\*levels must divide"),
-    (lambda: wavelet2(images(1, 1, 32, 32), "haar", 0), "at least 1"),
-    (lambda: wavelet2(images(1, 1, 32, 32), "bior2.2", 1), "orthogonal"),
-    (lambda: wavelet2(images(1, 1, 32, 32), "nonsense", 1), "orthogonal"),
-    (lambda: wavelet_matrix(8, "dmey"), "only approximately"),
-    (lambda: wavelet_matrix(3), "even number"),
-    (lambda: dct_matrix(0), "at least one sample"),
-    (lambda: cycle_spin(lambda y: y, images(1, 1, 8, 8), 0), "1 or more"),
-    (lambda: universal_threshold(-1, 10), "sigma >= 0"),
-    (lambda: soft_threshold(torch.ones(2), -0.1), "zero or more"),
-    (lambda: hard_threshold(torch.ones(2), float("nan")), "zero or more"),
-    (lambda: keep_largest(torch.ones(1, 4), 5), "from 0 to 4"),
-    (lambda: keep_largest(torch.ones(1, 4), 1.5), "whole number"),
-    (lambda: bayes_shrink(torch.ones(4, 4), 0.1), "expected \\(N, C, H, W\\)"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: wavelet2(images(1, 1, 20, 32), "haar", 3), "2\\*\\*levels must divide"),
+        (lambda: wavelet2(images(1, 1, 32, 32), "haar", 0), "at least 1"),
+        (lambda: wavelet2(images(1, 1, 32, 32), "bior2.2", 1), "orthogonal"),
+        (lambda: wavelet2(images(1, 1, 32, 32), "nonsense", 1), "orthogonal"),
+        (lambda: wavelet_matrix(8, "dmey"), "only approximately"),
+        (lambda: wavelet_matrix(3), "even number"),
+        (lambda: dct_matrix(0), "at least one sample"),
+        (lambda: cycle_spin(lambda y: y, images(1, 1, 8, 8), 0), "1 or more"),
+        (lambda: universal_threshold(-1, 10), "sigma >= 0"),
+        (lambda: soft_threshold(torch.ones(2), -0.1), "zero or more"),
+        (lambda: hard_threshold(torch.ones(2), float("nan")), "zero or more"),
+        (lambda: keep_largest(torch.ones(1, 4), 5), "from 0 to 4"),
+        (lambda: keep_largest(torch.ones(1, 4), 1.5), "whole number"),
+        (lambda: bayes_shrink(torch.ones(4, 4), 0.1), "expected \\(N, C, H, W\\)"),
+    ],
+)
 def test_bad_input_gets_an_error_that_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()

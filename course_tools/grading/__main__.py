@@ -5,6 +5,7 @@
 
 docs/grading.md tells more.
 """
+
 import argparse
 import os
 import signal
@@ -20,13 +21,21 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None, official: Path = ROOT / "notebooks") -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_tools.grading", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m course_tools.grading", description=__doc__.split("\n")[0]
+    )
     tasks = parser.add_subparsers(dest="task", required=True)
     grading = tasks.add_parser("grade", help="run submitted notebooks apart and write marks as CSV")
-    grading.add_argument("folder", type=Path, help="a folder per student, or all files side by side")
+    grading.add_argument(
+        "folder", type=Path, help="a folder per student, or all files side by side"
+    )
     grading.add_argument("--csv", type=Path, required=True, help="the file to write")
-    grading.add_argument("--seconds", type=float, default=600, help="limit of a notebook (default 600)")
-    grading.add_argument("--memory-mb", type=int, default=3000, help="limit of a notebook (default 3000)")
+    grading.add_argument(
+        "--seconds", type=float, default=600, help="limit of a notebook (default 600)"
+    )
+    grading.add_argument(
+        "--memory-mb", type=int, default=3000, help="limit of a notebook (default 3000)"
+    )
     grading.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default 1)")
     export = tasks.add_parser("nbgrader", help="write the course as source notebooks for nbgrader")
     export.add_argument("folder", type=Path, help="the folder `source` of an nbgrader course")
@@ -52,7 +61,9 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
 
     for name, least in (("seconds", 1), ("memory_mb", 500), ("jobs", 1)):
         if getattr(given, name) < least:
-            parser.error(f"--{name.replace('_', '-')} {getattr(given, name):g}: at least {least} is needed.")
+            parser.error(
+                f"--{name.replace('_', '-')} {getattr(given, name):g}: at least {least} is needed."
+            )
     if not given.folder.is_dir():
         parser.error(f"{given.folder} is not a folder. Name the folder that holds the submissions.")
     if problem := cannot_write(given.csv):
@@ -63,7 +74,9 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
         more = f" and {len(others) - 8} more" if len(others) > 8 else ""
         print(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{more}.")
     if not files:
-        parser.error(f"{given.folder} holds no notebook (*.ipynb). Put the submissions there, unpacked.")
+        parser.error(
+            f"{given.folder} holds no notebook (*.ipynb). Put the submissions there, unpacked."
+        )
     known = lessons(official)
     submissions = [submission(file, folder, known) for file in files]
     rows = [Row.of_submission(one) for one in submissions]
@@ -74,7 +87,10 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     print(f"{len(files)} submissions. In force: {isolation.said}.", flush=True)
     limits, stop = Limits(given.seconds, given.memory_mb), threading.Event()
     with ThreadPoolExecutor(given.jobs) as pool:
-        places = {pool.submit(grade, one, folder, isolation, limits, stop): k for k, one in enumerate(submissions)}
+        places = {
+            pool.submit(grade, one, folder, isolation, limits, stop): k
+            for k, one in enumerate(submissions)
+        }
         waiting, saved = set(places), save(given.csv, rows)
         try:
             while waiting:  # woken each half second, else Ctrl-C may have to wait as well
@@ -88,7 +104,9 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
             stop.set()
             pool.shutdown(cancel_futures=True)
             saved = save(given.csv, rows)
-            print(f"\nInterrupted: {saved} holds the rows finished so far; the others say \"not run\".")
+            print(
+                f'\nInterrupted: {saved} holds the rows finished so far; the others say "not run".'
+            )
             return 130
     print(f"\n{summary(rows)}\n\n{saved}: {len(rows)} rows.")
     return 0
@@ -122,5 +140,7 @@ def cannot_write(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves the finished rows as Ctrl-C does
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # `kill` leaves the finished rows as Ctrl-C does
     raise SystemExit(main())

@@ -1,4 +1,5 @@
 """One submission, from the copy of its folder to its row."""
+
 import os
 import stat
 import threading
@@ -26,7 +27,10 @@ class Limits:
 
 
 def grade(
-    submission: Submission, folder: Path, isolation: Isolation, limits: Limits = Limits(),
+    submission: Submission,
+    folder: Path,
+    isolation: Isolation,
+    limits: Limits = Limits(),
     stop: threading.Event | None = None,
 ) -> Row:
     """Run a submission apart and judge its exercises. Never raises because of what it holds."""
@@ -39,7 +43,9 @@ def grade(
         at, left = None, limits.seconds - (time.monotonic() - begin)
         row.errors.clear()
         try:
-            with SandboxedProcess(isolation, hidden(submission, folder), left, limits.megabytes, stop) as apart:
+            with SandboxedProcess(
+                isolation, hidden(submission, folder), left, limits.megabytes, stop
+            ) as apart:
                 copy(submission, folder, apart.work / "work", row)
                 lesson, megabytes = submission.lesson.number, limits.megabytes
                 apart.ask("start", lesson=lesson, folder="work", seconds=left, megabytes=megabytes)
@@ -107,14 +113,20 @@ def copy(submission: Submission, folder: Path, target: Path, row: Row) -> None:
     if source == folder:
         return
     for place, folders, files in os.walk(source):
-        folders[:] = [name for name in folders if name not in SKIPPED and not os.path.islink(os.path.join(place, name))]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in SKIPPED and not os.path.islink(os.path.join(place, name))
+        ]
         for name in files:
             file = Path(place, name)
             if name.lower().endswith(".ipynb") or not stat.S_ISREG(file.lstat().st_mode):
                 continue
             room -= file.lstat().st_size
             if room < 0:
-                row.note_once(f"more than {COPIED / 1e6:.0f} MB beside the notebook: not all of it was copied")
+                row.note_once(
+                    f"more than {COPIED / 1e6:.0f} MB beside the notebook: not all of it was copied"
+                )
                 return
             copied = target / file.relative_to(source)
             copied.parent.mkdir(parents=True, exist_ok=True)

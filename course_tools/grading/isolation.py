@@ -1,7 +1,9 @@
 """A process apart, with limits: what the system allows, from sealed files to a mere time limit.
 
-`best_isolation` tries the kinds in order and measures what they keep out; `SandboxedProcess` is one such process.
+`best_isolation` tries the kinds in order and measures what they keep out; `SandboxedProcess` is one
+such process.
 """
+
 import contextlib
 import json
 import os
@@ -28,14 +30,41 @@ HERE = Path(__file__).resolve().parent
 LONGEST = 100_000  # bytes of an answer
 PROCESSES = 200
 PASSED_ON = [  # of the environment; the rest, which may hold passwords, is not
-    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "OMP_NUM_THREADS",
-    "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMFILES", "NUMBER_OF_PROCESSORS",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "OMP_NUM_THREADS",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "SYSTEMROOT",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "PROGRAMFILES",
+    "NUMBER_OF_PROCESSORS",
 ]
 HOMES = [  # variables that say where programs keep their own
-    "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
-    "IPYTHONDIR", "MPLCONFIGDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+    "HOME",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "IPYTHONDIR",
+    "MPLCONFIGDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
 ]
-NOWHERE = dict.fromkeys(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"], "http://127.0.0.1:9")
+NOWHERE = dict.fromkeys(
+    ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"], "http://127.0.0.1:9"
+)
 
 
 class Stopped(Exception):
@@ -59,26 +88,47 @@ class Isolation:
         runner = [sys.executable, str(HERE / "runner.py")]
         if not self.before:
             return runner
-        hide = [path for path in [*hidden, Path.home(), Path("/run"), Path("/media"), Path("/mnt")]
-                if path.is_dir() and path != Path(path.anchor)]
+        hide = [
+            path
+            for path in [*hidden, Path.home(), Path("/run"), Path("/media"), Path("/mnt")]
+            if path.is_dir() and path != Path(path.anchor)
+        ]
         config = {
-            "files": self.files, "open": str(scratch), "keep": needed(), "hide": [str(path.resolve()) for path in hide],
+            "files": self.files,
+            "open": str(scratch),
+            "keep": needed(),
+            "hide": [str(path.resolve()) for path in hide],
             "mounts outside": os.readlink("/proc/self/ns/mnt"),
         }
-        return [*self.before, "--", sys.executable, "-I", "-S", str(HERE / "sandbox.py"), json.dumps(config), *runner]
+        return [
+            *self.before,
+            "--",
+            sys.executable,
+            "-I",
+            "-S",
+            str(HERE / "sandbox.py"),
+            json.dumps(config),
+            *runner,
+        ]
 
 
 APART = ("--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child")
-SEALED = ("no network; all files read-only but a scratch copy, which is deleted; other submissions, the solutions "
-          "and the home folder hidden; limits on seconds, memory and processes")
+SEALED = (
+    "no network; all files read-only but a scratch copy, which is deleted; other submissions, the solutions "
+    "and the home folder hidden; limits on seconds, memory and processes"
+)
 KINDS = [
     Isolation(SEALED, ("unshare", "--user", "--map-root-user", *APART), files=True),
     Isolation(SEALED, ("unshare", *APART), files=True),
-    Isolation("no network; limits on seconds, memory and processes. FILES ARE NOT PROTECTED: a submission can change "
-              "what you can change. Grade notebooks of people whom you do not know on a machine of its own",
-              ("unshare", "--user", "--map-root-user", "--net")),
-    Isolation("limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission "
-              "can do what you can do. Grade notebooks of people whom you do not know on Linux or on a machine of its own"),
+    Isolation(
+        "no network; limits on seconds, memory and processes. FILES ARE NOT PROTECTED: a submission can change "
+        "what you can change. Grade notebooks of people whom you do not know on a machine of its own",
+        ("unshare", "--user", "--map-root-user", "--net"),
+    ),
+    Isolation(
+        "limits on seconds, memory and processes only. NETWORK AND FILES ARE NOT PROTECTED here: a submission "
+        "can do what you can do. Grade notebooks of people whom you do not know on Linux or on a machine of its own"
+    ),
 ]
 
 
@@ -98,7 +148,9 @@ def best_isolation(folder: Path, kinds: list[Isolation] = KINDS) -> Isolation:
         if not seen["missing"] and not seen["written"]:
             return kind
         problem = f"cannot import {', '.join(seen['missing'])}"
-    raise RuntimeError(f"No submission can be run here: {problem}. Does `python -m course_tools.run_notebooks` work?")
+    raise RuntimeError(
+        f"No submission can be run here: {problem}. Does `python -m course_tools.run_notebooks` work?"
+    )
 
 
 def needed() -> list[str]:
@@ -107,7 +159,11 @@ def needed() -> list[str]:
     packages = [Path(place) for place in sys.path[1:] if Path(place).is_dir()]
     folders = [ROOT, Path(sys.prefix), Path(sys.base_prefix), base, *packages]
     ways = {way for path in folders for way in (path.absolute(), path.resolve())}
-    return sorted(str(way) for way in ways if way == ROOT or way not in (Path.cwd(), Path.home(), Path(way.anchor)))
+    return sorted(
+        str(way)
+        for way in ways
+        if way == ROOT or way not in (Path.cwd(), Path.home(), Path(way.anchor))
+    )
 
 
 def environment(scratch: Path) -> dict[str, str]:
@@ -119,11 +175,17 @@ def environment(scratch: Path) -> dict[str, str]:
         (home / file.name).write_bytes(file.read_bytes())
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        **{name: value for name, value in ENVIRONMENT.items() if name not in PASSED_ON or name not in os.environ},
+        **{
+            name: value
+            for name, value in ENVIRONMENT.items()
+            if name not in PASSED_ON or name not in os.environ
+        },
         **NOWHERE,
         **dict.fromkeys(HOMES, str(home)),
         **dict.fromkeys(["TMPDIR", "TMP", "TEMP"], str(temporary)),
-        "PYTHONUSERBASE": site.getuserbase(), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8",
+        "PYTHONUSERBASE": site.getuserbase(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
 
@@ -131,13 +193,25 @@ def environment(scratch: Path) -> dict[str, str]:
 class SandboxedProcess:
     """A runner in a process of its own, to be used in `with`; `work` is the folder that it runs in.
 
-    hidden are folders that it must not see; seconds count from the start, megabytes are those of all its processes.
-    At the end the process and all that it started are killed, and the scratch folder goes.
+    hidden are folders that it must not see; seconds count from the start, megabytes are those of
+    all its processes. At the end the process and all that it started are killed, and the scratch
+    folder goes.
     """
 
-    def __init__(self, isolation: Isolation, hidden: list[Path], seconds: float, megabytes: int,
-                 stop: threading.Event | None = None):
-        self.isolation, self.hidden, self.seconds, self.megabytes = isolation, hidden, seconds, megabytes
+    def __init__(
+        self,
+        isolation: Isolation,
+        hidden: list[Path],
+        seconds: float,
+        megabytes: int,
+        stop: threading.Event | None = None,
+    ):
+        self.isolation, self.hidden, self.seconds, self.megabytes = (
+            isolation,
+            hidden,
+            seconds,
+            megabytes,
+        )
         self.stop = stop or threading.Event()
         self.answers, self.nonce = queue.Queue(), ""
 
@@ -148,8 +222,13 @@ class SandboxedProcess:
         self.mark = secrets.token_hex(16)
         command = self.isolation.command(self.work, self.hidden)
         self.process = subprocess.Popen(
-            command, cwd=self.work, env=environment(self.work) | {"COURSE_GRADING": self.mark}, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            command,
+            cwd=self.work,
+            env=environment(self.work) | {"COURSE_GRADING": self.mark},
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         threading.Thread(target=self.listen, daemon=True).start()
         return self
@@ -176,7 +255,9 @@ class SandboxedProcess:
         """The answer of the runner to one request. Stopped when a limit is reached or the process has ended."""
         self.nonce = secrets.token_hex(16)
         with contextlib.suppress(OSError):
-            self.process.stdin.write(json.dumps({"nonce": self.nonce, "kind": kind, "words": words}).encode() + b"\n")
+            self.process.stdin.write(
+                json.dumps({"nonce": self.nonce, "kind": kind, "words": words}).encode() + b"\n"
+            )
             self.process.stdin.flush()
         while True:
             ended = self.process.poll() is not None

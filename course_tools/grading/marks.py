@@ -1,4 +1,5 @@
 """Rows, the CSV that spreadsheets read, and the table that shows where a class struggles."""
+
 import csv
 import io
 import unicodedata
@@ -41,7 +42,10 @@ class Row:
             checked = {step.exercise for step in submission.steps if isinstance(step, CheckStep)}
             for number in row.exercises:
                 if number not in checked:
-                    row.results[number] = ("cell not found", f"no cell defines or checks `{lesson.exercises[number]}`.")
+                    row.results[number] = (
+                        "cell not found",
+                        f"no cell defines or checks `{lesson.exercises[number]}`.",
+                    )
         return row
 
     @property
@@ -51,7 +55,9 @@ class Row:
 
     def __str__(self) -> str:
         passed = f"{self.passed} of {len(self.exercises)}" if self.exercises else "-"
-        return f"{plain(self.submission):<50} {passed:>7} {self.seconds:>7.1f} s  {plain(self.note)}"
+        return (
+            f"{plain(self.submission):<50} {passed:>7} {self.seconds:>7.1f} s  {plain(self.note)}"
+        )
 
     def give_up(self, message: str) -> None:
         """Settle all exercises that have no result."""
@@ -67,7 +73,11 @@ class Row:
     def note(self) -> str:
         """All notes in one line."""
         more = f" and {len(self.errors) - 3} more" if len(self.errors) > 3 else ""
-        stopped = [f"cells that stopped with an error: {', '.join(self.errors[:3])}{more}"] if self.errors else []
+        stopped = (
+            [f"cells that stopped with an error: {', '.join(self.errors[:3])}{more}"]
+            if self.errors
+            else []
+        )
         return "; ".join(self.notes + stopped)
 
 
@@ -75,7 +85,9 @@ def plain(text: str) -> str:
     """One line that every terminal and spreadsheet can show: no control characters, no halves of characters."""
     odd = ("Cc", "Cs", "Cf", "Zl", "Zp")
     text = text.translate(str.maketrans("\n\r\t", "   "))
-    return "".join(c if unicodedata.category(c) not in odd else f"\\u{ord(c):04x}" for c in text).strip()
+    return "".join(
+        c if unicodedata.category(c) not in odd else f"\\u{ord(c):04x}" for c in text
+    ).strip()
 
 
 def harmless(value: object) -> object:
@@ -90,7 +102,9 @@ def name_clashes(rows: list[Row]) -> None:
     """Note where a student (names equal but for case count as one) has handed in the same notebook twice."""
     same = defaultdict(list)
     for row in rows:
-        same[unicodedata.normalize("NFC", row.student).casefold(), row.notebook or row.submission].append(row)
+        same[
+            unicodedata.normalize("NFC", row.student).casefold(), row.notebook or row.submission
+        ].append(row)
     for group in same.values():
         for row in group if len(group) > 1 else []:
             others = ", ".join(plain(other.submission) for other in group if other is not row)
@@ -102,13 +116,32 @@ def write_csv(file: Path, rows: list[Row]) -> None:
     most = max((len(row.exercises) for row in rows), default=0)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["submission", "student", "notebook", "passed", "of", "seconds", "note",
-                    *(word for k in range(1, most + 1) for word in (f"exercise {k}", f"message {k}"))])
+    table.writerow(
+        [
+            "submission",
+            "student",
+            "notebook",
+            "passed",
+            "of",
+            "seconds",
+            "note",
+            *(word for k in range(1, most + 1) for word in (f"exercise {k}", f"message {k}")),
+        ]
+    )
     for row in rows:
         known = bool(row.exercises)
-        results = [word for number in row.exercises for word in row.results.get(number, ("not run", ""))]
-        cells = [row.submission, row.student, row.notebook, *((row.passed, len(row.exercises)) if known else ("", "")),
-                 row.seconds, row.note, *results]
+        results = [
+            word for number in row.exercises for word in row.results.get(number, ("not run", ""))
+        ]
+        cells = [
+            row.submission,
+            row.student,
+            row.notebook,
+            *((row.passed, len(row.exercises)) if known else ("", "")),
+            row.seconds,
+            row.note,
+            *results,
+        ]
         table.writerow([harmless(cell) for cell in cells + [""] * (7 + 2 * most - len(cells))])
     write_text(file, "\ufeff" + text.getvalue())
 
@@ -121,5 +154,9 @@ def summary(rows: list[Row]) -> str:
             status = row.results.get(number, ("not run", ""))[0]
             counts[number][status if status in STATUSES else "other"] += 1
     names = [*STATUSES, "other"]
-    table = [("exercise", names)] + [(number, [counts[number][name] for name in names]) for number in sorted(counts)]
-    return "\n".join(f"{first:<10}" + "".join(f"{cell:>15}" for cell in cells) for first, cells in table)
+    table = [("exercise", names)] + [
+        (number, [counts[number][name] for name in names]) for number in sorted(counts)
+    ]
+    return "\n".join(
+        f"{first:<10}" + "".join(f"{cell:>15}" for cell in cells) for first, cells in table
+    )

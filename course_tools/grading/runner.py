@@ -2,9 +2,11 @@
 
     python runner.py      started by isolation.py; one request a line on stdin, one answer a line on stdout
 
-Before any cell runs, stdout and stdin are taken away from the student's code, the course and its checks are
-imported, and what a check calls is noted down, so that it can be put back for as long as a check runs.
+Before any cell runs, stdout and stdin are taken away from the student's code, the course and its
+checks are imported, and what a check calls is noted down, so that it can be put back for as long as
+a check runs.
 """
+
 import contextlib
 import ctypes
 import importlib.util
@@ -18,7 +20,17 @@ from pathlib import Path
 __all__ = []
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KEPT = ["builtins", "math", "random", "numpy", "torch", "torch.fft", "torch.linalg", "torch.nn", "torch.nn.functional"]
+KEPT = [
+    "builtins",
+    "math",
+    "random",
+    "numpy",
+    "torch",
+    "torch.fft",
+    "torch.linalg",
+    "torch.nn",
+    "torch.nn.functional",
+]
 MESSAGE = 600  # characters
 
 
@@ -61,9 +73,13 @@ def limit(seconds: float, megabytes: int) -> None:
         return
     cores = os.cpu_count() or 1
     limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 10**9, "RLIMIT_CPU": int(seconds + 60) * cores}
-    if sys.platform == "linux":  # an allocation far beyond the limit fails at once, and the cell with it
+    if (
+        sys.platform == "linux"
+    ):  # an allocation far beyond the limit fails at once, and the cell with it
         limits["RLIMIT_DATA"] = 2 * megabytes * 10**6
-        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # NO_NEW_PRIVS: where the teacher may use sudo, this may not
+        ctypes.CDLL(None).prctl(
+            38, 1, 0, 0, 0
+        )  # NO_NEW_PRIVS: where the teacher may use sudo, this may not
     for name, value in limits.items():
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -85,10 +101,19 @@ class Runner:
         config.HistoryManager.enabled = False
         self.shell = InteractiveShell.instance(config=config)
         self.shell.ask_exit = lambda: None
-        self.shell._tee = lambda channel: contextlib.nullcontext()  # IPython 9 keeps all that is printed
-        owners = [importlib.import_module(name) for name in KEPT] + [torch.Tensor, torch.Tensor.__mro__[1]]
-        owners += [module for name, module in sys.modules.items() if name.split(".")[0] == "course_utils"]
-        self.kept = [(owner, {n: v for n, v in vars(owner).items() if callable(v)}) for owner in owners]
+        self.shell._tee = lambda channel: (
+            contextlib.nullcontext()
+        )  # IPython 9 keeps all that is printed
+        owners = [importlib.import_module(name) for name in KEPT] + [
+            torch.Tensor,
+            torch.Tensor.__mro__[1],
+        ]
+        owners += [
+            module for name, module in sys.modules.items() if name.split(".")[0] == "course_utils"
+        ]
+        self.kept = [
+            (owner, {n: v for n, v in vars(owner).items() if callable(v)}) for owner in owners
+        ]
         os.chdir(folder)
         sys.path.insert(0, "")
 

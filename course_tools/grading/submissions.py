@@ -1,4 +1,5 @@
 """Which notebooks lie in a folder, whose they are, and which lesson each of them is."""
+
 import ast
 import json
 import os
@@ -67,7 +68,8 @@ class Submission:
     def steps(self) -> list[CellStep | CheckStep]:
         """What is to be run, in order.
 
-        An exercise is checked after the last cell that belongs to it; without such a cell it has no step.
+        An exercise is checked after the last cell that belongs to it; without such a cell it has no
+        step.
         """
         homes = {}
         for index, cell in enumerate(self.cells):
@@ -104,7 +106,9 @@ def lessons(folder: Path = ROOT / "notebooks") -> list[Lesson]:
 def find(folder: Path) -> tuple[list[Path], list[str]]:
     """The notebooks below `folder`, sorted; the names of what is left aside (other files, locked folders, links)."""
     notebooks, others = [], []
-    for place, folders, files in os.walk(folder, onerror=lambda error: others.append(str(error.filename))):
+    for place, folders, files in os.walk(
+        folder, onerror=lambda error: others.append(str(error.filename))
+    ):
         linked = [name for name in folders if os.path.islink(os.path.join(place, name))]
         folders[:] = sorted(set(folders) - SKIPPED - set(linked))
         for name in [*files, *linked]:
@@ -118,17 +122,23 @@ def find(folder: Path) -> tuple[list[Path], list[str]]:
 def submission(file: Path, folder: Path, official: list[Lesson]) -> Submission:
     """Read and identify one notebook; a bad one becomes a submission whose notes say what is wrong."""
     relative = file.relative_to(folder)
-    result = Submission(file, relative.as_posix(), relative.parts[0] if len(relative.parts) > 1 else "")
+    result = Submission(
+        file, relative.as_posix(), relative.parts[0] if len(relative.parts) > 1 else ""
+    )
     try:
         result.cells, result.notes = read(file)
     except ValueError as error:
         result.notes = [str(error)]
     result.lesson = identify(result.cells, file.stem, official)
     if result.lesson is None:
-        result.notes.append("not recognised as a notebook of this course (by exercises, cells, title or file name)")
+        result.notes.append(
+            "not recognised as a notebook of this course (by exercises, cells, title or file name)"
+        )
     if not result.student:  # files side by side, as a learning platform exports them
         own = result.lesson.file.stem if result.lesson else ""
-        result.student = re.sub(re.escape(own), "", file.stem, flags=re.IGNORECASE).strip(" _-.") or file.stem
+        result.student = (
+            re.sub(re.escape(own), "", file.stem, flags=re.IGNORECASE).strip(" _-.") or file.stem
+        )
     result.student = MOODLE.sub("", result.student) or result.student
     return result
 
@@ -145,7 +155,9 @@ def read(file: Path) -> tuple[list[dict], list[str]]:
             raise ValueError("the file is empty")
         if size > LARGEST:
             most = LARGEST / 1e6
-            raise ValueError(f"the file has {size / 1e6:.0f} MB, more than {most:.0f}: ask for one without outputs")
+            raise ValueError(
+                f"the file has {size / 1e6:.0f} MB, more than {most:.0f}: ask for one without outputs"
+            )
         content = file.read_bytes()
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from error
@@ -176,7 +188,11 @@ def plain_cell(cell: dict) -> dict:
     """Type, source and tags of a cell."""
     source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
     tags = (cell.get("metadata") or {}).get("tags") or []
-    return {"cell_type": cell["cell_type"], "source": source, "metadata": {"tags": [str(tag) for tag in tags]}}
+    return {
+        "cell_type": cell["cell_type"],
+        "source": source,
+        "metadata": {"tags": [str(tag) for tag in tags]},
+    }
 
 
 def identify(cells: list[dict], stem: str, official: list[Lesson]) -> Lesson | None:
@@ -187,10 +203,16 @@ def identify(cells: list[dict], stem: str, official: list[Lesson]) -> Lesson | N
     sources = {cell["source"].strip() for cell in cells}
     tagged = Counter(number[:2] for number in map(exercise_of, cells) if number)
     kept = Counter({lesson.number: len(lesson.sources & sources) for lesson in official})
-    called = Counter({
-        lesson.number: sum(f"check.{name}(" in cell["source"] for cell in cells for name in lesson.exercises.values())
-        for lesson in official
-    })
+    called = Counter(
+        {
+            lesson.number: sum(
+                f"check.{name}(" in cell["source"]
+                for cell in cells
+                for name in lesson.exercises.values()
+            )
+            for lesson in official
+        }
+    )
     for votes, least in ((tagged, 1), (called, 1), (kept, 3)):  # any notebook may hold `plt.show()`
         for lesson in official:
             if votes[lesson.number] >= max([least, *votes.values()]):
@@ -200,14 +222,18 @@ def identify(cells: list[dict], stem: str, official: list[Lesson]) -> Lesson | N
         if title and title == lesson.title:
             return lesson
     for lesson in official:
-        if lesson.file.stem.casefold() in stem.casefold() or re.match(rf"{lesson.number}(?!\d)", stem):
+        if lesson.file.stem.casefold() in stem.casefold() or re.match(
+            rf"{lesson.number}(?!\d)", stem
+        ):
             return lesson
     return None
 
 
 def exercise_of(cell: dict) -> str | None:
     """ "01.3" for a cell tagged exercise-01.3."""
-    tags = [tag for tag in cell["metadata"].get("tags", []) if re.fullmatch(r"exercise-\d\d\.\d+", tag)]
+    tags = [
+        tag for tag in cell["metadata"].get("tags", []) if re.fullmatch(r"exercise-\d\d\.\d+", tag)
+    ]
     return tags[0].removeprefix("exercise-") if tags and cell["cell_type"] == "code" else None
 
 
@@ -225,7 +251,9 @@ def belongs(cell: dict, number: str, name: str, lesson: Lesson) -> bool:
         return False
     if exercise_of(cell) == number:
         return True
-    pattern = rf"^(async\s+def|def|class)\s+{name}\b|^{name}\s*(:[^=]*)?=|check\.{name}\(\s*{name}\s*\)"
+    pattern = (
+        rf"^(async\s+def|def|class)\s+{name}\b|^{name}\s*(:[^=]*)?=|check\.{name}\(\s*{name}\s*\)"
+    )
     return re.search(pattern, cell["source"], re.MULTILINE) is not None
 
 
@@ -238,6 +266,10 @@ def without_checks(source: str) -> str:
     lines = source.split("\n")
     for node in body:
         call = getattr(node, "value", None)
-        if isinstance(node, ast.Expr) and isinstance(call, ast.Call) and ast.unparse(call.func).startswith("check."):
-            lines[node.lineno - 1:node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(call, ast.Call)
+            and ast.unparse(call.func).startswith("check.")
+        ):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 Docstrings of the course are plain text: `code` in backticks, indented examples, lists.
 Here they become reStructuredText.
 """
+
 import importlib
 import pathlib
 import pkgutil
@@ -15,10 +16,30 @@ __all__ = ["GROUPS", "modules", "setup", "to_rst", "write_api"]
 
 GROUPS = {  # as in README, "Where is what"; the others come last
     "Session, data, pictures": ["session", "data", "display", "course_map"],
-    "Sparse representation": ["wavelets", "sparse_coding", "dictionary_learning", "patches", "compression"],
-    "Networks": ["autoencoders", "losses", "gans", "vaes", "sparse_gans", "classifiers", "activations"],
+    "Sparse representation": [
+        "wavelets",
+        "sparse_coding",
+        "dictionary_learning",
+        "patches",
+        "compression",
+    ],
+    "Networks": [
+        "autoencoders",
+        "losses",
+        "gans",
+        "vaes",
+        "sparse_gans",
+        "classifiers",
+        "activations",
+    ],
     "Measures and training": ["metrics", "training", "distributed", "checkpoints", "project"],
-    "Exercises and shipped models": ["exercises", "exercises.core", "pretrained", "recipes", "pretrain"],
+    "Exercises and shipped models": [
+        "exercises",
+        "exercises.core",
+        "pretrained",
+        "recipes",
+        "pretrain",
+    ],
 }
 ORDER = {name: (i, j) for i, names in enumerate(GROUPS.values()) for j, name in enumerate(names)}
 OTHERS = "Behind the helpers"
@@ -31,12 +52,16 @@ def modules() -> list[str]:
     for module in pkgutil.walk_packages(course_utils.__path__, "course_utils."):
         name = module.name.removeprefix("course_utils.")
         parent = name.rpartition(".")[0]
-        if re.fullmatch(r"exercises\.(notebook_\d\d|alternating_steps)", name) or name.endswith("__main__"):
+        if re.fullmatch(r"exercises\.(notebook_\d\d|alternating_steps)", name) or name.endswith(
+            "__main__"
+        ):
             continue
         public = set(getattr(importlib.import_module(module.name), "__all__", []))
         if module.ispkg:
             packages.append(name)
-        covered = parent in packages and public <= set(importlib.import_module(f"course_utils.{parent}").__all__)
+        covered = parent in packages and public <= set(
+            importlib.import_module(f"course_utils.{parent}").__all__
+        )
         if public and not covered or name in sum(GROUPS.values(), []):
             found.append(name)
     return found
@@ -45,8 +70,13 @@ def modules() -> list[str]:
 def groups() -> dict[str, list[str]]:
     """The modules of each group; one that is not named there is in its package's, or comes last."""
     found: dict[str, list[str]] = {title: [] for title in [*GROUPS, OTHERS]}
-    for name in sorted(modules(), key=lambda name: ORDER.get(name, ORDER.get(name.split(".")[0], (len(GROUPS), 0)))):
-        title = next((title for title, names in GROUPS.items() if {name, name.split(".")[0]} & set(names)), OTHERS)
+    for name in sorted(
+        modules(), key=lambda name: ORDER.get(name, ORDER.get(name.split(".")[0], (len(GROUPS), 0)))
+    ):
+        title = next(
+            (title for title, names in GROUPS.items() if {name, name.split(".")[0]} & set(names)),
+            OTHERS,
+        )
         found[title].append(name)
     return found
 
@@ -54,15 +84,23 @@ def groups() -> dict[str, list[str]]:
 def write_api(folder: pathlib.Path) -> None:
     """Write a page for each module, and an index of them in groups."""
     lines = [
-        "# Helpers: course_utils", "",
+        "# Helpers: course_utils",
+        "",
         "Every method of the course is built in a notebook first; these modules keep it for later, and for you.",
-        "Signatures give the types, texts the shapes in brackets: (N, C, H, W) is number, channels, height, width.", "",
+        "Signatures give the types, texts the shapes in brackets: (N, C, H, W) is number, channels, height, width.",
+        "",
     ]
     for title, names in groups().items():
-        lines += [f"## {title}", "", *(f"- [`{name}`]({name}.rst): {summary(name)}" for name in names)]
+        lines += [
+            f"## {title}",
+            "",
+            *(f"- [`{name}`]({name}.rst): {summary(name)}" for name in names),
+        ]
         lines += ["", "```{toctree}", ":hidden:", "", *names, "```", ""]
         for name in names:
-            page = f"{name}\n{'=' * len(name)}\n\n.. automodule:: course_utils.{name}\n   :members:\n"
+            page = (
+                f"{name}\n{'=' * len(name)}\n\n.. automodule:: course_utils.{name}\n   :members:\n"
+            )
             write_text(folder / f"{name}.rst", page)
     write_text(folder / "index.md", "\n".join(lines))
 
@@ -98,20 +136,30 @@ def to_rst(lines: list[str], pages: dict[str, str] | None = None) -> list[str]:
 
 def with_links(line: str, pages: dict[str, str]) -> str:
     """A line with "notebook 01" and "notebooks 01 and 02" as links to the pages that exist."""
+
     def linked(match: re.Match) -> str:
-        return re.sub(r"\b\d\d\b", lambda n: f":doc:`{n[0]} </{pages[n[0]]}>`" if n[0] in pages else n[0], match[0])
+        return re.sub(
+            r"\b\d\d\b",
+            lambda n: f":doc:`{n[0]} </{pages[n[0]]}>`" if n[0] in pages else n[0],
+            match[0],
+        )
 
     return re.sub(r"\bnotebooks? \d\d(?:(?:, | and | to )\d\d\b)*", linked, line)
 
 
 def setup(app) -> dict:
     """The extension: docstrings are converted as they are read."""
+
     def convert(app, what, name, obj, options, lines: list[str]) -> None:
         lessons = (doc for doc in app.env.found_docs if re.match(r"notebooks/\d\d_", doc))
         lines[:] = to_rst(lines, {doc.split("/")[1][:2]: doc for doc in lessons})
 
-    def readable(app, what, name, obj, options, signature: str | None, returns: str | None) -> tuple | None:
-        return (re.sub(r"= ?<\w+>", "= ...", signature), returns) if signature else None  # <factory> is no Python
+    def readable(
+        app, what, name, obj, options, signature: str | None, returns: str | None
+    ) -> tuple | None:
+        return (
+            (re.sub(r"= ?<\w+>", "= ...", signature), returns) if signature else None
+        )  # <factory> is no Python
 
     app.connect("autodoc-process-docstring", convert)
     app.connect("autodoc-process-signature", readable)

@@ -1,4 +1,5 @@
 """Slides in order, how much fits on one, and code with its outputs on them (course_tools.publishing.slides)."""
+
 import base64
 import html
 import math
@@ -29,8 +30,9 @@ class Slide:
 class Deck:
     """Slides in order. A piece goes on the last one, or on one more with the same heading where it does not fit.
 
-    section is the notebook's heading that we are below, shown or not, waiting what is to be said on its first slide,
-    said the last paragraph that is not on a slide, after what is shown below bold words if nothing else comes.
+    section is the notebook's heading that we are below, shown or not, waiting what is to be said on
+    its first slide, said the last paragraph that is not on a slide, after what is shown below bold
+    words if nothing else comes.
     """
 
     def __init__(self):
@@ -62,7 +64,11 @@ class Deck:
 
     def note(self, text: str) -> None:
         """Something to say about the last slide, or about the section's first, where none is shown yet."""
-        notes = self.slides[-1].notes if self.slides and self.slides[-1].section == self.section else self.waiting
+        notes = (
+            self.slides[-1].notes
+            if self.slides and self.slides[-1].section == self.section
+            else self.waiting
+        )
         notes.append(text)
 
     def lead(self, words: str) -> None:
@@ -76,7 +82,8 @@ class Deck:
     def show(self, piece: str, rows: float, what: str = "text") -> None:
         """Put HTML that takes so many rows on a slide; `what` it is: lead, text, code or output.
 
-        After an output only another output stands on the same slide, and code has no other code above it.
+        After an output only another output stands on the same slide, and code has no other code
+        above it.
         """
         slide = self.slides[-1] if self.slides else Slide("", "title")
         apart = slide.last == "output" and what != "output" or slide.last == what == "code"
@@ -93,7 +100,9 @@ def preformatted(text: str, inner: str, kind: str) -> tuple[str, float]:
     """<pre> whose letters are as large as its longest line allows, and its rows."""
     lines = text.rstrip().splitlines() or [""]
     columns = kind == "output" and sum(bool(re.search(r"\S {2,}\S", line)) for line in lines) > 1
-    least = 15 if columns or len(lines) > 14 else 18 if kind == "code" else 22  # rather break a line than make it small
+    least = (
+        15 if columns or len(lines) > 14 else 18 if kind == "code" else 22
+    )  # rather break a line than make it small
     size = min(24, max(least, WIDTH / LETTER / max(map(len, lines))))
     count = sum(math.ceil(max(len(line), 1) * size * LETTER / WIDTH) for line in lines)
     height = 1.3 if count < 20 else 1.15
@@ -125,5 +134,9 @@ def add_outputs(deck: Deck, cell: dict) -> None:
             alt = html.escape(next(words, ""), quote=True)
             piece = f'<img alt="{alt}" style="{style}" src="data:image/png;base64,{picture}">'
             deck.show(piece, scale * height / 40, "output")
-        elif text and output.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in data:
+        elif (
+            text
+            and output.get("name") != "stderr"
+            and "application/vnd.jupyter.widget-view+json" not in data
+        ):
             deck.show(*preformatted(text, html.escape(text), "output"), "output")

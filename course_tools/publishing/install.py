@@ -1,10 +1,12 @@
 """Install the course from a pack, without a network:  python install.py [FOLDER]
 
-Standard library only, any Python 3: `make pack` puts this file beside the wheels it installs. Checks that Python and
-system are those the pack was made for and that every file is whole, makes the environment .venv in the folder of the
-course, and says how to start. With FOLDER the course is first copied there, so that one pack, even on a medium that
-cannot be written to, serves many machines.
+Standard library only, any Python 3: `make pack` puts this file beside the wheels it installs.
+Checks that Python and system are those the pack was made for and that every file is whole, makes
+the environment .venv in the folder of the course, and says how to start. With FOLDER the course is
+first copied there, so that one pack, even on a medium that cannot be written to, serves many
+machines.
 """
+
 import hashlib
 import json
 import os
@@ -33,16 +35,24 @@ def machine():
 def unsuitable(pack, here):
     """Why the wheels of a pack do not fit the machine `here`, as sentences; [] when they do."""
     found = []
-    for key, what in [("python", "Python"), ("system", "the operating system"), ("machine", "the processor")]:
+    for key, what in [
+        ("python", "Python"),
+        ("system", "the operating system"),
+        ("machine", "the processor"),
+    ]:
         if pack[key] != here[key]:
-            found.append("The pack was made for %s, but %s here is %s." % (pack[key], what, here[key]))
+            found.append(
+                "The pack was made for %s, but %s here is %s." % (pack[key], what, here[key])
+            )
     if not found and pack["system"] == "Linux" and pack["glibc"]:
         name, version = platform.libc_ver()
         have = [int(number) for number in re.findall(r"\d+", version)[:2]]
         if name != "glibc" or have < pack["glibc"]:
             wanted = ".".join(map(str, pack["glibc"]))
-            found.append("The pack needs glibc %s or newer, but here is %s %s."
-                         % (wanted, name or "another C library", version))
+            found.append(
+                "The pack needs glibc %s or newer, but here is %s %s."
+                % (wanted, name or "another C library", version)
+            )
     return found
 
 
@@ -83,15 +93,22 @@ def enough_space(folder, needed, what, elsewhere):
         folder = folder.parent
     free = shutil.disk_usage(str(folder)).free
     if free < needed:
-        raise Refused("%s takes %.1f GB on the disk that holds %s, and %.1f GB are free. Free some, or %s."
-                      % (what, needed / 1e9, folder, free / 1e9, elsewhere))
+        raise Refused(
+            "%s takes %.1f GB on the disk that holds %s, and %.1f GB are free. Free some, or %s."
+            % (what, needed / 1e9, folder, free / 1e9, elsewhere)
+        )
 
 
 def run(*command):
     """Run a program; raise Refused with what it said where it fails."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-    result = subprocess.run([str(word) for word in command], env=settings,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    result = subprocess.run(
+        [str(word) for word in command],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
     if result.returncode:
         raise Refused("This failed: %s\n%s" % (" ".join(map(str, command)), result.stdout))
 
@@ -101,14 +118,26 @@ def install(pack, wheels, course):
     home = course / ".venv"
     run(sys.executable, "-m", "venv", "--clear", "--without-pip", home)
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    offline = ["install", "-q", "--disable-pip-version-check", "--no-cache-dir", "--no-index", "--find-links", wheels]
+    offline = [
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--no-index",
+        "--find-links",
+        wheels,
+    ]
     run(python, next(wheels.glob("pip-*.whl")) / "pip", *offline, "pip")  # pip out of its own wheel
     run(python, "-m", "pip", *offline, "-e", str(course))
-    run(python, course / "tests/environment.py", pack["extra"].strip("[]"), *offline[3:])  # beside it, as make test does
+    run(
+        python, course / "tests/environment.py", pack["extra"].strip("[]"), *offline[3:]
+    )  # beside it, as make test does
     news = "@jupyterlab/apputils-extension:announcements"  # it would ask the network
     if list(python.parent.glob("jupyter-labextension*")):
         run(python, "-m", "jupyter", "labextension", "disable", "--level=sys_prefix", news)
-    late = max((course / "pyproject.toml").stat().st_mtime + 1, (home / "pyvenv.cfg").stat().st_mtime)
+    late = max(
+        (course / "pyproject.toml").stat().st_mtime + 1, (home / "pyvenv.cfg").stat().st_mtime
+    )
     for stamp in STAMPS:
         (home / stamp).touch()
         os.utime(str(home / stamp), (late, late))
@@ -126,14 +155,19 @@ def main(arguments):
         pack = json.loads((here / "pack.json").read_text(encoding="utf-8"))
         reasons = unsuitable(pack, machine())
         if reasons:
-            raise Refused("%s\nRun install.py with that Python on such a machine, or make a pack on a machine like "
-                          "this one (make pack, PYTHON=... names the Python)." % "\n".join(reasons))
+            raise Refused(
+                "%s\nRun install.py with that Python on such a machine, or make a pack on a machine like "
+                "this one (make pack, PYTHON=... names the Python)." % "\n".join(reasons)
+            )
         elsewhere = "name a folder on another disk: python install.py FOLDER"
         enough_space(course, pack["installed_bytes"], "The course", elsewhere)
         print("Checking %d files." % len(pack["files"]), flush=True)
         broken = damaged(here, pack["files"])
         if broken:
-            raise Refused("The pack is not whole: %s. Unpack it again, or copy it again." % "; ".join(broken[:5]))
+            raise Refused(
+                "The pack is not whole: %s. Unpack it again, or copy it again."
+                % "; ".join(broken[:5])
+            )
         if arguments:
             copied(here / "course", course)
         print("Installing into %s (some minutes)." % course, flush=True)
@@ -141,8 +175,16 @@ def main(arguments):
     except (Refused, OSError) as error:
         print("Not installed. %s" % error, file=sys.stderr)
         return 1
-    print("Installed. To start:\n\n    cd %s\n    %s" % (course, "make lab" if shutil.which("make") else
-          "%s -m jupyterlab --ServerApp.root_dir=. notebooks/00_start_here.ipynb" % python.relative_to(course)))
+    print(
+        "Installed. To start:\n\n    cd %s\n    %s"
+        % (
+            course,
+            "make lab"
+            if shutil.which("make")
+            else "%s -m jupyterlab --ServerApp.root_dir=. notebooks/00_start_here.ipynb"
+            % python.relative_to(course),
+        )
+    )
     return 0
 
 

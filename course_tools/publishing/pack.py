@@ -3,11 +3,13 @@
     python -m course_tools.publishing.pack            the whole course
     python -m course_tools.publishing.pack FOLDER     another tree, such as build/editions/student
 
-writes build/pack/NAME.zip. In it: wheels for this Python and this system, in the versions that are installed here; the
-files of the course, with the whole data sets that lie on this machine; install.py (`course_tools.publishing.install`);
-pack.json, with the SHA-256 of each file. A zip file, since every system opens one without a further program; the
-wheels, zip files themselves, are stored in it as they are.
+writes build/pack/NAME.zip. In it: wheels for this Python and this system, in the versions that are
+installed here; the files of the course, with the whole data sets that lie on this machine;
+install.py (`course_tools.publishing.install`); pack.json, with the SHA-256 of each file. A zip
+file, since every system opens one without a further program; the wheels, zip files themselves, are
+stored in it as they are.
 """
+
 import argparse
 import importlib.metadata
 import json
@@ -35,7 +37,10 @@ from course_utils.files import ROOT, sha256
 __all__ = ["data_sets", "glibc", "make_pack"]
 
 CPU = "https://download.pytorch.org/whl/cpu"  # as in the Makefile: PyTorch without CUDA, for Linux
-GIGABYTES = {"cpu": 2, "cuda": 10}  # on the disk while a pack is made: wheels, their copies, the archive
+GIGABYTES = {
+    "cpu": 2,
+    "cuda": 10,
+}  # on the disk while a pack is made: wheels, their copies, the archive
 EXTRA = "[test]"  # what `make test` installs beside the course
 ELSEWHERE = "run the command in a copy of the course on another disk"
 
@@ -43,14 +48,27 @@ ELSEWHERE = "run the command in a copy of the course on another disk"
 def pip(stage: Path, *arguments: str | Path, quiet: bool = False) -> bool:
     """Run pip with its temporary files in `stage`; whether it did what it was told."""
     environment = os.environ | dict.fromkeys(["TMPDIR", "TEMP", "TMP"], str(stage))
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments), "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        *map(str, arguments),
+        "-q",
+    ]
     return subprocess.run(command, env=environment, capture_output=quiet).returncode == 0
 
 
 def versions_here(course: str) -> str:
     """The installed packages as pip's constraints, without `course` and what pip installs with."""
-    found = {each.metadata["Name"]: each.version.split("+")[0] for each in importlib.metadata.distributions()}
-    return "".join(f"{name}=={found[name]}\n" for name in sorted(found.keys() - {course, "pip", "setuptools", "wheel"}))
+    found = {
+        each.metadata["Name"]: each.version.split("+")[0]
+        for each in importlib.metadata.distributions()
+    }
+    return "".join(
+        f"{name}=={found[name]}\n"
+        for name in sorted(found.keys() - {course, "pip", "setuptools", "wheel"})
+    )
 
 
 def fetch_wheels(root: Path, stage: Path, torch: str) -> list[Path]:
@@ -60,23 +78,45 @@ def fetch_wheels(root: Path, stage: Path, torch: str) -> list[Path]:
     """
     name, build = project_name(root), project(root).get("build-system", {}).get("requires", [])
     needs = project(root)["project"].get("dependencies", [])
-    wheels, small, course, constraints = stage / "wheels", stage / "cpu", stage / "course", stage / "constraints.txt"
+    wheels, small, course, constraints = (
+        stage / "wheels",
+        stage / "cpu",
+        stage / "course",
+        stage / "constraints.txt",
+    )
     constraints.write_text(versions_here(name), encoding="utf-8")
-    copy_files(root, course_files(root), course)  # pip builds a wheel of the course beside its files
+    copy_files(
+        root, course_files(root), course
+    )  # pip builds a wheel of the course beside its files
     wanted = [f"{course}{EXTRA}", "pip", *build]
-    if torch == "cpu" and sys.platform == "linux" and any(re.match(r"torch\b", need) for need in needs):
+    if (
+        torch == "cpu"
+        and sys.platform == "linux"
+        and any(re.match(r"torch\b", need) for need in needs)
+    ):
         cpu = ["torch", "torchvision", "--no-deps", "-c", constraints, "--index-url", CPU]
-        if not pip(stage, "download", *cpu, "-d", small, quiet=True) or not list(small.glob("torch-*+cpu-*.whl")):
+        if not pip(stage, "download", *cpu, "-d", small, quiet=True) or not list(
+            small.glob("torch-*+cpu-*.whl")
+        ):
             shutil.rmtree(small, ignore_errors=True)
-            print("PyTorch for the CPU, in the version that is installed here, cannot be had from its own index. "
-                  "The pack gets the usual one, which is larger by what CUDA takes.", flush=True)
+            print(
+                "PyTorch for the CPU, in the version that is installed here, cannot be had from its own index. "
+                "The pack gets the usual one, which is larger by what CUDA takes.",
+                flush=True,
+            )
             enough_space(stage.parent, 1e9 * GIGABYTES["cuda"], "A pack with CUDA", ELSEWHERE)
     links = ["--find-links", small] if small.is_dir() else []
     if not pip(stage, "wheel", *wanted, "--prefer-binary", "-c", constraints, *links, "-w", wheels):
         enough_space(stage.parent, 2e8, "The pack", ELSEWHERE)
-        raise Refused("pip could not get the packages; what it said stands above. They have to be the versions that "
-                      "are installed here: make clean, then make pack, installs the newest ones first.")
-    return sorted(wheel for wheel in wheels.glob("*.whl") if not wheel.name.startswith(name.replace("-", "_") + "-"))
+        raise Refused(
+            "pip could not get the packages; what it said stands above. They have to be the versions that "
+            "are installed here: make clean, then make pack, installs the newest ones first."
+        )
+    return sorted(
+        wheel
+        for wheel in wheels.glob("*.whl")
+        if not wheel.name.startswith(name.replace("-", "_") + "-")
+    )
 
 
 def glibc(wheels: list[str]) -> list[int]:
@@ -84,7 +124,9 @@ def glibc(wheels: list[str]) -> list[int]:
     least = []
     for name in wheels:
         tags = re.sub("manylinux2014", "manylinux_2_17", name)
-        found = [[int(major), int(minor)] for major, minor in re.findall(r"manylinux_(\d+)_(\d+)_", tags)]
+        found = [
+            [int(major), int(minor)] for major, minor in re.findall(r"manylinux_(\d+)_(\d+)_", tags)
+        ]
         least += [min(found)] if found else []
     return max(least, default=[])
 
@@ -104,11 +146,13 @@ def data_sets() -> dict[str, Path]:
     return found
 
 
-def make_pack(root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: str = "cpu") -> Path:
+def make_pack(
+    root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: str = "cpu"
+) -> Path:
     """Write the pack of the course in `root` to `folder` and return its path.
 
-    Raises ValueError where `root` is not the course, Refused where packages or disk space are missing, OSError where
-    `folder` cannot be written. Nothing is left behind then.
+    Raises ValueError where `root` is not the course, Refused where packages or disk space are
+    missing, OSError where `folder` cannot be written. Nothing is left behind then.
     """
     names = course_files(root)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +160,10 @@ def make_pack(root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: 
     machine = install.machine()
     version = machine["python"].lower().replace(" ", "")
     edition = "" if root == ROOT else f"-{root.name}"
-    archive = folder / f"{project_name(root)}{edition}-{machine['system']}-{machine['machine']}-{version}.zip".lower()
+    archive = (
+        folder
+        / f"{project_name(root)}{edition}-{machine['system']}-{machine['machine']}-{version}.zip".lower()
+    )
     with tempfile.TemporaryDirectory(dir=folder, prefix="making-", suffix=".part") as stage_name:
         stage = Path(stage_name)
         print("Fetching the packages.", flush=True)
@@ -127,12 +174,19 @@ def make_pack(root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: 
         pack = machine | {
             "extra": EXTRA,
             "glibc": glibc([wheel.name for wheel in wheels]),
-            "installed_bytes": int(1.2 * sum(map(unpacked_bytes, wheels))),  # and what Python compiles
+            "installed_bytes": int(
+                1.2 * sum(map(unpacked_bytes, wheels))
+            ),  # and what Python compiles
             "files": {name: sha256(file) for name, file in files.items()},
         }
         (stage / "pack.json").write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
         files |= {"pack.json": stage / "pack.json", "install.py": Path(install.__file__)}
-        enough_space(folder, 1.01 * sum(file.stat().st_size for file in files.values()), "The archive", ELSEWHERE)
+        enough_space(
+            folder,
+            1.01 * sum(file.stat().st_size for file in files.values()),
+            "The archive",
+            ELSEWHERE,
+        )
         print(f"Writing {len(files)} files.", flush=True)
         write_zip(archive, {f"{archive.stem}/{name}": file for name, file in files.items()})
     return archive
@@ -140,9 +194,15 @@ def make_pack(root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: 
 
 def main(arguments: list[str] | None = None, folder: Path = ROOT / "build" / "pack") -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_tools.publishing.pack", description=__doc__.split("\n")[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT, help="the course to pack (default: this one)")
-    parser.add_argument("--torch", choices=["cpu", "cuda"], default="cpu", help="on Linux (default: cpu, 3 GB less)")
+    parser = argparse.ArgumentParser(
+        prog="python -m course_tools.publishing.pack", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=ROOT, help="the course to pack (default: this one)"
+    )
+    parser.add_argument(
+        "--torch", choices=["cpu", "cuda"], default="cpu", help="on Linux (default: cpu, 3 GB less)"
+    )
     options = parser.parse_args(arguments)
     try:
         archive = make_pack(options.folder.resolve(), folder, options.torch)
@@ -150,8 +210,10 @@ def main(arguments: list[str] | None = None, folder: Path = ROOT / "build" / "pa
         parser.error(str(error))
     except OSError as error:
         parser.error(explained(error, folder))
-    print(f"{archive}  {archive.stat().st_size / 1e6:.0f} MB\n"
-          "Unpack it on a machine without a network, then run there: python install.py")
+    print(
+        f"{archive}  {archive.stat().st_size / 1e6:.0f} MB\n"
+        "Unpack it on a machine without a network, then run there: python install.py"
+    )
     return 0
 
 

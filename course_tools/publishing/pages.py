@@ -1,7 +1,9 @@
 """The source of the website: texts of docs/ and notebooks, staged as one tree for Sphinx.
 
-Nothing is kept twice: tables, times and navigation of the pages come from README and the headers of the notebooks.
+Nothing is kept twice: tables, times and navigation of the pages come from README and the headers of
+the notebooks.
 """
+
 import pathlib
 import re
 import shutil
@@ -28,10 +30,13 @@ PLACE = re.compile(r"^<!-- (notebooks|time|lessons|solutions) -->$", re.MULTILIN
 def stage(target: pathlib.Path, chosen: list[str], root: pathlib.Path = ROOT) -> list[str]:
     """Write the tree: the texts of `root`/docs and the notebooks `chosen`, paths below `root`.
 
-    Returns the cells with a picture without words. Raises ValueError for a notebook without stored outputs.
+    Returns the cells with a picture without words. Raises ValueError for a notebook without stored
+    outputs.
     """
     notebooks = {}
-    links = SiteLinks(sorted(file.relative_to(root).as_posix() for file in root.glob("docs/*.md")), chosen, root)
+    links = SiteLinks(
+        sorted(file.relative_to(root).as_posix() for file in root.glob("docs/*.md")), chosen, root
+    )
     for path in chosen:
         notebooks[path] = read_with_outputs(links, path)
     shutil.rmtree(target, ignore_errors=True)
@@ -48,16 +53,27 @@ def stage(target: pathlib.Path, chosen: list[str], root: pathlib.Path = ROOT) ->
 
 def parts() -> list[tuple[str, list[str]]]:
     """Title and notebook numbers of each part of the course; notebook 00 comes before them."""
-    return [("Start here", ["00"])] + [(title, [number for number, _ in boxes]) for title, _, boxes in PARTS]
+    return [("Start here", ["00"])] + [
+        (title, [number for number, _ in boxes]) for title, _, boxes in PARTS
+    ]
 
 
 def text_page(
     path: str, text: str, links: SiteLinks, notebooks: dict[str, NotebookNode], target: pathlib.Path
 ) -> str:
     """A text of docs/ with the links of the site, its pictures, included texts, and what the notebooks tell."""
-    made = {"notebooks": notebook_table, "time": time_table, "lessons": lessons, "solutions": solutions}
-    text = PLACE.sub(lambda match: made[match[1]](notebooks, links.root), links.rewritten(path, text))
-    text = PICTURE.sub(lambda match: match[1] + copied(links.root, beside(path, match[2]), target), text)
+    made = {
+        "notebooks": notebook_table,
+        "time": time_table,
+        "lessons": lessons,
+        "solutions": solutions,
+    }
+    text = PLACE.sub(
+        lambda match: made[match[1]](notebooks, links.root), links.rewritten(path, text)
+    )
+    text = PICTURE.sub(
+        lambda match: match[1] + copied(links.root, beside(path, match[2]), target), text
+    )
     if path == "docs/glossary.md":
         text = text.replace("| English |", "{.stacked .glossary}\n| English |")
         text = TERM.sub(lambda match: term(match, links.notebooks), text)
@@ -66,7 +82,9 @@ def text_page(
 
 def included(path: str, links: SiteLinks) -> str:
     """The text of another Markdown file without its title, with the links of the site."""
-    return re.sub(r"\A# .*\n", "", links.rewritten(path, (links.root / path).read_text(encoding="utf-8")))
+    return re.sub(
+        r"\A# .*\n", "", links.rewritten(path, (links.root / path).read_text(encoding="utf-8"))
+    )
 
 
 def copied(root: pathlib.Path, path: str, target: pathlib.Path) -> str:
@@ -85,7 +103,10 @@ def number_of(path: str) -> str:
 def lessons_of_parts(notebooks: dict[str, NotebookNode]) -> list[tuple[str, list[str]]]:
     """Title and lessons of each part that has any here."""
     lessons = [path for path in notebooks if "/solutions/" not in path]
-    found = [(title, [path for path in lessons if number_of(path) in numbers]) for title, numbers in parts()]
+    found = [
+        (title, [path for path in lessons if number_of(path) in numbers])
+        for title, numbers in parts()
+    ]
     return [(title, paths) for title, paths in found if paths]
 
 
@@ -99,7 +120,9 @@ def notebook_table(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> st
         for path in paths:
             header = notebooks[path].cells[0].source
             name, cost = header.splitlines()[0].removeprefix("# "), COST.search(header)
-            lines.append(f"| [{name}]({path}) | {learn[path].strip()} | {cost[2]} min | {cost[3]} s |")
+            lines.append(
+                f"| [{name}]({path}) | {learn[path].strip()} | {cost[2]} min | {cost[3]} s |"
+            )
         lines.append("")
     return "\n".join(lines)
 
@@ -117,7 +140,9 @@ def time_table(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> str:
     rows.append(("**All**", "", *total))
     lines = ["| part | notebooks | reading | exercises | together |", "|---|---|--:|--:|--:|"]
     for title, numbers, *minutes in rows:
-        lines.append(f"| {title} | {numbers} | " + " | ".join(map(hours, [*minutes, sum(minutes)])) + " |")
+        lines.append(
+            f"| {title} | {numbers} | " + " | ".join(map(hours, [*minutes, sum(minutes)])) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -133,7 +158,11 @@ def solutions(notebooks: dict[str, NotebookNode], root: pathlib.Path) -> str:
 
 def toctree(title: str, paths: list[str]) -> str:
     """A section of the navigation, or nothing."""
-    return "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *paths, "```"]) if paths else ""
+    return (
+        "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *paths, "```"])
+        if paths
+        else ""
+    )
 
 
 def term(match: re.Match, notebooks: list[str]) -> str:
@@ -141,7 +170,9 @@ def term(match: re.Match, notebooks: list[str]) -> str:
     at = {number_of(path): path for path in notebooks if "/solutions/" not in path}
     english, chinese, meaning, numbers = (part.strip() for part in match.groups())
     anchor = re.sub(r"\W+", "-", english.lower()).strip("-")
-    where = " ".join(f"[{number}]({at[number]})" if number in at else number for number in numbers.split())
+    where = " ".join(
+        f"[{number}]({at[number]})" if number in at else number for number in numbers.split()
+    )
     return f"| [{english}]{{#{anchor}}} | [{chinese}]{{.language-zh-Hans}} | {meaning} | {where} |"
 
 

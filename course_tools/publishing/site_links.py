@@ -1,4 +1,5 @@
 """Where a link leads on the website: to a page of the site or, for everything else, to the repository."""
+
 import os
 import pathlib
 import re
@@ -9,10 +10,16 @@ from course_utils.files import ROOT
 
 __all__ = ["SiteLinks", "lesson_of", "outside_code", "page_of", "solutions_of"]
 
-LINK = re.compile(r"(?<=\]\()(?!\w+:|#|//)([^)\s#]+)(#[^)\s]*)?(?=\))")  # a relative target in Markdown
+LINK = re.compile(
+    r"(?<=\]\()(?!\w+:|#|//)([^)\s#]+)(#[^)\s]*)?(?=\))"
+)  # a relative target in Markdown
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1[^\n]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-STANDS_FOR = {"README.md": "docs/index.md", "docs": "docs/index.md", "notebooks": "docs/index.md",
-              "CONTRIBUTING.md": "docs/contributors.md"}
+STANDS_FOR = {
+    "README.md": "docs/index.md",
+    "docs": "docs/index.md",
+    "notebooks": "docs/index.md",
+    "CONTRIBUTING.md": "docs/contributors.md",
+}
 
 
 class SiteLinks:
@@ -26,7 +33,9 @@ class SiteLinks:
         path = beside(source, target)
         path = STANDS_FOR.get(path, path)
         if path in self.notebooks or path in self.texts:
-            return os.path.relpath(page_of(path), os.path.dirname(page_of(source)) or ".").replace(os.sep, "/")
+            return os.path.relpath(page_of(path), os.path.dirname(page_of(source)) or ".").replace(
+                os.sep, "/"
+            )
         return self.in_repository(path)
 
     def in_repository(self, path: str) -> str:
@@ -35,7 +44,9 @@ class SiteLinks:
 
     def rewritten(self, source: str, text: str) -> str:
         """Markdown text of the file `source` with the links of the site; code stays as it is."""
-        return outside_code(text, lambda piece: LINK.sub(lambda m: self.link(source, m[1]) + (m[2] or ""), piece))
+        return outside_code(
+            text, lambda piece: LINK.sub(lambda m: self.link(source, m[1]) + (m[2] or ""), piece)
+        )
 
 
 def beside(source: str, target: str) -> str:
@@ -63,6 +74,6 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
     pieces, end = [], 0
     for match in CODE.finditer(text):
         code = match[0] if not re.match(r"[`~]{3,}\{", match[0]) else change(match[0])
-        pieces += [change(text[end:match.start()]), code]
+        pieces += [change(text[end : match.start()]), code]
         end = match.end()
     return "".join([*pieces, change(text[end:])])

@@ -1,4 +1,5 @@
 """Text cells on slides: what of them is shown, and what is said (course_tools.publishing.slides says which)."""
+
 import functools
 import html
 import math
@@ -12,11 +13,17 @@ from course_tools.run_notebooks import COST
 
 __all__ = ["add_notes", "add_text", "inline"]
 
-SHOWN = {"math_block": 2, "math_block_label": 2, "blockquote_open": 0}  # shown; rows they take beside their lines
+SHOWN = {
+    "math_block": 2,
+    "math_block_label": 2,
+    "blockquote_open": 0,
+}  # shown; rows they take beside their lines
 LEFT_OUT = re.compile(r"References|Next\b|Further reading")  # sections for readers at home
 PREDICT = re.compile(r"\*\*Predict[.:]?\*\*")
 SENTENCE = re.compile(r"(?<=[.:?!])\s+(?=[A-Z*$`(])")  # between two
-LEAD = re.compile(r"\*\*[^*\n]+(?:[.:?!]\*\*|\*\*(?=:|\s*\Z))")  # bold words that end with a stop, or are all there is
+LEAD = re.compile(
+    r"\*\*[^*\n]+(?:[.:?!]\*\*|\*\*(?=:|\s*\Z))"
+)  # bold words that end with a stop, or are all there is
 
 
 @functools.cache
@@ -34,7 +41,9 @@ def markdown():
         if re.fullmatch(r"\d\d_\w+\.ipynb", target):
             tokens[index].attrs["href"] = target.replace(".ipynb", ".html")
         elif "://" not in target:
-            tokens[index].attrs["href"] = f"{address()}/blob/{BRANCH}/{posixpath.normpath('notebooks/' + target)}"
+            tokens[index].attrs["href"] = (
+                f"{address()}/blob/{BRANCH}/{posixpath.normpath('notebooks/' + target)}"
+            )
         return self.renderToken(tokens, index, options, env)
 
     parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=formula)
@@ -66,14 +75,20 @@ def plain(text: str) -> str:
 
 def rows_of(source: str, more: float = 0) -> float:
     """About how many rows of text the lines of a block take, and `more`."""
-    return more + sum(math.ceil(len(plain(line)) / 84) + 0.25 for line in source.splitlines() if line.strip())
+    return more + sum(
+        math.ceil(len(plain(line)) / 84) + 0.25 for line in source.splitlines() if line.strip()
+    )
 
 
 def add_table(deck: Deck, source: str) -> None:
     """A table; a long one goes on over several slides, each with the headings of its columns."""
     head, body = source.splitlines()[:2], source.splitlines()[2:]
-    rows = [0.75 * math.ceil(len(plain(line)) * (8 + line.count("|")) / 900) + 0.25 for line in body]
-    pieces = math.ceil((sum(rows) + 1.5) / (1.2 * ROOM))  # a little too long is shown a little smaller
+    rows = [
+        0.75 * math.ceil(len(plain(line)) * (8 + line.count("|")) / 900) + 0.25 for line in body
+    ]
+    pieces = math.ceil(
+        (sum(rows) + 1.5) / (1.2 * ROOM)
+    )  # a little too long is shown a little smaller
     each = math.ceil(len(body) / max(pieces, 1))
     for begin in range(0, len(body), each):
         part = "\n".join(head + body[begin : begin + each])
@@ -85,7 +100,9 @@ def add_list(deck: Deck, source: str) -> None:
     items = re.split(r"\n(?=(?:[-*+]|\d+[.)]) )", source)
     taken = [rows_of(item, 0.1) for item in items]
     pieces = math.ceil(sum(taken) / (1.15 * ROOM))
-    share = [int(pieces * (sum(taken[:n]) + taken[n] / 2) / sum(taken)) for n in range(len(items))]  # the slide of each
+    share = [
+        int(pieces * (sum(taken[:n]) + taken[n] / 2) / sum(taken)) for n in range(len(items))
+    ]  # the slide of each
     for piece in sorted(set(share)):
         chosen = [n for n in range(len(items)) if share[n] == piece]
         part = "\n".join(items[n] for n in chosen)
@@ -117,8 +134,12 @@ def add_text(deck: Deck, text: str) -> None:
         elif kind != "paragraph_open" or COST.search(source):
             deck.note(shown)
         elif source.startswith("[![Open in Colab]"):
-            colab = re.search(r"\]\((https://colab\.research\.google\.com/github/[^)\s]*)\)", source)
-            slide.parts += [f'<p><a href="{colab[1]}">Open this lesson in Colab</a></p>'] if colab else []
+            colab = re.search(
+                r"\]\((https://colab\.research\.google\.com/github/[^)\s]*)\)", source
+            )
+            slide.parts += (
+                [f'<p><a href="{colab[1]}">Open this lesson in Colab</a></p>'] if colab else []
+            )
         else:
             add_paragraph(deck, source, shown)
 
@@ -153,13 +174,15 @@ def add_paragraph(deck: Deck, source: str, shown: str) -> None:
     else:
         if lead:
             deck.lead(inline(lead[0].strip("*")))
-            rest = few_sentences(before[lead.end():].lstrip(": "), -1)
+            rest = few_sentences(before[lead.end() :].lstrip(": "), -1)
             deck.after = inline(rest[:1].upper() + rest[1:])
         if before.strip() and (lead is None or lead[0] != before.strip()):
             deck.said = before.strip()
             deck.note(f"<p>{inline(deck.said)}</p>")
         if question:
-            short = len(plain(question)) <= 110  # not to be understood without the end of the paragraph before
+            short = (
+                len(plain(question)) <= 110
+            )  # not to be understood without the end of the paragraph before
             if around := few_sentences(deck.said, 0) if short else "":
                 deck.show(f"<p>{inline(around)}</p>", rows_of(around, 0.25))
             deck.said = ""

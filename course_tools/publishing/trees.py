@@ -2,6 +2,7 @@
 
 Used by `course_tools.publishing.editions` and `course_tools.publishing.pack`.
 """
+
 import contextlib
 import errno
 import os
@@ -67,7 +68,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
     Raises ValueError where `folder` holds something that this function did not make.
     """
-    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if (
+        folder.exists()
+        and not (folder / MARKER).is_file()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
         raise ValueError(
             f"{folder} exists, and it was not made by this command: nothing was changed. "
             "Move it away or give it another name, then run the command again."

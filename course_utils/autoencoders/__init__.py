@@ -3,6 +3,7 @@
 Built in notebooks 04 (linear, convolutional), 05 (sparse, four stages) and 06 (learned
 sparse coding). All are torch modules; images are (N, C, H, W).
 """
+
 from course_utils.arguments import renamed
 from course_utils.autoencoders.convolutional import ConvDecoder, ConvEncoder, LinearAutoencoder
 from course_utils.autoencoders.lista import Lista
@@ -17,12 +18,31 @@ from course_utils.autoencoders.stages import FourStageAutoencoder, Shrinkage, St
 from course_utils.autoencoders.unrolled import SparseSuperResolution, UnrolledSparseCoder
 
 __all__ = [
-    "KL", "L1", "UnitNormDecoder", "BatchTopK", "ConvDecoder", "ConvEncoder", "NoSparsity", "FourStageAutoencoder",
-    "LinearAutoencoder", "Lista", "Shrinkage", "SparseAutoencoder", "SparseSuperResolution", "Stages", "TopK",
-    "UnrolledSparseCoder", "kl_sparsity", "share_alive", "sparse_loss",
+    "KL",
+    "L1",
+    "UnitNormDecoder",
+    "BatchTopK",
+    "ConvDecoder",
+    "ConvEncoder",
+    "NoSparsity",
+    "FourStageAutoencoder",
+    "LinearAutoencoder",
+    "Lista",
+    "Shrinkage",
+    "SparseAutoencoder",
+    "SparseSuperResolution",
+    "Stages",
+    "TopK",
+    "UnrolledSparseCoder",
+    "kl_sparsity",
+    "share_alive",
+    "sparse_loss",
 ]
 
-__getattr__ = renamed(__name__, {
-    "Dense": "NoSparsity",
-    "Atoms": "UnitNormDecoder",
-})
+__getattr__ = renamed(
+    __name__,
+    {
+        "Dense": "NoSparsity",
+        "Atoms": "UnitNormDecoder",
+    },
+)

@@ -2,6 +2,7 @@
 
 Built in notebook 04; the code of a sparse autoencoder lies between the two (notebook 05).
 """
+
 from torch import Tensor, nn
 
 from course_utils.arguments import check_input, check_int, check_size
@@ -40,9 +41,11 @@ class ConvEncoder(Layers):
         self.shape = (channels, *(2 * [check_size(size)]))
         super().__init__(
             nn.Conv2d(channels, width, 4, stride=2, padding=1),  # 28x28 -> 14x14
-            nn.BatchNorm2d(width), nn.ReLU(),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),  # 14x14 -> 7x7
-            nn.BatchNorm2d(2 * width), nn.ReLU(),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(2 * width * (size // 4) ** 2, code),
         )
@@ -59,9 +62,11 @@ class ConvDecoder(Layers):
         super().__init__(
             nn.Linear(code, 2 * width * side**2),
             nn.Unflatten(1, (2 * width, side, side)),
-            nn.BatchNorm2d(2 * width), nn.ReLU(),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
             nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),  # 7x7 -> 14x14
-            nn.BatchNorm2d(width), nn.ReLU(),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
             nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),  # 14x14 -> 28x28
             nn.Sigmoid(),
         )

@@ -2,6 +2,7 @@
 
 Built in notebook 06 (Gregor and LeCun 2010).
 """
+
 import torch
 from torch import Tensor, nn
 
@@ -16,10 +17,10 @@ __all__ = ["Lista"]
 class Lista(nn.Module):
     """Signals x (N, n) to codes (N, K) by `layers` of z <- soft(W x + S z, theta), from z = 0.
 
-    W (K, n), S (K, K) and theta (K,) of each layer are learned. They start as those of ISTA
-    for the dictionary D (n, K) and lam, W = Dᵀ/L, S = 1 - DᵀD/L, theta = lam/L: an untrained Lista *is*
-    `ista` with as many steps. Raises ValueError for layers < 1, lam = 0, and atoms that are
-    not of length 1.
+    W (K, n), S (K, K) and theta (K,) of each layer are learned. They start as those of ISTA for the
+    dictionary D (n, K) and lam, W = Dᵀ/L, S = 1 - DᵀD/L, theta = lam/L: an untrained Lista *is*
+    `ista` with as many steps. Raises ValueError for layers < 1, lam = 0, and atoms that are not of
+    length 1.
     """
 
     def __init__(self, D: Tensor, lam: float, layers: int) -> None:
@@ -29,7 +30,9 @@ class Lista(nn.Module):
         check_int("layers", layers, at_least=1)
         L, K = step_bound(D), D.shape[1]
         self.W = nn.Parameter((D.T / L).repeat(layers, 1, 1))
-        self.S = nn.Parameter((torch.eye(K).to(D) - D.T @ D / L).repeat(layers - 1, 1, 1))  # the first step has z = 0
+        self.S = nn.Parameter(
+            (torch.eye(K).to(D) - D.T @ D / L).repeat(layers - 1, 1, 1)
+        )  # the first step has z = 0
         self.theta = nn.Parameter((lam / L).expand(layers, K).clone())
 
     def steps(self, x: Tensor) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 Built in notebook 05.
 """
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,7 +25,10 @@ class UnitNormDecoder(nn.Module):
     def __init__(self, units: int, n: int) -> None:
         super().__init__()
         shape = check_int("n", n, at_least=1), check_int("units", units, at_least=1)
-        self.weight, self.bias = nn.Parameter(F.normalize(torch.randn(shape), dim=0)), nn.Parameter(torch.zeros(n))
+        self.weight, self.bias = (
+            nn.Parameter(F.normalize(torch.randn(shape), dim=0)),
+            nn.Parameter(torch.zeros(n)),
+        )
 
     @property
     def D(self) -> Tensor:
@@ -43,7 +47,9 @@ class SparseAutoencoder(nn.Module):
     training batches since it was last used.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, sparsity: nn.Module, units: int) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, sparsity: nn.Module, units: int
+    ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
         self.register_buffer("silent", torch.zeros(check_int("units", units, at_least=1)))
@@ -65,10 +71,11 @@ class SparseAutoencoder(nn.Module):
 def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dict[str, Tensor]:
     """The terms to minimise, by name; "loss" is their sum, for `course_utils.training.fit`.
 
-    "error" is the mean squared error of x_hat, "penalty" the price of the code. With
-    revive > 0, "revival" lets the units that were silent for 30 batches mend what the
-    others left: the 32 largest of them, of any sign, are added to the code, which is held fixed (the
-    auxiliary loss of Gao et al. 2024, here for any decoder, and on an eighth of the batch: it is quick). Raises ValueError for revive < 0.
+    "error" is the mean squared error of x_hat, "penalty" the price of the code. With revive > 0,
+    "revival" lets the units that were silent for 30 batches mend what the others left: the 32
+    largest of them, of any sign, are added to the code, which is held fixed (the auxiliary loss of
+    Gao et al. 2024, here for any decoder, and on an eighth of the batch: it is quick). Raises
+    ValueError for revive < 0.
     """
     a, code, penalty = model.parts(x)
     terms = {"error": F.mse_loss(model.decoder(code), x), "penalty": penalty}
@@ -80,8 +87,12 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
         if len(dead):
             few = max(2, len(x) // 8)  # signals of the batch that are enough for it
             values, places = a[:few, dead].topk(min(32, len(dead)), dim=1)
-            helpers = torch.zeros_like(code[:few]).scatter(1, dead[places], values)  # no ReLU: it would stop the gradient
-            terms["revival"] = revive * F.mse_loss(model.decoder(code[:few].detach() + helpers), x[:few])
+            helpers = torch.zeros_like(code[:few]).scatter(
+                1, dead[places], values
+            )  # no ReLU: it would stop the gradient
+            terms["revival"] = revive * F.mse_loss(
+                model.decoder(code[:few].detach() + helpers), x[:few]
+            )
     return {"loss": sum(terms.values())} | terms
 
 

@@ -116,8 +116,10 @@ def kl_sparsity(code: Tensor, rho: float) -> Tensor:
     """
     check_fraction("rho", rho)
     if code.numel() and (code.min() < 0 or code.max() > 1):
-        raise ValueError(f"code has values from {code.min():.3g} to {code.max():.3g}; KL compares activities "
-                         "from 0 to 1: use code.sigmoid().")
+        raise ValueError(
+            f"code has values from {code.min():.3g} to {code.max():.3g}; KL compares activities "
+            "from 0 to 1: use code.sigmoid()."
+        )
     mean = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
     return (rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()).sum()
 
@@ -125,4 +127,6 @@ def kl_sparsity(code: Tensor, rho: float) -> Tensor:
 def check_k(k: int, units: int) -> None:
     """Raise ValueError where fewer than k units can be kept."""
     if k > units:
-        raise ValueError(f"k is {k}, but the code has {units} numbers; choose a k of at most {units}.")
+        raise ValueError(
+            f"k is {k}, but the code has {units} numbers; choose a k of at most {units}."
+        )

@@ -7,6 +7,7 @@
 
 Built in notebook 05; its losses are the subject of notebook 06.
 """
+
 from typing import NamedTuple
 
 import torch
@@ -58,24 +59,36 @@ class FourStageAutoencoder(SparseAutoencoder):
     """
 
     def __init__(
-        self, code: int = 256, sparsity: nn.Module | None = None, maps: int = 32, lam: float = 0.0,
-        channels: int = 3, size: int = 32,
+        self,
+        code: int = 256,
+        sparsity: nn.Module | None = None,
+        maps: int = 32,
+        lam: float = 0.0,
+        channels: int = 3,
+        size: int = 32,
     ) -> None:
         side = check_size(size) // 4
         f1 = nn.Sequential(nn.Conv2d(channels, maps, 4, stride=2, padding=1), Shrinkage(maps, lam))
         f2 = nn.Sequential(
             nn.Conv2d(maps, 2 * maps, 4, stride=2, padding=1),  # size/2 -> size/4
-            nn.BatchNorm2d(2 * maps), nn.ReLU(),
-            nn.Flatten(), nn.Linear(2 * maps * side**2, code),
+            nn.BatchNorm2d(2 * maps),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2 * maps * side**2, code),
         )
         f3 = nn.Sequential(
-            nn.Linear(code, 2 * maps * side**2), nn.Unflatten(1, (2 * maps, side, side)),
-            nn.BatchNorm2d(2 * maps), nn.ReLU(),
+            nn.Linear(code, 2 * maps * side**2),
+            nn.Unflatten(1, (2 * maps, side, side)),
+            nn.BatchNorm2d(2 * maps),
+            nn.ReLU(),
             nn.ConvTranspose2d(2 * maps, maps, 4, stride=2, padding=1),  # size/4 -> size/2
-            nn.BatchNorm2d(maps), nn.ReLU(),
+            nn.BatchNorm2d(maps),
+            nn.ReLU(),
         )
         f4 = nn.Sequential(nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Sigmoid())
-        super().__init__(nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or NoSparsity(), code)
+        super().__init__(
+            nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or NoSparsity(), code
+        )
         self.shape = (channels, size, size)
 
     @property

@@ -3,6 +3,7 @@
 A few proximal steps with learned filters instead of many with the dictionary (LISTA:
 Gregor and LeCun 2010), on whole images (CSCNet: Simon and Elad 2019). Used in notebook 07.
 """
+
 import math
 
 import torch
@@ -12,7 +13,14 @@ from torch.nn import functional as F
 from course_utils.arguments import check_images, check_int, generator
 from course_utils.dictionary_learning import overcomplete_dct
 
-__all__ = ["SparseSuperResolution", "UnrolledSparseCoder", "analyse", "enlarge", "shrink_half", "synthesise"]
+__all__ = [
+    "SparseSuperResolution",
+    "UnrolledSparseCoder",
+    "analyse",
+    "enlarge",
+    "shrink_half",
+    "synthesise",
+]
 
 
 def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
@@ -51,19 +59,27 @@ class UnrolledSparseCoder(nn.Module):
     Raises ValueError unless `atoms` is a square number and `size` an odd multiple of `stride`.
     """
 
-    def __init__(self, atoms: int = 256, size: int = 12, stride: int = 4, steps: int = 3, scale: int = 1) -> None:
+    def __init__(
+        self, atoms: int = 256, size: int = 12, stride: int = 4, steps: int = 3, scale: int = 1
+    ) -> None:
         super().__init__()
         self.stride, self.size = check_int("stride", stride, 1), check_int("size", size, 1)
         self.steps, self.scale = check_int("steps", steps, 1), scale
         if math.isqrt(check_int("atoms", atoms, 1)) ** 2 != atoms:
-            raise ValueError(f"atoms is {atoms}; expected a square number, such as 256: "
-                             "the filters start as products of cosines.")
+            raise ValueError(
+                f"atoms is {atoms}; expected a square number, such as 256: "
+                "the filters start as products of cosines."
+            )
         if size % stride or size // stride % 2 == 0:
-            raise ValueError(f"size is {size}; expected an odd multiple of the stride, such as {3 * stride}.")
+            raise ValueError(
+                f"size is {size}; expected an odd multiple of the stride, such as {3 * stride}."
+            )
         start = windowed_cosines(atoms, size, stride)
         self.analysis = nn.Parameter(start.repeat(steps, 1, 1, 1, 1))
         self.residual = nn.Parameter(start.repeat(steps - 1, 1, 1, 1, 1))
-        self.atoms = nn.Parameter(start if scale == 1 else 0.1 * windowed_cosines(atoms, scale * size, scale * stride))
+        self.atoms = nn.Parameter(
+            start if scale == 1 else 0.1 * windowed_cosines(atoms, scale * size, scale * stride)
+        )
         self.theta = nn.Parameter(start.flatten(1).norm(dim=1).repeat(steps, 1))
 
     def forward(self, noisy: Tensor, sigma: float | Tensor) -> Tensor:
@@ -116,7 +132,9 @@ class SparseSuperResolution(UnrolledSparseCoder):
     large, 2*size every 2*stride pixels. Small images are those of `shrink_half`.
     """
 
-    LEVEL = 0.02  # the sigma at which the thresholds are learned; a small image has no noise of its own
+    LEVEL = (
+        0.02  # the sigma at which the thresholds are learned; a small image has no noise of its own
+    )
 
     def __init__(self, atoms: int = 256, size: int = 6, stride: int = 2, steps: int = 2) -> None:
         super().__init__(atoms, size, stride, steps, scale=2)
@@ -138,8 +156,12 @@ def shrink_half(images: Tensor) -> Tensor:
     """
     check_images(images)
     if images.shape[2] % 2 or images.shape[3] % 2:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column.")
-    return F.interpolate(images, scale_factor=0.5, mode="bicubic", antialias=True, align_corners=False)
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column."
+        )
+    return F.interpolate(
+        images, scale_factor=0.5, mode="bicubic", antialias=True, align_corners=False
+    )
 
 
 def enlarge(images: Tensor) -> Tensor:
@@ -168,16 +190,24 @@ def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
     """Noise levels that broadcast with the images, (N or 1, 1, 1, 1); ValueError for input that does not fit."""
     check_images(images)
     if images.shape[1] != 1:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W). "
-                         "Colour: give the channels as images, images.flatten(0, 1)[:, None].")
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W). "
+            "Colour: give the channels as images, images.flatten(0, 1)[:, None]."
+        )
     if min(images.shape[2:]) < size:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size of "
-                         "the filters: give larger images.")
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size of "
+            "the filters: give larger images."
+        )
     noise = torch.as_tensor(sigma, dtype=images.dtype, device=images.device)
     if noise.ndim > 1 or (noise.ndim == 1 and len(noise) != len(images)):
-        raise ValueError(f"sigma has shape {tuple(noise.shape)}; expected one number or one for each image, "
-                         f"({len(images)},).")
+        raise ValueError(
+            f"sigma has shape {tuple(noise.shape)}; expected one number or one for each image, "
+            f"({len(images)},)."
+        )
     if not (torch.isfinite(noise).all() and (noise >= 0).all()):
-        raise ValueError(f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of the "
-                         "pixels, such as 25 / 255.")
+        raise ValueError(
+            f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of the "
+            "pixels, such as 25 / 255."
+        )
     return noise.view(-1, 1, 1, 1)

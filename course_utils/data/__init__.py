@@ -8,6 +8,7 @@ natural_images  photographs of installed packages, patches cut from them
 sources         where a data set is looked for, and how it is verified and kept
 downloads       how it is fetched
 """
+
 from course_utils.data.datasets import DATASETS, ImageSet, load
 from course_utils.data.natural_images import (
     COLOUR_PHOTOGRAPHS,
@@ -20,6 +21,14 @@ from course_utils.data.natural_images import (
 from course_utils.data.sources import DataError
 
 __all__ = [
-    "COLOUR_PHOTOGRAPHS", "DATASETS", "NATURAL_PHOTOGRAPHS", "PHOTOGRAPHS", "DataError", "ImageSet", "load",
-    "natural_patches", "photograph", "photographs",
+    "COLOUR_PHOTOGRAPHS",
+    "DATASETS",
+    "NATURAL_PHOTOGRAPHS",
+    "PHOTOGRAPHS",
+    "DataError",
+    "ImageSet",
+    "load",
+    "natural_patches",
+    "photograph",
+    "photographs",
 ]

@@ -131,7 +131,7 @@ def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
     raise DataError(
         f"{name} is not on this machine and could not be fetched.",
         tried,
-        f"with a network connection, run\n    python -c \"from course_utils.data import load; "
+        f'with a network connection, run\n    python -c "from course_utils.data import load; '
         f"load('{name}')\"\nor copy torchvision's folder ({LAYOUT[name]}/) into data/, or into a "
         "folder named by the variable COURSE_DATA.",
     )

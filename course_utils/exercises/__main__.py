@@ -1,4 +1,5 @@
 """The command of the first edition, which says where grading is now."""
+
 import sys
 
 __all__ = []

@@ -1,4 +1,5 @@
 """What all checks share: the three outcomes, and comparisons that name a mistake."""
+
 import functools
 import sysconfig
 import traceback
@@ -13,7 +14,10 @@ __all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_close"]
 
 
 COURSE = (str(Path(__file__).resolve().parent.parent),)
-PACKAGES = (*(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")), "<frozen")
+PACKAGES = (
+    *(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")),
+    "<frozen",
+)
 
 
 class Mistake(Exception):
@@ -46,9 +50,9 @@ class Result:
 def exercise(number: str, title: str, difficulty: int, minutes: int) -> Callable:
     """Turn a function that raises Mistake into a check that prints and returns a Result.
 
-    An answer that is `...`, or a function that raises a bare NotImplementedError (torch's
-    own have a message), was not attempted. None, NaN, a wrong type and an exception in the answer are failures with a
-    message of their own. difficulty is 1 to 3 stars, minutes the time to plan.
+    An answer that is `...`, or a function that raises a bare NotImplementedError (torch's own have
+    a message), was not attempted. None, NaN, a wrong type and an exception in the answer are
+    failures with a message of their own. difficulty is 1 to 3 stars, minutes the time to plan.
     """
 
     def decorate(check: Callable[[object], None]) -> Callable[[object], Result]:
@@ -85,15 +89,20 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
         said = f"{type(error).__name__}: {error}"
         if raised_by_the_learner(error):
             return "failed", f"your answer raised {said}"
-        return "failed", (f"the check could not use your answer ({said}). If it is what the card asks for, "
-                          "this is a fault of the check: please report it.")
+        return "failed", (
+            f"the check could not use your answer ({said}). If it is what the card asks for, "
+            "this is a fault of the check: please report it."
+        )
     return "passed", "correct."
 
 
 def raised_by_the_learner(error: BaseException) -> bool:
     """Whether code from outside the course and its packages took part: a cell, a file of the learner."""
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    return any(not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES)) for file in files)
+    return any(
+        not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES))
+        for file in files
+    )
 
 
 def attempt(function: Callable, *inputs: object) -> object:
@@ -107,11 +116,15 @@ def attempt(function: Callable, *inputs: object) -> object:
     except Exception as error:
         if isinstance(error, NotImplementedError) and not error.args:
             raise Untouched from error
-        raise Mistake(f"your function raised {type(error).__name__} for ({shown}): {error}") from error
+        raise Mistake(
+            f"your function raised {type(error).__name__} for ({shown}): {error}"
+        ) from error
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")
     if not all(map(same, inputs, before)):
-        raise Mistake("your function changed its input. Work on a copy: z = z.clone(), or sorted(...) instead of .sort().")
+        raise Mistake(
+            "your function changed its input. Work on a copy: z = z.clone(), or sorted(...) instead of .sort()."
+        )
     return output
 
 
@@ -133,9 +146,15 @@ def same(value: object, other: object) -> bool:
             return False
         return bool(((value == other) | ((value != value) & (other != other))).all())
     if isinstance(value, dict):
-        return isinstance(other, dict) and value.keys() == other.keys() and all(same(value[k], other[k]) for k in value)
+        return (
+            isinstance(other, dict)
+            and value.keys() == other.keys()
+            and all(same(value[k], other[k]) for k in value)
+        )
     if type(value) in (list, tuple):
-        return type(other) is type(value) and len(other) == len(value) and all(map(same, value, other))
+        return (
+            type(other) is type(value) and len(other) == len(value) and all(map(same, value, other))
+        )
     return not isinstance(value, (int, float, str)) or value == other or value != value
 
 
@@ -155,8 +174,11 @@ def expect(condition: bool, mistake: str) -> None:
 
 
 def expect_close(
-    output: object, expected: Tensor, mistakes: dict[str, Tensor] | None = None,
-    what: str = "the result", tolerance: float = 1e-4,
+    output: object,
+    expected: Tensor,
+    mistakes: dict[str, Tensor] | None = None,
+    what: str = "the result",
+    tolerance: float = 1e-4,
 ) -> None:
     """Fail unless `output` equals `expected`.
 

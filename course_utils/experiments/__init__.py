@@ -2,4 +2,5 @@
 
 `make record` runs and records them; the notebooks show the records (`course_utils.gpu_cell`).
 """
+
 __all__ = []

@@ -1,9 +1,10 @@
 """The widely copied sparse autoencoder on CIFAR-10, trained as printed and trained fast, to the same loss.
 
-Run by the GPU cell 05_listing of notebook 05. The model is the printed program with the faults of notebook 04
-mended. Both loops minimise the same objective from the same weights; all seconds count, judging, warming up and
-recording the graph included.
+Run by the GPU cell 05_listing of notebook 05. The model is the printed program with the faults of
+notebook 04 mended. Both loops minimise the same objective from the same weights; all seconds count,
+judging, warming up and recording the graph included.
 """
+
 import math
 import time
 from collections.abc import Callable
@@ -23,7 +24,11 @@ from course_utils.session import COLORS
 
 __all__ = ["Listing", "OneByOne", "listing", "objective", "ours", "plain", "recorded_step"]
 
-PRICE, BATCH, RATE = 0.1, 64, 1e-3  # of the mean code number (notebook 04); batch and rate as printed
+PRICE, BATCH, RATE = (
+    0.1,
+    64,
+    1e-3,
+)  # of the mean code number (notebook 04); batch and rate as printed
 LARGE, PEAK, FIRST = 256, 3e-3, 2  # our batch, the highest rate, and the epochs of the first cosine
 
 
@@ -33,11 +38,16 @@ class Listing(nn.Module):
     def __init__(self, hidden: int = 64) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, hidden, 4, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 4, stride=2, padding=1), nn.ReLU())
+            nn.Conv2d(3, hidden, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, hidden, 4, stride=2, padding=1),
+            nn.ReLU(),
+        )
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(hidden, hidden, 4, stride=2, padding=1), nn.ReLU(),
-            nn.ConvTranspose2d(hidden, 3, 4, stride=2, padding=1))
+            nn.ConvTranspose2d(hidden, hidden, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(hidden, 3, 4, stride=2, padding=1),
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The reconstruction and the code."""
@@ -77,16 +87,22 @@ def point(began: float, model: nn.Module, x: Tensor) -> tuple[float, float]:
     return time.perf_counter() - began, loss
 
 
-def plain(device: torch.device, train: ImageSet, x: Tensor, seconds: float, epochs: int) -> tuple[nn.Module, list]:
+def plain(
+    device: torch.device, train: ImageSet, x: Tensor, seconds: float, epochs: int
+) -> tuple[nn.Module, list]:
     """Train as printed, for `epochs` or for as many as fit into `seconds`; at least one.
 
-    Returns the model and [(seconds, loss on x), ...], the first before training. Float32, picture by picture,
-    each batch sent to the device, `loss.item()` in each step.
+    Returns the model and [(seconds, loss on x), ...], the first before training. Float32, picture
+    by picture, each batch sent to the device, `loss.item()` in each step.
     """
     torch.manual_seed(0)
     model = Listing().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    loader, curve, began = DataLoader(OneByOne(train), BATCH, shuffle=True), [(0.0, judge(model, x))], time.perf_counter()
+    loader, curve, began = (
+        DataLoader(OneByOne(train), BATCH, shuffle=True),
+        [(0.0, judge(model, x))],
+        time.perf_counter(),
+    )
     for epoch in range(epochs):
         running = 0.0
         for images, _ in loader:
@@ -101,26 +117,33 @@ def plain(device: torch.device, train: ImageSet, x: Tensor, seconds: float, epoc
     return model, curve
 
 
-def ours(device: torch.device, train: ImageSet, x: Tensor, target: float, seconds: float) -> tuple[nn.Module, list, str]:
+def ours(
+    device: torch.device, train: ImageSet, x: Tensor, target: float, seconds: float
+) -> tuple[nn.Module, list, str]:
     """Train until the loss on x is at most `target`, but no longer than about `seconds`.
 
-    The data lie on the device; batches of 256, channels last, bfloat16, fused Adam, the step recorded as a CUDA
-    graph. The rate falls along half a cosine and starts again, each time for twice as many epochs (Loshchilov and
-    Hutter 2017): so nobody must know beforehand how many epochs are enough. Returns the model, the curve as
-    `plain` does, and how a step was made.
+    The data lie on the device; batches of 256, channels last, bfloat16, fused Adam, the step
+    recorded as a CUDA graph. The rate falls along half a cosine and starts again, each time for
+    twice as many epochs (Loshchilov and Hutter 2017): so nobody must know beforehand how many
+    epochs are enough. Returns the model, the curve as `plain` does, and how a step was made.
     """
     torch.manual_seed(0)
     model = Listing().to(device)
     curve, began = [(0.0, judge(model, x))], time.perf_counter()
     model, pixels = model.to(memory_format=torch.channels_last), train.pixels.to(device)
-    rate, index = torch.tensor(PEAK, device=device), torch.arange(min(LARGE, len(pixels)), device=device)
-    step, how = recorded_step(model, torch.optim.Adam(model.parameters(), lr=rate, fused=True), pixels, index)
+    rate, index = (
+        torch.tensor(PEAK, device=device),
+        torch.arange(min(LARGE, len(pixels)), device=device),
+    )
+    step, how = recorded_step(
+        model, torch.optim.Adam(model.parameters(), lr=rate, fused=True), pixels, index
+    )
     steps, length, done = len(pixels) // len(index), FIRST, 0
     while curve[-1][1] > target and curve[-1][0] < seconds:
         order = torch.randperm(len(pixels), device=device)
         for i in range(steps):
             rate.fill_(PEAK * 0.5 * (1 + math.cos(math.pi * (done + i / steps) / length)))
-            index.copy_(order[i * len(index):(i + 1) * len(index)])
+            index.copy_(order[i * len(index) : (i + 1) * len(index)])
             step()
         done += 1
         if done == length:
@@ -134,9 +157,9 @@ def recorded_step(
 ) -> tuple[Callable[[], None], str]:
     """A function that makes a training step on pixels[index], uint8 on the device, and how it does.
 
-    On a GPU the launches of one step are recorded as a CUDA graph, and a call replays them: `index` is read anew
-    each time, so write the next batch into it. Three steps warm up and count as training. Where recording fails
-    each call makes an ordinary step.
+    On a GPU the launches of one step are recorded as a CUDA graph, and a call replays them: `index`
+    is read anew each time, so write the next batch into it. Three steps warm up and count as
+    training. Where recording fails each call makes an ordinary step.
     """
     gpu = pixels.device.type == "cuda"
 
@@ -150,7 +173,10 @@ def recorded_step(
 
     if not gpu:
         return step, "step by step, float32"
-    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True  # time the kernels, take the fastest
+    before, torch.backends.cudnn.benchmark = (
+        torch.backends.cudnn.benchmark,
+        True,
+    )  # time the kernels, take the fastest
     aside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
@@ -159,7 +185,9 @@ def recorded_step(
     torch.cuda.current_stream().wait_stream(aside)
     group = optimizer.param_groups[0]
     try:
-        group["capturable"] = True  # fused Adam counts its steps on the device: nothing in a step asks the CPU
+        group["capturable"] = (
+            True  # fused Adam counts its steps on the device: nothing in a step asks the CPU
+        )
         with torch.cuda.graph(graph):
             step()
     except RuntimeError:
@@ -181,7 +209,9 @@ def workers_per_second(device: torch.device, train: ImageSet, workers: int = 8) 
     torch.manual_seed(0)
     model, began = Listing().to(device), time.perf_counter()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    for images, _ in DataLoader(OneByOne(train), BATCH, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda"):
+    for images, _ in DataLoader(
+        OneByOne(train), BATCH, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda"
+    ):
         loss = objective(model, images.to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -208,31 +238,45 @@ def drawn(curves: dict[str, list], target: float) -> Figure:
     return figure
 
 
-def listing(device: torch.device, train: ImageSet, test: ImageSet, seconds: float, epochs: int) -> dict:
+def listing(
+    device: torch.device, train: ImageSet, test: ImageSet, seconds: float, epochs: int
+) -> dict:
     """Both trainings; what they gave, by name, and "figure".
 
-    The plain loop gets `seconds` and its loss behind the last epoch it ends is the target of ours, which gives up
-    after a third of them. "By rule of three" stands where seconds were not waited for. The test pictures decide when ours stops and nothing else.
+    The plain loop gets `seconds` and its loss behind the last epoch it ends is the target of ours,
+    which gives up after a third of them. "By rule of three" stands where seconds were not waited
+    for. The test pictures decide when ours stops and nothing else.
     """
     x = test.images().to(device)
     model, slow = plain(device, train, x, seconds, epochs)
     other, fast, how = ours(device, train, x, slow[-1][1], seconds / 3)
-    result = {"pictures": f"{len(train)} to learn from, {len(test)} to judge", "ours": f"batch {LARGE}, {how}"}
+    result = {
+        "pictures": f"{len(train)} to learn from, {len(test)} to judge",
+        "ours": f"batch {LARGE}, {how}",
+    }
     for name, trained, curve in (("plain", model, slow), ("ours", other, fast)):
         rate = per_second(curve, len(train))
         with torch.no_grad():
             x_hat, code = map(torch.cat, zip(*map(trained, x.split(1000))))
         result |= {
-            f"{name}, epochs": len(curve) - 1, f"{name}, seconds": two_digits(curve[-1][0]),
-            f"{name}, test loss": round(curve[-1][1], 5), f"{name}, test PSNR, dB": round(psnr(x_hat, x).mean().item(), 1),
+            f"{name}, epochs": len(curve) - 1,
+            f"{name}, seconds": two_digits(curve[-1][0]),
+            f"{name}, test loss": round(curve[-1][1], 5),
+            f"{name}, test PSNR, dB": round(psnr(x_hat, x).mean().item(), 1),
             f"{name}, zeros in the code": round((code == 0).float().mean().item(), 2),
             f"{name}, images/s": two_digits(rate),
-            f"{name}, seconds for {epochs} epochs by rule of three": two_digits(epochs * len(train) / rate),
+            f"{name}, seconds for {epochs} epochs by rule of three": two_digits(
+                epochs * len(train) / rate
+            ),
         }
     reached = fast[-1][1] <= slow[-1][1]
     return result | {
         "plain with 8 workers, images/s": two_digits(workers_per_second(device, train)),
-        "images/s, ours over plain": two_digits(per_second(fast, len(train)) / per_second(slow, len(train))),
-        "seconds to equal loss, plain over ours": two_digits(slow[-1][0] / fast[-1][0]) if reached else "not reached",
+        "images/s, ours over plain": two_digits(
+            per_second(fast, len(train)) / per_second(slow, len(train))
+        ),
+        "seconds to equal loss, plain over ours": two_digits(slow[-1][0] / fast[-1][0])
+        if reached
+        else "not reached",
         "figure": drawn({"plain": slow, "ours": fast}, slow[-1][1]),
     }

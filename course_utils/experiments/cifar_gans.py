@@ -1,8 +1,9 @@
 """Three recipes of a GAN that draws CIFAR-10, without labels: the same seconds for each, the same judge for all.
 
-Run by the GPU cell of notebook 09, which has three pieces. The training images lie on the device in all three;
-the two copied recipes compute as PyTorch does by default.
+Run by the GPU cell of notebook 09, which has three pieces. The training images lie on the device in
+all three; the two copied recipes compute as PyTorch does by default.
 """
+
 import time
 from typing import NamedTuple
 
@@ -26,12 +27,32 @@ from course_utils.metrics import (
 from course_utils.session import seed_everything
 
 __all__ = [
-    "RECIPES", "RULES", "SECONDS", "Game", "dcgan", "draw", "floors", "judge_of", "ours", "real_fid", "said",
-    "sngan", "train_by_the_clock", "trained",
+    "RECIPES",
+    "RULES",
+    "SECONDS",
+    "Game",
+    "dcgan",
+    "draw",
+    "floors",
+    "judge_of",
+    "ours",
+    "real_fid",
+    "said",
+    "sngan",
+    "train_by_the_clock",
+    "trained",
 ]
 
-SECONDS, IMAGES = 390, 10_000  # of training, so that a piece with its scores stays below 8 minutes; judged images
-RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}  # of our game
+SECONDS, IMAGES = (
+    390,
+    10_000,
+)  # of training, so that a piece with its scores stays below 8 minutes; judged images
+RULES = {
+    "loss": "hinge",
+    "lr": (2e-4, 4e-4),
+    "betas": (0.0, 0.99),
+    "ema_decay": 0.999,
+}  # of our game
 
 
 class Game(NamedTuple):
@@ -56,15 +77,39 @@ def dcgan(width: int = 64) -> Game:
     """PyTorch's examples/dcgan, one block less on each side, since the images have 32 pixels and not 64."""
     up, down = [], []
     for maps in (4 * width, 2 * width):
-        up += [nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1, bias=False), nn.BatchNorm2d(maps // 2), nn.ReLU()]
-        down = [nn.Conv2d(maps // 2, maps, 4, 2, 1, bias=False), nn.BatchNorm2d(maps), nn.LeakyReLU(0.2), *down]
+        up += [
+            nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(maps // 2),
+            nn.ReLU(),
+        ]
+        down = [
+            nn.Conv2d(maps // 2, maps, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(maps),
+            nn.LeakyReLU(0.2),
+            *down,
+        ]
     generator = Noisy(
-        100, nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 4 * width, 4, bias=False),
-        nn.BatchNorm2d(4 * width), nn.ReLU(), *up, nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh())
+        100,
+        nn.Unflatten(1, (100, 1, 1)),
+        nn.ConvTranspose2d(100, 4 * width, 4, bias=False),
+        nn.BatchNorm2d(4 * width),
+        nn.ReLU(),
+        *up,
+        nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
     critic = nn.Sequential(
-        nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2), *down,
-        nn.Conv2d(4 * width, 1, 4, bias=False), nn.Flatten(0))
-    return Game(Gan(normal(generator), normal(critic), lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, False)
+        nn.Conv2d(3, width, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2),
+        *down,
+        nn.Conv2d(4 * width, 1, 4, bias=False),
+        nn.Flatten(0),
+    )
+    return Game(
+        Gan(normal(generator), normal(critic), lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0),
+        128,
+        False,
+    )
 
 
 def sngan(width: int = 64) -> Game:
@@ -80,11 +125,23 @@ def sngan(width: int = 64) -> Game:
         channels = maps
     maps = 8 * width
     generator = Noisy(
-        128, nn.Linear(128, 16 * maps), nn.Unflatten(1, (maps, 4, 4)), nn.BatchNorm2d(maps), nn.ReLU(),
-        *up, nn.Conv2d(width, 3, 3, 1, 1), nn.Tanh())
+        128,
+        nn.Linear(128, 16 * maps),
+        nn.Unflatten(1, (maps, 4, 4)),
+        nn.BatchNorm2d(maps),
+        nn.ReLU(),
+        *up,
+        nn.Conv2d(width, 3, 3, 1, 1),
+        nn.Tanh(),
+    )
     critic = nn.Sequential(
-        *down, nn.Conv2d(channels, maps, 3, 1, 1), nn.LeakyReLU(0.1),
-        nn.Flatten(), nn.Linear(16 * maps, 1), nn.Flatten(0))
+        *down,
+        nn.Conv2d(channels, maps, 3, 1, 1),
+        nn.LeakyReLU(0.1),
+        nn.Flatten(),
+        nn.Linear(16 * maps, 1),
+        nn.Flatten(0),
+    )
     players = normal(generator), with_spectral_norm(normal(critic))
     return Game(Gan(*players, loss="hinge", lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, True)
 
@@ -92,8 +149,9 @@ def sngan(width: int = 64) -> Game:
 def ours(width: int = 64) -> Game:
     """Residual networks, hinge loss with spectral normalisation, two rates, averaged weights, augmented images.
 
-    Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al. 2017; the average:
-    Yazıcı et al. 2019; networks and augmentation: see `course_utils.experiments.residual_networks`.
+    Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al.
+    2017; the average: Yazıcı et al. 2019; networks and augmentation: see
+    `course_utils.experiments.residual_networks`.
     """
     return Game(Gan(Fast(layers_up(128, width)), discriminator(width), **RULES), 256, True)
 
@@ -109,9 +167,18 @@ def train_by_the_clock(game: Game, images: ImageSet, seconds: float) -> dict:
         gone = (time.perf_counter() - began) / seconds
         gan.total_steps = gan.steps / gone if game.falls and gan.steps else None
 
-    train_gan(gan, lambda epoch: map(to_gan_range, images.stream(game.batch)), 1, seconds=seconds,
-              each_step=falling_rate, progress=False)
-    return {"steps": gan.steps, "images/s": two_digits(gan.steps * game.batch / (time.perf_counter() - began))}
+    train_gan(
+        gan,
+        lambda epoch: map(to_gan_range, images.stream(game.batch)),
+        1,
+        seconds=seconds,
+        each_step=falling_rate,
+        progress=False,
+    )
+    return {
+        "steps": gan.steps,
+        "images/s": two_digits(gan.steps * game.batch / (time.perf_counter() - began)),
+    }
 
 
 def draw(gan: Gan, images: int) -> Tensor:
@@ -129,8 +196,10 @@ def said(judge: Evaluator, x: Tensor) -> dict:
     """The judge's scores of images, by name and rounded."""
     scores = judge(x)
     return {
-        "Fréchet distance": two_digits(scores.frechet), "kernel distance": two_digits(scores.kernel),
-        "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+        "Fréchet distance": two_digits(scores.frechet),
+        "kernel distance": two_digits(scores.kernel),
+        "precision": round(scores.precision, 2),
+        "recall": round(scores.recall, 2),
     }
 
 
@@ -138,7 +207,8 @@ def floors(judge: Evaluator, images: int) -> dict:
     """The noise floors of the two distances, and what they were measured in."""
     floor = judge.floor(images)
     return {
-        "Fréchet, floor": two_digits(floor.frechet), "kernel, floor": two_digits(floor.kernel),
+        "Fréchet, floor": two_digits(floor.frechet),
+        "kernel, floor": two_digits(floor.kernel),
         "features": f"{judge.network.name}, {images} pictures",
     }
 
@@ -155,8 +225,16 @@ def real_fid(device: torch.device, x: Tensor) -> dict:
     return {"FID, to test pictures": two_digits(frechet_distance(network(real), network(x)))}
 
 
-def trained(name: str, device: torch.device, *, seconds: float = SECONDS, images: int = IMAGES, width: int = 64,
-            batch: int | None = None, network: FeatureNetwork | None = None) -> dict:
+def trained(
+    name: str,
+    device: torch.device,
+    *,
+    seconds: float = SECONDS,
+    images: int = IMAGES,
+    width: int = 64,
+    batch: int | None = None,
+    network: FeatureNetwork | None = None,
+) -> dict:
     """Train a recipe of RECIPES; steps, scores and "figure".
 
     What follows `device` is smaller in a trial on a CPU. Raises ValueError for an unknown recipe.

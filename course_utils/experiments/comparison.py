@@ -3,11 +3,13 @@
     python -m course_utils.experiments.comparison 12_comparison
     python -m course_utils.experiments.comparison 12_few_images
 
-train every model with every seed (half an hour each on two cores) and write data/recorded/NAME.json, row by row: an
-interrupted call, made again, goes on behind the last row. Every model may train for as long as BUDGET seconds
-on two idle cores. They are counted in steps, by the milliseconds of a step measured there, so
-that a busy machine changes nothing. Built in notebook 12.
+train every model with every seed (half an hour each on two cores) and write
+data/recorded/NAME.json, row by row: an interrupted call, made again, goes on behind the last row.
+Every model may train for as long as BUDGET seconds on two idle cores. They are counted in steps, by
+the milliseconds of a step measured there, so that a busy machine changes nothing. Built in notebook
+12.
 """
+
 import argparse
 import datetime
 import json
@@ -37,10 +39,18 @@ __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "recorded_rows", "row", "run",
 
 BUDGET = 40.0
 CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price leaves 20 active in the short training, 68 in the long
-    "dense": (64, NoSparsity, 50), "L1": (128, lambda: L1(1e-4), 30), "TopK": (128, lambda: TopK(32), 30),
+    "dense": (64, NoSparsity, 50),
+    "L1": (128, lambda: L1(1e-4), 30),
+    "TopK": (128, lambda: TopK(32), 30),
 }
 # Milliseconds of a step of 64 images on two idle cores; seconds to fit a prior to 10,000 codes
-MILLISECONDS = {"autoencoder": 12.0, "game": 18.0, "anchored game": 25.0, "dictionary game": 24.0, "code game": 20.0}
+MILLISECONDS = {
+    "autoencoder": 12.0,
+    "game": 18.0,
+    "anchored game": 25.0,
+    "dictionary game": 24.0,
+    "code game": 20.0,
+}
 PRIOR_SECONDS, PRIOR_CODES = 5.0, 10_000
 SHARE = {"prior": 1.0, "code GAN": 0.5, "joined": 0.2}  # of the time for the autoencoder
 RATE = 8e-3  # of the anchored game; held to its reconstructions it stands a larger one than the default
@@ -53,8 +63,14 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     if kind == "GAN":
         return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).generator_ema, {}
     if kind == "dictionary":
-        generator = train_gan_steps(DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")).generator_ema
-        return generator, {"alive": share_alive(generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3)))}
+        generator = train_gan_steps(
+            DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")
+        ).generator_ema
+        return generator, {
+            "alive": share_alive(
+                generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3))
+            )
+        }
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
     rest = (1 - SHARE[stage]) * left
@@ -68,8 +84,13 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
     generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
     if stage == "joined":
-        generator = train_gan_steps(generator, images, steps_in(rest, "anchored game"), lr=RATE,
-                         reconstruction_term=reconstruction_anchor(generator, autoencoder)).generator_ema
+        generator = train_gan_steps(
+            generator,
+            images,
+            steps_in(rest, "anchored game"),
+            lr=RATE,
+            reconstruction_term=reconstruction_anchor(generator, autoencoder),
+        ).generator_ema
     x = load("fashion_mnist", "test").images()
     code = encode(autoencoder, x)
     with torch.no_grad():
@@ -82,18 +103,29 @@ def steps_in(seconds: float, work: str) -> int:
     return int(1000 * seconds / MILLISECONDS[work])
 
 
-MODELS = ("GAN", "dictionary", *(f"{code}, {stage}" for code in CODES for stage in ("prior", "joined")), "TopK, code GAN")
+MODELS = (
+    "GAN",
+    "dictionary",
+    *(f"{code}, {stage}" for code in CODES for stage in ("prior", "joined")),
+    "TopK, code GAN",
+)
 RUNS = {  # model, seed, number of training images (None: all)
     "12_comparison": [(model, seed, None) for seed in range(3) for model in MODELS],
-    "12_few_images": [(model, seed, count) for seed in range(2) for count in (500, 2000)
-                      for model in ("GAN", "dense, joined", "TopK, joined")],
+    "12_few_images": [
+        (model, seed, count)
+        for seed in range(2)
+        for count in (500, 2000)
+        for model in ("GAN", "dense, joined", "TopK, joined")
+    ],
 }
 
 
 def nearest(images: Tensor, others: Tensor) -> Tensor:
     """Euclidean distance of each of images (N, ...) to the nearest of others (M, ...): (N,)."""
     others = others.flatten(1)
-    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in images.flatten(1).split(250)])
+    return torch.cat(
+        [torch.cdist(part, others).amin(dim=1) for part in images.flatten(1).split(250)]
+    )
 
 
 def row(model: str, seed: int, count: int | None) -> dict:
@@ -107,10 +139,16 @@ def row(model: str, seed: int, count: int | None) -> dict:
     judge, test = fashion_evaluator(), load("fashion_mnist", "test").images()
     scores = judge(drawn)
     look = {"pixels": lambda x: x, "features": judge.network}
-    near = {name: nearest(f(drawn), f(images.images())).mean().item() / nearest(f(test), f(images.images())).mean().item()
-            for name, f in look.items()}
+    near = {
+        name: nearest(f(drawn), f(images.images())).mean().item()
+        / nearest(f(test), f(images.images())).mean().item()
+        for name, f in look.items()
+    }
     return {
-        "model": model, "seed": seed, "images": len(images), "frechet": round(scores.frechet, 2),
+        "model": model,
+        "seed": seed,
+        "images": len(images),
+        "frechet": round(scores.frechet, 2),
         **{name: round(getattr(scores, name), 3) for name in ("precision", "recall", "coverage")},
         **{f"nearest in {name}": round(value, 3) for name, value in near.items()},
         **{name: round(value, 3) for name, value in facts.items()},
@@ -139,7 +177,12 @@ def run(name: str) -> None:
         rows.append(row(model, seed, count))
         print(rows[-1], flush=True)
         RECORDED.mkdir(parents=True, exist_ok=True)
-        result = {"device": "CPU", "torch": torch.__version__, "date": datetime.date.today().isoformat(), "budget": BUDGET}
+        result = {
+            "device": "CPU",
+            "torch": torch.__version__,
+            "date": datetime.date.today().isoformat(),
+            "budget": BUDGET,
+        }
         write_text(file, json.dumps(result | {"rows": rows}, indent=1) + "\n")
 
 

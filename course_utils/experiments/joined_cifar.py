@@ -1,9 +1,10 @@
 """Joined models against a plain GAN on all of CIFAR-10, at equal seconds: notebook 12's comparison in colour.
 
-Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the rules, and against
-the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and their last layers are the same: they
-differ in what these layers are fed with, and in the anchor.
+Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the
+rules, and against the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and
+their last layers are the same: they differ in what these layers are fed with, and in the anchor.
 """
+
 import itertools
 import time
 
@@ -41,7 +42,10 @@ from course_utils.training import fit
 __all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
-CODES = {"dense": (256, NoSparsity), "TopK": (512, lambda: TopK(64))}  # numbers of a code, its sparsity
+CODES = {
+    "dense": (256, NoSparsity),
+    "TopK": (512, lambda: TopK(64)),
+}  # numbers of a code, its sparsity
 SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
@@ -53,7 +57,9 @@ class Decoder(Layers):
         return from_gan_range(super().forward(code))
 
 
-def describe(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH) -> SparseAutoencoder:
+def describe(
+    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
+) -> SparseAutoencoder:
     """An autoencoder with a code of CODES, trained for so many seconds, in evaluation mode."""
     units, sparsity = CODES[kind]
     encoder = Fast(ConvEncoder(units, 2 * width, channels=3, size=32))
@@ -69,10 +75,13 @@ def describe(images: ImageSet, kind: str, seconds: float, width: int = 64, batch
     return model.eval()
 
 
-def joined(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH) -> tuple[Gan, dict]:
+def joined(
+    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
+) -> tuple[Gan, dict]:
     """An autoencoder, a mixture of Gaussians fitted to its codes, and the game held to its reconstructions.
 
-    All within the seconds: the game gets what the others leave. Returns the game and facts about the parts.
+    All within the seconds: the game gets what the others leave. Returns the game and facts about
+    the parts.
     """
     began = time.perf_counter()
     model = describe(images, kind, SHARE * seconds, width, batch)
@@ -83,22 +92,42 @@ def joined(images: ImageSet, kind: str, seconds: float, width: int = 64, batch: 
     test = load("cifar10", "test").images(slice(500)).to(codes.device)
     with torch.no_grad():
         level = psnr(model(test), test).mean().item()
-    facts = {"PSNR, dB": round(level, 1), "not zero": round((codes != 0).sum(dim=1).double().mean().item()),
-             "alive": round(share_alive(codes), 2)}
+    facts = {
+        "PSNR, dB": round(level, 1),
+        "not zero": round((codes != 0).sum(dim=1).double().mean().item()),
+        "alive": round(share_alive(codes), 2),
+    }
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
-    gan = Gan(generator, discriminator(width), reconstruction_term=reconstruction_anchor(generator, model), **RULES)
+    gan = Gan(
+        generator,
+        discriminator(width),
+        reconstruction_term=reconstruction_anchor(generator, model),
+        **RULES,
+    )
     facts["before the game, s"] = round(time.perf_counter() - began)
-    return gan, facts | train_by_the_clock(Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began)))
+    return gan, facts | train_by_the_clock(
+        Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began))
+    )
 
 
-def plain(images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH) -> tuple[Gan, dict]:
+def plain(
+    images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH
+) -> tuple[Gan, dict]:
     """Our recipe of notebook 09."""
     gan = Gan(Fast(layers_up(128, width)), discriminator(width), **RULES)
     return gan, train_by_the_clock(Game(gan, batch, True), images, seconds)
 
 
-def compared(device: torch.device, seed: int, *, seconds: float = SECONDS, images: int = IMAGES, width: int = 64,
-             batch: int = BATCH, network: FeatureNetwork | None = None) -> dict:
+def compared(
+    device: torch.device,
+    seed: int,
+    *,
+    seconds: float = SECONDS,
+    images: int = IMAGES,
+    width: int = 64,
+    batch: int = BATCH,
+    network: FeatureNetwork | None = None,
+) -> dict:
     """Train and judge all three with one seed; what they got, by name, and "figure" with a row of each.
 
     What follows `seed` is smaller in a trial on a CPU.

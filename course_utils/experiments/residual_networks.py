@@ -2,6 +2,7 @@
 
 Run by the GPU cells of notebooks 09 and 12.
 """
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,8 +28,14 @@ class Up(nn.Module):
     def __init__(self, a: int, b: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.BatchNorm2d(a), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1),
-            nn.BatchNorm2d(b), nn.ReLU(), nn.Conv2d(b, b, 3, padding=1))
+            nn.BatchNorm2d(a),
+            nn.ReLU(),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(a, b, 3, padding=1),
+            nn.BatchNorm2d(b),
+            nn.ReLU(),
+            nn.Conv2d(b, b, 3, padding=1),
+        )
         self.short = nn.Sequential(nn.Conv2d(a, b, 1), nn.Upsample(scale_factor=2))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,7 +48,12 @@ class Down(nn.Module):
     def __init__(self, a: int, b: int, pool: int = 2) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(a, a, 3, padding=1), nn.ReLU(), nn.Conv2d(a, b, 3, padding=1), nn.AvgPool2d(pool))
+            nn.ReLU(),
+            nn.Conv2d(a, a, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 3, padding=1),
+            nn.AvgPool2d(pool),
+        )
         self.short = nn.Sequential(nn.AvgPool2d(pool), nn.Conv2d(a, b, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,8 +63,8 @@ class Down(nn.Module):
 class Augment(nn.Module):
     """Each image (N, C, H, W) mirrored or not and moved by up to an eighth of its sides; 0 where nothing is.
 
-    In front of a discriminator it changes real and drawn images alike, and gradients go through it: DiffAugment
-    (Zhao et al. 2020), of which this is the translation.
+    In front of a discriminator it changes real and drawn images alike, and gradients go through it:
+    DiffAugment (Zhao et al. 2020), of which this is the translation.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,8 +72,15 @@ class Augment(nn.Module):
         maps[:, 0, 0] = torch.randint(2, (len(x),), device=x.device) * 2.0 - 1
         maps[:, 1, 1] = 1
         for i, side in enumerate((x.shape[3], x.shape[2])):  # in a grid an image has the width 2
-            maps[:, i, 2] = torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device) * 2 / side
-        return F.grid_sample(x, F.affine_grid(maps, list(x.shape), align_corners=False), "nearest", align_corners=False)
+            maps[:, i, 2] = (
+                torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device) * 2 / side
+            )
+        return F.grid_sample(
+            x,
+            F.affine_grid(maps, list(x.shape), align_corners=False),
+            "nearest",
+            align_corners=False,
+        )
 
 
 class Fast(nn.Module):
@@ -76,7 +95,9 @@ class Fast(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
         with parametrize.cached():
             for layer in self.network.modules():
-                getattr(layer, "weight", None)  # spectral normalisation is computed here, before the rounding begins
+                getattr(
+                    layer, "weight", None
+                )  # spectral normalisation is computed here, before the rounding begins
             with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
                 return self.network(x).float()
 
@@ -84,15 +105,31 @@ class Fast(nn.Module):
 def layers_up(numbers: int, width: int = 64) -> nn.Module:
     """(N, numbers) to images (N, 3, 32, 32) in [-1, 1]: a generator, or a decoder."""
     return Noisy(
-        numbers, nn.Linear(numbers, 16 * 8 * width), nn.Unflatten(1, (8 * width, 4, 4)),
-        Up(8 * width, 4 * width), Up(4 * width, 2 * width), Up(2 * width, width),
-        nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1), nn.Tanh())
+        numbers,
+        nn.Linear(numbers, 16 * 8 * width),
+        nn.Unflatten(1, (8 * width, 4, 4)),
+        Up(8 * width, 4 * width),
+        Up(4 * width, 2 * width),
+        Up(2 * width, width),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, 3, 3, padding=1),
+        nn.Tanh(),
+    )
 
 
 def discriminator(width: int = 64) -> nn.Module:
     """Images (N, 3, 32, 32) in [-1, 1], augmented, to scores (N,); spectral normalisation in each layer."""
     layers = nn.Sequential(
         nn.Conv2d(3, width, 3, padding=1),
-        Down(width, 2 * width), Down(2 * width, 4 * width), Down(4 * width, 8 * width), Down(8 * width, 8 * width, 1),
-        nn.ReLU(), nn.AvgPool2d(4, divisor_override=1), nn.Flatten(), nn.Linear(8 * width, 1), nn.Flatten(0))
+        Down(width, 2 * width),
+        Down(2 * width, 4 * width),
+        Down(4 * width, 8 * width),
+        Down(8 * width, 8 * width, 1),
+        nn.ReLU(),
+        nn.AvgPool2d(4, divisor_override=1),
+        nn.Flatten(),
+        nn.Linear(8 * width, 1),
+        nn.Flatten(0),
+    )
     return nn.Sequential(Augment(), Fast(with_spectral_norm(layers)))

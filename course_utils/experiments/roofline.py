@@ -1,8 +1,10 @@
 """Pictures per second of a training step, rung by rung, against what the device can do at most.
 
-Run by the GPU cell 13_gpu_ladder of notebook 13. Operations are counted, bytes follow from a formula, and the
-device's two limits are measured in the same run: the roofline (Williams, Waterman and Patterson 2009).
+Run by the GPU cell 13_gpu_ladder of notebook 13. Operations are counted, bytes follow from a
+formula, and the device's two limits are measured in the same run: the roofline (Williams, Waterman
+and Patterson 2009).
 """
+
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -69,12 +71,16 @@ def best_seconds(call: Callable[[], object], device: torch.device, runs: int = 1
 def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, float]:
     """Measured: operations per second of a product of two matrices (side, side), and "bytes" per second of a copy.
 
-    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", float32 numbers of which the
-    multipliers read 10 bits: PyTorch's convolutions use it unless told otherwise. The copy reads and writes
-    `numbers` float32 numbers; they should not fit into a cache.
+    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", float32 numbers of
+    which the multipliers read 10 bits: PyTorch's convolutions use it unless told otherwise. The
+    copy reads and writes `numbers` float32 numbers; they should not fit into a cache.
     """
     limits, before = {}, torch.get_float32_matmul_precision()
-    kinds = {"float32": ("highest", torch.float32), "tf32": ("high", torch.float32), "bfloat16": ("highest", torch.bfloat16)}
+    kinds = {
+        "float32": ("highest", torch.float32),
+        "tf32": ("high", torch.float32),
+        "bfloat16": ("highest", torch.bfloat16),
+    }
     try:
         for name, (precision, dtype) in kinds.items():
             if name == "tf32" and device.type != "cuda":
@@ -92,7 +98,8 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
 def operations(network: nn.Module, x: Tensor) -> int:
     """Floating-point operations of forward and backward for the batch x, counted: those of convolutions and products.
 
-    A multiplication and an addition are two. What acts number by number (ReLU, the loss, the optimizer) is not counted.
+    A multiplication and an addition are two. What acts number by number (ReLU, the loss, the
+    optimizer) is not counted.
     """
     with FlopCounterMode(display=False) as counter:
         F.mse_loss(network(x), x).backward()
@@ -103,16 +110,20 @@ def operations(network: nn.Module, x: Tensor) -> int:
 def least_bytes(network: nn.Module, x: Tensor, size: int) -> int:
     """Bytes that a training step on the batch x must move at least, activations of `size` bytes per number.
 
-    Counted are the outputs of the layers with weights; all between them (ReLU, folding, casting) is taken as
-    done on the way, for nothing. Each such output is written once, read by the next layer, and read again in the
-    backward pass; its gradient is written and read: 5 moves. The input is read in both passes, the target
-    by the loss: 3 moves, in float32. Each weight is read in both passes, its gradient written and read, and Adam
-    reads and writes the weight and its two averages: 10 moves, in float32. Caches can save some of it, and a
-    program that does not fuse moves more.
+    Counted are the outputs of the layers with weights; all between them (ReLU, folding, casting) is
+    taken as done on the way, for nothing. Each such output is written once, read by the next layer,
+    and read again in the backward pass; its gradient is written and read: 5 moves. The input is
+    read in both passes, the target by the loss: 3 moves, in float32. Each weight is read in both
+    passes, its gradient written and read, and Adam reads and writes the weight and its two
+    averages: 10 moves, in float32. Caches can save some of it, and a program that does not fuse
+    moves more.
     """
     outputs = []
-    hooks = [part.register_forward_hook(lambda part, inputs, output: outputs.append(output.numel()))
-             for part in network.modules() if next(part.parameters(recurse=False), None) is not None]
+    hooks = [
+        part.register_forward_hook(lambda part, inputs, output: outputs.append(output.numel()))
+        for part in network.modules()
+        if next(part.parameters(recurse=False), None) is not None
+    ]
     with torch.no_grad():
         network(x)
     for hook in hooks:
@@ -122,7 +133,12 @@ def least_bytes(network: nn.Module, x: Tensor, size: int) -> int:
 
 
 def pictures_per_second(
-    rung: Rung, network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], device: torch.device, steps: int, blocks: int = 5
+    rung: Rung,
+    network: nn.Module,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    device: torch.device,
+    steps: int,
+    blocks: int = 5,
 ) -> float:
     """Of the median block of `steps` training steps, after one block that warms up (and compiles)."""
     network = network.to(device, memory_format=rung.layout)
@@ -146,7 +162,9 @@ def pictures_per_second(
     return rung.batch * steps / statistics.median(seconds[1:])
 
 
-def from_tensor(images: Tensor, size: int, by_chance: Callable[[Tensor], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+def from_tensor(
+    images: Tensor, size: int, by_chance: Callable[[Tensor], Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless (noisy, clean) batches, made where the images lie."""
     while True:
         with images.device:  # what by_chance draws is drawn there too
@@ -154,15 +172,20 @@ def from_tensor(images: Tensor, size: int, by_chance: Callable[[Tensor], Tensor]
         yield clean + NOISE * torch.randn_like(clean), clean
 
 
-def shares(rung: Rung, rate: float, network: nn.Module, x: Tensor, limits: dict[str, float]) -> dict[str, float]:
+def shares(
+    rung: Rung, rate: float, network: nn.Module, x: Tensor, limits: dict[str, float]
+) -> dict[str, float]:
     """What part of each limit a rate of pictures per second reaches, {"operations": …, "bytes": …}.
 
-    The arithmetic limit is that of the numbers the rung's convolutions multiply: bfloat16, else TF32 where there
-    is one, else float32.
+    The arithmetic limit is that of the numbers the rung's convolutions multiply: bfloat16, else
+    TF32 where there is one, else float32.
     """
     speed = limits["bfloat16"] if rung.half else limits.get("tf32", limits["float32"])
     moved = least_bytes(network, x[:1].expand(rung.batch, -1, -1, -1), 2 if rung.half else 4)
-    return {"operations": rate * operations(network, x[:1]) / speed, "bytes": rate / rung.batch * moved / limits["bytes"]}
+    return {
+        "operations": rate * operations(network, x[:1]) / speed,
+        "bytes": rate / rung.batch * moved / limits["bytes"],
+    }
 
 
 def drawn(rates: dict[str, float], roofs: dict[str, float]) -> Figure:
@@ -179,19 +202,32 @@ def drawn(rates: dict[str, float], roofs: dict[str, float]) -> Figure:
 
 
 def ladder(
-    device: torch.device, network: Callable[[], nn.Module], images: Tensor, loader: Iterator[tuple[Tensor, Tensor]],
-    by_chance: Callable[[Tensor], Tensor], *, batches: tuple[int, int], steps: int, side: int, numbers: int,
+    device: torch.device,
+    network: Callable[[], nn.Module],
+    images: Tensor,
+    loader: Iterator[tuple[Tensor, Tensor]],
+    by_chance: Callable[[Tensor], Tensor],
+    *,
+    batches: tuple[int, int],
+    steps: int,
+    side: int,
+    numbers: int,
 ) -> dict:
     """All rungs: pictures per second, shares of both limits and the nearer one, by name; the limits; and "figure".
 
-    network() makes a new denoiser, `images` (N, C, H, W) are clean, `loader` gives (noisy, clean) batches of
-    the smaller of the two sizes `batches`, `by_chance` changes a batch of clean ones. Six times `steps` steps are
-    made on each rung. `side` and `numbers`: see `device_limits`. Where compiling is not possible its rung says so.
+    network() makes a new denoiser, `images` (N, C, H, W) are clean, `loader` gives (noisy, clean)
+    batches of the smaller of the two sizes `batches`, `by_chance` changes a batch of clean ones.
+    Six times `steps` steps are made on each rung. `side` and `numbers`: see `device_limits`. Where
+    compiling is not possible its rung says so.
     """
     torch.manual_seed(0)
     limits, rates, roofs, result = device_limits(device, side, numbers), {}, {}, {}
     for name, value in limits.items():
-        unit = "GB/s of a copy" if name == "bytes" else "thousand million operations/s of a matrix product"
+        unit = (
+            "GB/s of a copy"
+            if name == "bytes"
+            else "thousand million operations/s of a matrix product"
+        )
         result[f"limit, {name}: {unit}"] = float(f"{value / 1e9:.2g}")
     images = images.to(device)
     model = network().to(device)
@@ -208,6 +244,8 @@ def ladder(
         share = shares(rung, rate, model, images, limits)
         nearer = max(share, key=share.get)
         rates[rung.name], roofs[rung.name] = rate, rate / share[nearer]
-        result[rung.name] = (f"{float(f'{rate:.2g}'):,.0f} pictures/s, {100 * share['operations']:.2g}% of the operations, "
-                             f"{100 * share['bytes']:.2g}% of the bytes; nearer: {nearer}")
+        result[rung.name] = (
+            f"{float(f'{rate:.2g}'):,.0f} pictures/s, {100 * share['operations']:.2g}% of the operations, "
+            f"{100 * share['bytes']:.2g}% of the bytes; nearer: {nearer}"
+        )
     return result | {"figure": drawn(rates, roofs)}

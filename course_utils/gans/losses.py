@@ -2,6 +2,7 @@
 
 Scores are logits: D(x) = sigmoid(score). Built in notebooks 08 and 10.
 """
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,21 +26,26 @@ def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
 
 
 LOSSES = {
-    # Goodfellow et al. 2014: min over G, max over D of V. The generator minimises mean log(1 - D(G(z))).
+    # Goodfellow et al. 2014: min over G, max over D of V. The generator minimises mean log(1 -
+    # D(G(z))).
     "minimax": GanLoss(cross_entropy, lambda fake: -F.softplus(fake).mean()),
     # the same paper's remedy for its vanishing gradient: the generator minimises -mean log D(G(z)).
     "non-saturating": GanLoss(cross_entropy, lambda fake: F.softplus(-fake).mean()),
     # Arjovsky, Chintala and Bottou 2017; needs a discriminator of bounded slope (gradient_penalty).
     "wasserstein": GanLoss(lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean()),
     # Lim and Ye 2017; Miyato et al. 2018.
-    "hinge": GanLoss(lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(), lambda fake: -fake.mean()),
+    "hinge": GanLoss(
+        lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+        lambda fake: -fake.mean(),
+    ),
 }
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """Mean of (|slope| - 1)² at random points between real and fake samples (Gulrajani et al. 2017).
 
-    real, fake: (N, ...) of one shape. The slope is the gradient of the score with respect to the sample.
+    real, fake: (N, ...) of one shape. The slope is the gradient of the score with respect to the
+    sample.
     """
     share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
     return (slope(discriminator, torch.lerp(real, fake, share)) - 1).square().mean()

@@ -2,6 +2,7 @@
 
 Built in notebooks 08 (points) and 09 (images); minibatch statistics and packing in notebook 10.
 """
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -10,7 +11,12 @@ from course_utils.arguments import check_choice, check_int
 from course_utils.layers import Layers
 
 __all__ = [
-    "Discriminator", "Generator", "MinibatchStd", "Packed", "PointDiscriminator", "PointGenerator",
+    "Discriminator",
+    "Generator",
+    "MinibatchStd",
+    "Packed",
+    "PointDiscriminator",
+    "PointGenerator",
     "with_spectral_norm",
 ]
 
@@ -23,15 +29,23 @@ class Generator(Layers):
     each one before it twice as many. Raises ValueError for a size that 2**blocks does not divide.
     """
 
-    def __init__(self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2) -> None:
+    def __init__(
+        self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2
+    ) -> None:
         side, maps = start_of(size, blocks), width * 2 ** (blocks - 1)
         self.noise = check_int("noise", noise, at_least=1)
         layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side))]
         for _ in range(blocks - 1):
-            layers += [nn.BatchNorm2d(maps), nn.ReLU(), nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1)]
+            layers += [
+                nn.BatchNorm2d(maps),
+                nn.ReLU(),
+                nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1),
+            ]
             maps //= 2
         layers += [nn.BatchNorm2d(maps), nn.ReLU()]
-        super().__init__(*layers, nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Tanh())
+        super().__init__(
+            *layers, nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Tanh()
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         if z.ndim != 2 or z.shape[1] != self.noise:
@@ -48,8 +62,15 @@ class Discriminator(Layers):
     varies (MinibatchStd).
     """
 
-    def __init__(self, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2, norm: str = "batch",
-                 minibatch_std: bool = False) -> None:
+    def __init__(
+        self,
+        width: int = 32,
+        channels: int = 1,
+        size: int = 28,
+        blocks: int = 2,
+        norm: str = "batch",
+        minibatch_std: bool = False,
+    ) -> None:
         side, maps = start_of(size, blocks), width
         check_choice("norm", norm, ("batch", "none"))
         layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
@@ -59,13 +80,17 @@ class Discriminator(Layers):
             layers += [nn.LeakyReLU(0.2)]
             maps *= 2
         layers += [MinibatchStd()] if minibatch_std else []
-        super().__init__(*layers, nn.Flatten(), nn.Linear((maps + minibatch_std) * side**2, 1), nn.Flatten(0))
+        super().__init__(
+            *layers, nn.Flatten(), nn.Linear((maps + minibatch_std) * side**2, 1), nn.Flatten(0)
+        )
 
 
 class PointGenerator(Layers):
     """Noise (N, noise) to points (N, dimensions), through `layers` hidden layers of `width` units."""
 
-    def __init__(self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2) -> None:
+    def __init__(
+        self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2
+    ) -> None:
         self.noise = check_int("noise", noise, at_least=1)
         super().__init__(*hidden(noise, width, layers, nn.ReLU()), nn.Linear(width, dimensions))
 
@@ -73,10 +98,16 @@ class PointGenerator(Layers):
 class PointDiscriminator(Layers):
     """Points (N, dimensions) to one score each, (N,)."""
 
-    def __init__(self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False) -> None:
+    def __init__(
+        self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False
+    ) -> None:
         last = [MinibatchStd()] if minibatch_std else []
-        super().__init__(*hidden(dimensions, width, layers, nn.LeakyReLU(0.2)), *last,
-                         nn.Linear(width + minibatch_std, 1), nn.Flatten(0))
+        super().__init__(
+            *hidden(dimensions, width, layers, nn.LeakyReLU(0.2)),
+            *last,
+            nn.Linear(width + minibatch_std, 1),
+            nn.Flatten(0),
+        )
 
 
 class MinibatchStd(nn.Module):
@@ -89,8 +120,10 @@ class MinibatchStd(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) < 2:
-            raise ValueError("The batch holds 1 sample; minibatch statistics need at least 2: "
-                             "use a larger batch, or drop the last one.")
+            raise ValueError(
+                "The batch holds 1 sample; minibatch statistics need at least 2: "
+                "use a larger batch, or drop the last one."
+            )
         spread = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
         return torch.cat([x, spread.expand(len(x), 1, *x.shape[2:])], dim=1)
 
@@ -108,7 +141,9 @@ class Packed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) % self.pack:
-            raise ValueError(f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}.")
+            raise ValueError(
+                f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}."
+            )
         return self.discriminator(x.reshape(len(x) // self.pack, -1, *x.shape[2:]))
 
 
@@ -134,5 +169,7 @@ def start_of(size: int, blocks: int) -> int:
     """The side of the smallest maps, size / 2**blocks; ValueError if that is not whole."""
     steps = 2 ** check_int("blocks", blocks, at_least=1)
     if check_int("size", size, at_least=steps) % steps:
-        raise ValueError(f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} times.")
+        raise ValueError(
+            f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} times."
+        )
     return size // steps

@@ -2,6 +2,7 @@
 
 Built in notebooks 08 and 09.
 """
+
 import copy
 import math
 import os
@@ -19,7 +20,11 @@ from course_utils.training import TrainingError, gradient_norm, load_checkpoint,
 
 __all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
 
-PENALTIES = {"none": None, "gradient": gradient_penalty, "r1": lambda critic, real, fake: r1_penalty(critic, real)}
+PENALTIES = {
+    "none": None,
+    "gradient": gradient_penalty,
+    "r1": lambda critic, real, fake: r1_penalty(critic, real),
+}
 TRY = "The weights are those before it. Try a smaller rate, or a penalty on the discriminator's slope."
 
 
@@ -36,18 +41,30 @@ def from_gan_range(images: Tensor) -> Tensor:
 class Gan(nn.Module):
     """Generator, discriminator and how they are trained against each other.
 
-    loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `penalty_weight`, on the
-    discriminator's loss. lr: Adam's learning rate, one number or (generator's, discriminator's); it
-    falls linearly to zero over `total_steps`, if given. The generator moves in every
-    `critic_steps`-th step. `generator_ema` is a copy of the generator with the exponential moving
-    average of its weights, `ema_decay` per step: the one to draw samples from.
-    reconstruction_term(fake, real), if given, is a penalty () added to the generator's loss (notebook 12).
+    loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `penalty_weight`,
+    on the discriminator's loss. lr: Adam's learning rate, one number or (generator's,
+    discriminator's); it falls linearly to zero over `total_steps`, if given. The generator moves in
+    every `critic_steps`-th step. `generator_ema` is a copy of the generator with the exponential
+    moving average of its weights, `ema_decay` per step: the one to draw samples from.
+    reconstruction_term(fake, real), if given, is a penalty () added to the generator's loss
+    (notebook 12).
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, loss: str = "non-saturating", *,
-                 penalty: str = "none", penalty_weight: float = 10.0, lr: float | tuple[float, float] = 4e-3,
-                 betas: tuple[float, float] = (0.5, 0.99), critic_steps: int = 1, ema_decay: float = 0.99,
-                 total_steps: int | None = None, reconstruction_term: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: str = "non-saturating",
+        *,
+        penalty: str = "none",
+        penalty_weight: float = 10.0,
+        lr: float | tuple[float, float] = 4e-3,
+        betas: tuple[float, float] = (0.5, 0.99),
+        critic_steps: int = 1,
+        ema_decay: float = 0.99,
+        total_steps: int | None = None,
+        reconstruction_term: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         check_choice("loss", loss, tuple(LOSSES))
         check_choice("penalty", penalty, tuple(PENALTIES))
@@ -55,14 +72,25 @@ class Gan(nn.Module):
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
         parts = generator.modules() if generator.training else ()
         self.evaluated = [self.generator_ema, *(part for part in parts if not part.training)]
-        self.loss, self.penalty, self.penalty_weight = LOSSES[loss], PENALTIES[penalty], check_nonnegative("penalty_weight", penalty_weight)
+        self.loss, self.penalty, self.penalty_weight = (
+            LOSSES[loss],
+            PENALTIES[penalty],
+            check_nonnegative("penalty_weight", penalty_weight),
+        )
         if not 0 <= ema_decay < 1:
-            raise ValueError(f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such as 0.99.")
-        self.critic_steps, self.ema_decay = check_int("critic_steps", critic_steps, at_least=1), ema_decay
+            raise ValueError(
+                f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such as 0.99."
+            )
+        self.critic_steps, self.ema_decay = (
+            check_int("critic_steps", critic_steps, at_least=1),
+            ema_decay,
+        )
         self.reconstruction_term = reconstruction_term
         lr = lr if isinstance(lr, tuple) else (lr, lr)
         self.optimizers = {
-            name: torch.optim.Adam(getattr(self, name).parameters(), lr=each, betas=betas, fused=True)
+            name: torch.optim.Adam(
+                getattr(self, name).parameters(), lr=each, betas=betas, fused=True
+            )
             for name, each in zip(("generator", "discriminator"), lr)
         }
         self.lr, self.total_steps, self.steps = lr, total_steps, 0
@@ -70,8 +98,8 @@ class Gan(nn.Module):
     def train(self, mode: bool = True) -> "Gan":
         """As nn.Module, but `generator_ema` stays in evaluation mode, as does each part of a generator that came so.
 
-        A decoder that an autoencoder has trained keeps the means and variances of its batch normalisation:
-        drawn and encoded codes then go through the same function (notebook 12).
+        A decoder that an autoencoder has trained keeps the means and variances of its batch
+        normalisation: drawn and encoded codes then go through the same function (notebook 12).
         """
         super().train(mode)
         for part in self.evaluated:
@@ -90,19 +118,30 @@ class Gan(nn.Module):
         """n samples of the averaged generator, in its own range."""
         return torch.cat([self.generator_ema(z) for z in self.noise(n, generator).split(500)])
 
-    def step(self, real: Tensor, z: Tensor | None = None, weight: float | None = None) -> dict[str, Tensor]:
+    def step(
+        self, real: Tensor, z: Tensor | None = None, weight: float | None = None
+    ) -> dict[str, Tensor]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
         First the discriminator, then the generator against the better discriminator. z: what the
-        generator is fed with, N draws of noise if not given. weight: this batch's share of the whole, where several
-        processes have a part of it each (default: all the same). Gives the losses, each ().
-        Raises ValueError for images outside [-1, 1], TrainingError for a loss or gradient that
-        is not finite: it names the network and the step, and the weights are as before.
+        generator is fed with, N draws of noise if not given. weight: this batch's share of the
+        whole, where several processes have a part of it each (default: all the same). Gives the
+        losses, each (). Raises ValueError for images outside [-1, 1], TrainingError for a loss or
+        gradient that is not finite: it names the network and the step, and the weights are as
+        before.
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
-        terms = {"discriminator": self.loss.discriminator(self.discriminator(real), self.discriminator(fake.detach()))}
-        penalty = self.penalty_weight * self.penalty(self.discriminator, real, fake.detach()) if self.penalty else 0.0
+        terms = {
+            "discriminator": self.loss.discriminator(
+                self.discriminator(real), self.discriminator(fake.detach())
+            )
+        }
+        penalty = (
+            self.penalty_weight * self.penalty(self.discriminator, real, fake.detach())
+            if self.penalty
+            else 0.0
+        )
         self.update("discriminator", terms["discriminator"] + penalty, weight)
         if self.steps % self.critic_steps == 0:
             term = self.reconstruction_term(fake, real) if self.reconstruction_term else 0.0
@@ -121,8 +160,10 @@ class Gan(nn.Module):
         distributed.average_gradients(network.parameters(), weight)
         norm = gradient_norm(network.parameters())
         if not torch.isfinite(loss.detach() + norm):
-            raise TrainingError(f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
-                                f"in step {self.steps + 1}. {TRY}")
+            raise TrainingError(
+                f"The {name} has a loss of {loss.item()} and a gradient of length {norm.item()} "
+                f"in step {self.steps + 1}. {TRY}"
+            )
         if self.total_steps:
             lr = self.lr[name == "discriminator"] * max(0.0, 1 - self.steps / self.total_steps)
             for group in optimizer.param_groups:
@@ -132,38 +173,55 @@ class Gan(nn.Module):
     @torch.no_grad()
     def update_ema(self) -> None:
         """Move `generator_ema` a little towards the generator."""
-        for mean, value in zip(self.generator_ema.state_dict().values(), self.generator.state_dict().values()):
+        for mean, value in zip(
+            self.generator_ema.state_dict().values(), self.generator.state_dict().values()
+        ):
             if value.is_floating_point():
                 mean.lerp_(value, 1 - self.ema_decay)
             else:
                 mean.copy_(value)
 
 
-def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int, *, seconds: float = math.inf,
-              checkpoint: str | os.PathLike | None = None, watch: Callable[[int, Gan], None] | None = None,
-              each_step: Callable[[], None] | None = None, progress: bool = True) -> list[dict[str, float]]:
+def train_gan(
+    gan: Gan,
+    batches: Callable[[int], Iterable[Tensor]],
+    epochs: int,
+    *,
+    seconds: float = math.inf,
+    checkpoint: str | os.PathLike | None = None,
+    watch: Callable[[int, Gan], None] | None = None,
+    each_step: Callable[[], None] | None = None,
+    progress: bool = True,
+) -> list[dict[str, float]]:
     """Train; return the history, one dict of mean losses and scores per epoch.
 
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
-    `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step() before
-    each step. With
-    `checkpoint` the state is saved after each epoch, and a call that finds the file goes on
-    behind it, as in course_utils.training.fit. Of several processes (`course_utils.distributed`) each
-    works on its part of every batch and of its noise, so that they train as one would; batch
-    normalisation sees its own part only. Errors as Gan.step, and ValueError for no
-    batch, and for `seconds` with several processes, whose clocks differ.
+    `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step()
+    before each step. With `checkpoint` the state is saved after each epoch, and a call that finds
+    the file goes on behind it, as in course_utils.training.fit. Of several processes
+    (`course_utils.distributed`) each works on its part of every batch and of its noise, so that
+    they train as one would; batch normalisation sees its own part only. Errors as Gan.step, and
+    ValueError for no batch, and for `seconds` with several processes, whose clocks differ.
     """
     rank, size = distributed.rank_and_world_size()
     if size > 1 and seconds < math.inf:
-        raise ValueError(f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone.")
+        raise ValueError(
+            f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone."
+        )
     epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)
     gan.train()
     end = time.perf_counter() + seconds
-    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs,
-               desc="epochs", leave=False, disable=not progress or rank > 0)
+    bar = tqdm(
+        range(len(history), epochs),
+        initial=len(history),
+        total=epochs,
+        desc="epochs",
+        leave=False,
+        disable=not progress or rank > 0,
+    )
     for epoch in bar:
         sums, counts = {}, {}
         with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
@@ -171,11 +229,16 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
             if each_step:
                 each_step()
             for name, value in gan.step(real, z, weight).items():
-                sums[name], counts[name] = sums.get(name, 0.0) + weight * value, counts.get(name, 0) + 1
+                sums[name], counts[name] = (
+                    sums.get(name, 0.0) + weight * value,
+                    counts.get(name, 0) + 1,
+                )
             if time.perf_counter() > end:
                 break
         if not counts:
-            raise ValueError("batches(epoch) gave no batch: is the batch size above the number of images?")
+            raise ValueError(
+                "batches(epoch) gave no batch: is the batch size above the number of images?"
+            )
         distributed.all_reduce_weighted(list(sums.values()), 1.0)
         means = {name: float(total) / counts[name] for name, total in sums.items()}
         history.append(means | {"steps": counts["discriminator"]})
@@ -191,5 +254,7 @@ def train_gan(gan: Gan, batches: Callable[[int], Iterable[Tensor]], epochs: int,
 def check_range(real: Tensor) -> None:
     """ValueError for images outside [-1, 1]; points may lie anywhere."""
     if real.ndim == 4 and (real.min() < -1.001 or real.max() > 1.001):
-        raise ValueError(f"The real batch has values from {real.min():.3g} to {real.max():.3g}; expected [-1, 1], "
-                         "the range of the generator's tanh: use to_gan_range(images) on images in [0, 1].")
+        raise ValueError(
+            f"The real batch has values from {real.min():.3g} to {real.max():.3g}; expected [-1, 1], "
+            "the range of the generator's tanh: use to_gan_range(images) on images in [0, 1]."
+        )

@@ -5,6 +5,7 @@ features   networks whose features measure images
 distances  between two sets of features
 evaluator  all distances at once, with their noise floor (notebook 09)
 """
+
 from course_utils.arguments import renamed
 from course_utils.metrics.distances import (
     density_coverage,
@@ -22,12 +23,28 @@ from course_utils.metrics.features import (
 from course_utils.metrics.images import hoyer, l0, psnr, ssim
 
 __all__ = [
-    "FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "Evaluator", "Scores", "density_coverage", "fashion_evaluator",
-    "fashion_scores", "feature_network", "frechet_distance", "hoyer", "kernel_distance", "l0", "precision_recall",
-    "psnr", "ssim",
+    "FEATURE_NETWORKS",
+    "FeatureError",
+    "FeatureNetwork",
+    "Evaluator",
+    "Scores",
+    "density_coverage",
+    "fashion_evaluator",
+    "fashion_scores",
+    "feature_network",
+    "frechet_distance",
+    "hoyer",
+    "kernel_distance",
+    "l0",
+    "precision_recall",
+    "psnr",
+    "ssim",
 ]
 
-__getattr__ = renamed(__name__, {
-    "Judge": "Evaluator",
-    "fashion_judge": "fashion_evaluator",
-})
+__getattr__ = renamed(
+    __name__,
+    {
+        "Judge": "Evaluator",
+        "fashion_judge": "fashion_evaluator",
+    },
+)

@@ -9,6 +9,7 @@ All compute in float64 on the CPU, and raise ValueError for features that are no
 not of one d, not finite, or too few. A set that meets many others is best made a
 `FeatureSet` once: it keeps what depends on it alone. Built in notebook 09.
 """
+
 from functools import cached_property
 
 import torch
@@ -17,7 +18,12 @@ from torch import Tensor
 from course_utils.arguments import check_floats, check_int
 
 __all__ = [
-    "FeatureSet", "density_coverage", "frechet_distance", "kernel_distance", "prdc", "precision_recall",
+    "FeatureSet",
+    "density_coverage",
+    "frechet_distance",
+    "kernel_distance",
+    "prdc",
+    "precision_recall",
 ]
 
 ROWS = 250  # of a matrix of distances at a time
@@ -32,7 +38,9 @@ class FeatureSet:
 
     def __init__(self, features: Tensor, name: str = "features") -> None:
         if not isinstance(features, Tensor):
-            raise TypeError(f"{name} is a {type(features).__name__}; expected a torch tensor: torch.as_tensor({name})")
+            raise TypeError(
+                f"{name} is a {type(features).__name__}; expected a torch tensor: torch.as_tensor({name})"
+            )
         if features.ndim != 2 or features.shape[1] == 0:
             raise ValueError(
                 f"{name} has shape {tuple(features.shape)}; expected features (N, d): give the images "
@@ -40,7 +48,9 @@ class FeatureSet:
             )
         check_floats(features, name)
         if not torch.isfinite(features).all():
-            raise ValueError(f"{name} holds NaN or infinite features: look at the images they were made of.")
+            raise ValueError(
+                f"{name} holds NaN or infinite features: look at the images they were made of."
+            )
         self.features = features.detach().cpu().double()
         self._radii: dict[int, Tensor] = {}
 
@@ -72,13 +82,17 @@ class FeatureSet:
     def kernel(self) -> float:
         """Mean of the kernel of `kernel_distance` over all pairs of different features."""
         own = (self.features.square().mean(dim=1) + 1).pow(3).sum()  # of each with itself
-        return ((_kernel_sum(self.features, self.features) - own) / (len(self) * (len(self) - 1))).item()
+        return (
+            (_kernel_sum(self.features, self.features) - own) / (len(self) * (len(self) - 1))
+        ).item()
 
     def radii(self, k: int) -> Tensor:
         """Squared distance of each to its k-th nearest other, (N,)."""
         if k not in self._radii:  # each is its own nearest: the k + 1 smallest
             parts = (_squared_distances(part, self.centred) for part in self.centred.split(ROWS))
-            self._radii[k] = torch.cat([part.topk(k + 1, largest=False).values.amax(dim=1) for part in parts])
+            self._radii[k] = torch.cat(
+                [part.topk(k + 1, largest=False).values.amax(dim=1) for part in parts]
+            )
         return self._radii[k]
 
 
@@ -91,9 +105,16 @@ def frechet_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) 
     Dowson & Landau 1982.
     """
     real, generated = _checked(real, generated, None, "covariances that are not singular")
-    overlap = torch.linalg.eigvalsh(real.root @ generated.covariance @ real.root).clamp_min(0).sqrt().sum()
+    overlap = (
+        torch.linalg.eigvalsh(real.root @ generated.covariance @ real.root)
+        .clamp_min(0)
+        .sqrt()
+        .sum()
+    )
     apart = (real.mean - generated.mean).square().sum()
-    return max(0.0, (apart + real.covariance.trace() + generated.covariance.trace() - 2 * overlap).item())
+    return max(
+        0.0, (apart + real.covariance.trace() + generated.covariance.trace() - 2 * overlap).item()
+    )
 
 
 def kernel_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -> float:
@@ -108,7 +129,9 @@ def kernel_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -
     return real.kernel + generated.kernel - 2 * between
 
 
-def precision_recall(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5) -> tuple[float, float]:
+def precision_recall(
+    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
+) -> tuple[float, float]:
     """Share of generated images near a real one, and of real images near a generated one.
 
     real: (N, d), generated: (M, d), N, M > k. Near an image: not farther than its k-th nearest
@@ -118,7 +141,9 @@ def precision_recall(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, 
     return prdc(real, generated, k)[:2]
 
 
-def density_coverage(real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5) -> tuple[float, float]:
+def density_coverage(
+    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
+) -> tuple[float, float]:
     """How many real images a generated one is near to, over k; share of real ones with one near.
 
     real: (N, d), generated: (M, d), N, M > k. Only balls around real images count, so that
@@ -147,7 +172,12 @@ def prdc(
         precise |= near.any(dim=0)
         covered += near.any(dim=1).sum().item()
         pairs += near.count_nonzero().item()
-    return precise.double().mean().item(), recalled / len(real), pairs / len(generated) / k, covered / len(real)
+    return (
+        precise.double().mean().item(),
+        recalled / len(real),
+        pairs / len(generated) / k,
+        covered / len(real),
+    )
 
 
 def _checked(
@@ -155,10 +185,14 @@ def _checked(
 ) -> tuple[FeatureSet, FeatureSet]:
     """Both as sets, or ValueError; `purpose`: what more than so many (None: d) rows are for."""
     given = {"real": real, "generated": generated}
-    sets = {name: x if isinstance(x, FeatureSet) else FeatureSet(x, name) for name, x in given.items()}
+    sets = {
+        name: x if isinstance(x, FeatureSet) else FeatureSet(x, name) for name, x in given.items()
+    }
     numbers, others = (x.features.shape[1] for x in sets.values())
     if numbers != others:
-        raise ValueError(f"real has {numbers} features, generated {others}; use one network for both.")
+        raise ValueError(
+            f"real has {numbers} features, generated {others}; use one network for both."
+        )
     more_than = numbers if more_than is None else more_than
     for name, x in sets.items():
         if len(x) <= more_than:

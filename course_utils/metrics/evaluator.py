@@ -5,6 +5,7 @@ So the judge holds generated images against real ones, then as many other real i
 against the same ones: their values are the noise floor, the best that can be hoped for.
 Built in notebook 09.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -56,9 +57,15 @@ class Scores:
         for name in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
             said.append(f"{titles.get(name, name)} {_number(getattr(self, name))}")
             if self.real:
-                said[-1] += f" ({'noise floor ' * (name == 'frechet')}{_number(getattr(self.real, name))})"
+                said[-1] += (
+                    f" ({'noise floor ' * (name == 'frechet')}{_number(getattr(self.real, name))})"
+                )
         others = f"{self.samples:,} other real images"
-        given, note = (f"{self.samples:,} generated", f"; in brackets {others}") if self.real else (others, "")
+        given, note = (
+            (f"{self.samples:,} generated", f"; in brackets {others}")
+            if self.real
+            else (others, "")
+        )
         return (
             f"{', '.join(said)}\n| features {self.features} ({self.numbers} numbers), "
             f"{given} against {self.reference:,} real{note}"
@@ -68,12 +75,12 @@ class Scores:
 class Evaluator:
     """Holds images against `reference`, real ones, in the features of a network.
 
-    network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0, 1],
-    none of them in both; `other` gives the noise floor, so it must hold as many images as are
-    judged. All sets need more images than the network has features, and more than 5. The
-    course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as
-    `other`, 5,000 generated (`fashion_evaluator` makes this judge). Raises
-    ValueError for too few images and for a common part.
+    network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0,
+    1], none of them in both; `other` gives the noise floor, so it must hold as many images as are
+    judged. All sets need more images than the network has features, and more than 5. The course's
+    protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`, 5,000
+    generated (`fashion_evaluator` makes this judge). Raises ValueError for too few images and for a
+    common part.
     """
 
     def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
@@ -88,7 +95,9 @@ class Evaluator:
                 "be too low: take them from another split."
             )
         self.reference, others = FeatureSet(network(reference)), network(other)
-        self.others = others[torch.randperm(len(others), generator=generator(0))]  # a data set may be sorted
+        self.others = others[
+            torch.randperm(len(others), generator=generator(0))
+        ]  # a data set may be sorted
         self._floors: dict[int, Scores] = {}
 
     def __call__(self, images: Tensor) -> Scores:
@@ -129,8 +138,11 @@ class Evaluator:
             frechet_distance(self.reference, found),
             kernel_distance(self.reference, found),
             *prdc(self.reference, found, NEIGHBOURS),
-            samples=len(features), reference=len(self.reference),
-            features=self.network.name, numbers=self.network.numbers, real=real,
+            samples=len(features),
+            reference=len(self.reference),
+            features=self.network.name,
+            numbers=self.network.numbers,
+            real=real,
         )
 
 
@@ -138,7 +150,13 @@ def _number(value: float) -> str:
     """As 128, 48.2, 0.71 or 0.0003: never more decimals than mean something."""
     if abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.4f}"
+    return (
+        f"{value:.1f}"
+        if abs(value) >= 10
+        else f"{value:.2f}"
+        if abs(value) >= 0.1
+        else f"{value:.4f}"
+    )
 
 
 def fashion_evaluator(images: int = 5000) -> Evaluator:
@@ -147,7 +165,9 @@ def fashion_evaluator(images: int = 5000) -> Evaluator:
     As many test images are the reference, as many training images give the noise floor, both
     even over the classes. Raises ValueError unless 65 <= images <= 5000.
     """
-    real, other = (load("fashion_mnist", split).subset(images).images() for split in ("test", "train"))
+    real, other = (
+        load("fashion_mnist", split).subset(images).images() for split in ("test", "train")
+    )
     return Evaluator(feature_network("fashion_classifier"), real, other)
 
 
@@ -156,5 +176,7 @@ def fashion_scores(images: Tensor) -> dict[str, float]:
     scores = fashion_evaluator()(images)
     return {
         "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),
-        "noise floor": round(scores.floor, 1), "precision": round(scores.precision, 2), "recall": round(scores.recall, 2),
+        "noise floor": round(scores.floor, 1),
+        "precision": round(scores.precision, 2),
+        "recall": round(scores.recall, 2),
     }

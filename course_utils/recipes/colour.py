@@ -1,4 +1,5 @@
 """The four-stage sparse autoencoder of notebook 05, trained on all of CIFAR-10."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,23 +24,33 @@ class Settings:
     revive: float = 1 / 32
 
 
-
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[FourStageAutoencoder, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[FourStageAutoencoder, dict]:
     """TopK whose k falls from all units to that of the model in the first half of the steps, with revival of silent units."""
     images, test = load("cifar10", "train").to(device), load("cifar10", "test")
     autoencoder = ARCHITECTURES["colour"]().to(device)
     units, k = len(autoencoder.silent), autoencoder.sparsity.k
     optimizer = torch.optim.Adam(autoencoder.parameters(), lr=settings.rate)
     steps = settings.epochs * (len(images) // settings.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.rate, total_steps=steps, pct_start=0.1
+    )
 
     def fewer_units() -> None:
         done = min(1, 2 * schedule.last_epoch / steps)
         autoencoder.sparsity.k = round(units * (k / units) ** done)
 
-    fit(autoencoder, lambda epoch: images.batches(settings.batch, epoch=epoch),
-        lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive), optimizer, settings.epochs,
-        schedule=schedule, checkpoint=checkpoint, each_step=fewer_units)
+    fit(
+        autoencoder,
+        lambda epoch: images.batches(settings.batch, epoch=epoch),
+        lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive),
+        optimizer,
+        settings.epochs,
+        schedule=schedule,
+        checkpoint=checkpoint,
+        each_step=fewer_units,
+    )
 
     autoencoder = autoencoder.cpu().eval()
     with torch.no_grad():
@@ -48,6 +59,7 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[F
     zeros = torch.cat([part.s for part in stages]).eq(0).float().mean().item()
     alive = share_alive(torch.cat([part.c for part in stages]))
     return autoencoder, {
-        "test PSNR, dB": round(quality, 2), "share of code units in use": round(alive, 3),
+        "test PSNR, dB": round(quality, 2),
+        "share of code units in use": round(alive, 3),
         "share of zeros in s": round(zeros, 3),
     }

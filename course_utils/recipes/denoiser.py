@@ -1,4 +1,5 @@
 """The denoiser of notebook 07: unrolled sparse coding, trained on CIFAR-10 with noise of all strengths."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,27 +28,37 @@ class Settings:
     batch: int = 16
 
 
-
 def greys(split: str) -> Tensor:
     """CIFAR-10 as luma, (N, 1, 32, 32) in [0, 1]."""
     red, green, blue = (load("cifar10", split).pixels.float() / 255).unbind(1)
     return (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
 
 
-def noisy_batches(images: Tensor, epoch: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def noisy_batches(
+    images: Tensor, epoch: int, settings: Settings
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """(clean, noisy, sigma) with sigma from 5 to 60 of 255, one per image."""
     draw = generator(epoch)
     for _ in range(settings.steps):
         clean = images[torch.randint(len(images), (settings.batch,), generator=draw)]
         sigma = (5 + 55 * torch.rand(settings.batch, generator=draw)) / 255
-        yield clean, clean + sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw), sigma
+        yield (
+            clean,
+            clean + sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw),
+            sigma,
+        )
 
 
 def with_enlarged(images: Tensor, number: int) -> Tensor:
     """The images and `number` crops of the same size from images at twice the size: smoother, like sky and walls."""
-    large, side = F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1), images.shape[-1]
+    large, side = (
+        F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1),
+        images.shape[-1],
+    )
     corners = torch.randint(side + 1, (number, 2), generator=generator(0)).tolist()
-    crops = [image[:, top : top + side, left : left + side] for image, (top, left) in zip(large, corners)]
+    crops = [
+        image[:, top : top + side, left : left + side] for image, (top, left) in zip(large, corners)
+    ]
     return torch.cat([images, torch.stack(crops)])
 
 
@@ -57,18 +68,31 @@ def decibels(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -
     return 10 * (model(noisy, sigma) - clean).square().mean(dim=(1, 2, 3)).add(1e-5).log10().mean()
 
 
-def optimiser(model: nn.Module, steps: int, rate: float = 1e-3) -> tuple[torch.optim.Adam, lr_scheduler.OneCycleLR]:
+def optimiser(
+    model: nn.Module, steps: int, rate: float = 1e-3
+) -> tuple[torch.optim.Adam, lr_scheduler.OneCycleLR]:
     """Adam and a schedule that rises to `rate` and falls to zero; 2e-3 diverges."""
     adam = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99))
     return adam, lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
 
 
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[UnrolledSparseCoder, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[UnrolledSparseCoder, dict]:
     """Train for the PSNR, on images of CIFAR-10 and smoother ones; measure on its test images."""
     images, coder = with_enlarged(greys("train"), 15_000), ARCHITECTURES["denoiser"]().to(device)
     adam, schedule = optimiser(coder, settings.epochs * settings.steps)
-    fit(coder, lambda epoch: ([part.to(device) for part in batch] for batch in noisy_batches(images, epoch, settings)),
-        decibels, adam, settings.epochs, schedule=schedule, checkpoint=checkpoint)
+    fit(
+        coder,
+        lambda epoch: (
+            [part.to(device) for part in batch] for batch in noisy_batches(images, epoch, settings)
+        ),
+        decibels,
+        adam,
+        settings.epochs,
+        schedule=schedule,
+        checkpoint=checkpoint,
+    )
     coder.cpu().eval().unit_atoms_()
     return coder, measure(coder)
 
@@ -81,6 +105,8 @@ def measure(coder: UnrolledSparseCoder) -> dict:
         noisy = clean + level / 255 * torch.randn(clean.shape, generator=generator(level))
         z, mean = coder.encode(noisy, level / 255)
         quality = psnr(coder.decode(z, mean, clean.shape[2:]).clamp(0, 1), clean).mean().item()
-        metrics |= {f"test PSNR at sigma {level}/255, dB": round(quality, 2),
-                    f"share of non-zeros at sigma {level}/255": round((z != 0).float().mean().item(), 3)}
+        metrics |= {
+            f"test PSNR at sigma {level}/255, dB": round(quality, 2),
+            f"share of non-zeros at sigma {level}/255": round((z != 0).float().mean().item(), 3),
+        }
     return metrics

@@ -1,4 +1,5 @@
 """The generator of notebook 12 that ends in a learned dictionary, trained for longer: images of Fashion-MNIST."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,15 @@ class Settings:
     steps: int = 4000
 
 
-
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[DictionaryGenerator, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[DictionaryGenerator, dict]:
     """The default game; some minutes, no checkpoint."""
-    gan = train_gan_steps(ARCHITECTURES["dictionary_gan"]().to(device), load("fashion_mnist").to(device), settings.steps)
+    gan = train_gan_steps(
+        ARCHITECTURES["dictionary_gan"]().to(device),
+        load("fashion_mnist").to(device),
+        settings.steps,
+    )
     code = gan.generator_ema.codes(gan.noise(1000))
     return gan.generator_ema.cpu(), {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()),

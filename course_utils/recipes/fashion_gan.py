@@ -1,4 +1,5 @@
 """The generator of notebook 09, trained for longer: images of Fashion-MNIST from noise."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +23,26 @@ class Settings:
     rate: float = 4e-3
 
 
-
 def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[Generator, dict]:
     """The default game on wider networks, and what the course's judge says of 5,000 images.
 
-    On a busy CPU it took 50 minutes (see the manifest); the state after each epoch is kept in the file `checkpoint`.
+    On a busy CPU it took 50 minutes (see the manifest); the state after each epoch is kept in the
+    file `checkpoint`.
     """
     images = load("fashion_mnist").to(device)
     steps = settings.epochs * (len(images) // settings.batch)
-    gan = Gan(ARCHITECTURES["fashion_gan"](), Discriminator(settings.width), lr=settings.rate, ema_decay=0.998,
-              total_steps=steps).to(device)
-    train_gan(gan, lambda epoch: (to_gan_range(x) for x, _ in images.batches(settings.batch, epoch=epoch)),
-              settings.epochs, checkpoint=checkpoint)
+    gan = Gan(
+        ARCHITECTURES["fashion_gan"](),
+        Discriminator(settings.width),
+        lr=settings.rate,
+        ema_decay=0.998,
+        total_steps=steps,
+    ).to(device)
+    train_gan(
+        gan,
+        lambda epoch: (to_gan_range(x) for x, _ in images.batches(settings.batch, epoch=epoch)),
+        settings.epochs,
+        checkpoint=checkpoint,
+    )
     drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()
     return gan.generator_ema.cpu(), fashion_scores(drawn)

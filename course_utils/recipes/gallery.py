@@ -1,4 +1,5 @@
 """The gallery of notebook 00: images drawn from random sparse codes, by the joined model of notebook 12."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,17 +33,26 @@ class Settings:
     rate: float = 4e-3
 
 
-
 def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
     """TopK autoencoder, Gaussian mixture on its codes, adversarial sharpening of the decoder; some minutes, no checkpoint."""
     if device.type != "cpu":
-        raise ValueError(f"device is {device}; the gallery's mixture is fitted on the CPU: leave --accelerator away.")
+        raise ValueError(
+            f"device is {device}; the gallery's mixture is fitted on the CPU: leave --accelerator away."
+        )
     images = load("fashion_mnist")
     shape = ARCHITECTURES["gallery"]()
     autoencoder = train_autoencoder(images, shape.prior.noise - 1, shape.sparsity, settings.steps)
     codes = encode(autoencoder, images.images())
-    generator = CodeGenerator(CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity)
-    gan = train_gan_steps(generator, images, settings.game_steps, lr=settings.rate, reconstruction_term=reconstruction_anchor(generator, autoencoder))
+    generator = CodeGenerator(
+        CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity
+    )
+    gan = train_gan_steps(
+        generator,
+        images,
+        settings.game_steps,
+        lr=settings.rate,
+        reconstruction_term=reconstruction_anchor(generator, autoencoder),
+    )
     return gan.generator_ema, {
         **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
         "share of code units in use": round(share_alive(codes), 3),

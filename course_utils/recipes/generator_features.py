@@ -1,4 +1,5 @@
 """The features of notebook 14: a sparse autoencoder that reads the generator of "fashion_gan"."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def untrained() -> SparseAutoencoder:
     return reader
 
 
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[SparseAutoencoder, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[SparseAutoencoder, dict]:
     """Squared error on the vectors at all places of fresh images in each epoch, and revival of dead units."""
     generator = pretrained("fashion_gan").to(device)
 
@@ -47,25 +50,48 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[S
 
     def batches(epoch: int) -> tuple[Tensor, ...]:
         x = vectors(settings.images, seed=epoch + 1)
-        return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)].split(settings.batch)[:-1]
+        return x[
+            torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)
+        ].split(settings.batch)[:-1]
 
     reader = untrained().to(device)
     optimizer = torch.optim.Adam(reader.parameters(), lr=settings.rate)
     steps = settings.epochs * (settings.images * 49 // settings.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 50) * max(0.0, 1 - step / steps))
-    fit(reader, batches, lambda network, x: sparse_loss(network, x, settings.revive), optimizer, settings.epochs,
-        schedule=schedule, checkpoint=checkpoint)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 50) * max(0.0, 1 - step / steps)
+    )
+    fit(
+        reader,
+        batches,
+        lambda network, x: sparse_loss(network, x, settings.revive),
+        optimizer,
+        settings.epochs,
+        schedule=schedule,
+        checkpoint=checkpoint,
+    )
 
     reader.eval()
-    judge, z = fashion_evaluator(), torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device)
+    judge, z = (
+        fashion_evaluator(),
+        torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device),
+    )
     with torch.no_grad():
         x = vectors(2000, seed=0)
         code = reader.encode(x)
-        explained = 1 - (reader.decoder(code) - x).square().sum() / (x - x.mean(dim=0)).square().sum()
-        with replaced(generator, generator[LAYER], lambda maps: from_positions(reader(to_positions(maps)), 7, 7)):
+        explained = (
+            1 - (reader.decoder(code) - x).square().sum() / (x - x.mean(dim=0)).square().sum()
+        )
+        with replaced(
+            generator,
+            generator[LAYER],
+            lambda maps: from_positions(reader(to_positions(maps)), 7, 7),
+        ):
             spliced = from_gan_range(torch.cat([generator(part) for part in z.split(500)]))
         frechet = judge(spliced.cpu()).frechet
     return reader.cpu(), {
-        "variance explained": round(explained.item(), 3), "share of units in use": round(share_alive(code), 3),
-        "Fréchet distance of the spliced generator, fashion_classifier, 5000 against 5000": round(frechet, 1),
+        "variance explained": round(explained.item(), 3),
+        "share of units in use": round(share_alive(code), 3),
+        "Fréchet distance of the spliced generator, fashion_classifier, 5000 against 5000": round(
+            frechet, 1
+        ),
     }

@@ -1,4 +1,5 @@
 """Super-resolution of notebook 07: coupled dictionaries as a network, trained on CIFAR-10."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ class Settings:
     batch: int = 32
 
 
-
 def batches(images: Tensor, epoch: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
     """(small, large) pairs of an epoch."""
     draw = generator(epoch)
@@ -42,12 +42,23 @@ def loss(model: SparseSuperResolution, batch: tuple[Tensor, Tensor]) -> Tensor:
     return 100 * F.mse_loss(model(small), large)
 
 
-def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[SparseSuperResolution, dict]:
+def train(
+    settings: Settings, checkpoint: Path, device: torch.device
+) -> tuple[SparseSuperResolution, dict]:
     """Minimise the squared error; measure on test images of CIFAR-10 against bicubic enlargement."""
     images, network = greys("train"), ARCHITECTURES["super_resolution"]().to(device)
     adam, schedule = optimiser(network, settings.epochs * settings.steps)
-    fit(network, lambda epoch: ([part.to(device) for part in batch] for batch in batches(images, epoch, settings)),
-        loss, adam, settings.epochs, schedule=schedule, checkpoint=checkpoint)
+    fit(
+        network,
+        lambda epoch: (
+            [part.to(device) for part in batch] for batch in batches(images, epoch, settings)
+        ),
+        loss,
+        adam,
+        settings.epochs,
+        schedule=schedule,
+        checkpoint=checkpoint,
+    )
     network = network.cpu().eval()
     network.unit_atoms_()
     large = greys("test")[:1000]

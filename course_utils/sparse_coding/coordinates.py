@@ -1,4 +1,5 @@
 """The l1 problem one coefficient at a time, on all signals at once. Built in notebook 02."""
+
 import math
 import warnings
 
@@ -56,8 +57,8 @@ def sweep(z: Tensor, c: Tensor, gram: Tensor, lam: float) -> None:
 def solve_on_support(z: Tensor, c: Tensor, gram: Tensor, lam: float) -> bool:
     """Move the non-zero places to their best values together, in place, until the first one meets zero.
 
-    Shapes as in `sweep`. While no sign changes the objective is quadratic, so this lowers it also where
-    sweeps crawl: among atoms that resemble each other (feature-sign step of Lee et al. 2007).
+    Shapes as in `sweep`. While no sign changes the objective is quadratic, so this lowers it also
+    where sweeps crawl: among atoms that resemble each other (feature-sign step of Lee et al. 2007).
     Returns whether a place became zero on the way, so that another step pays.
     """
     z_rows, used = z.T, (z != 0).T
@@ -107,8 +108,13 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
         r = x - decode(a, w, D)
         c = r @ D
         gap, objective = gap_and_objective(x, r, c, w, lam)
-        rounding = (2 * torch.finfo(x.dtype).eps / lam) * torch.linalg.vector_norm(x, dim=1)  # of the gap itself
-        live = gap > rounding.clamp(10 * torch.finfo(x.dtype).eps, 1e-2).clamp_min(tolerance) * objective
+        rounding = (2 * torch.finfo(x.dtype).eps / lam) * torch.linalg.vector_norm(
+            x, dim=1
+        )  # of the gap itself
+        live = (
+            gap
+            > rounding.clamp(10 * torch.finfo(x.dtype).eps, 1e-2).clamp_min(tolerance) * objective
+        )
         if m == room or live.sum() < 0.7 * len(live):
             # Put the finished ones aside; of the others keep the non-zero places and make room.
             codes[rows[~live]] = codes[rows[~live]].scatter_add(1, a[~live], w[~live])
@@ -118,19 +124,28 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
             m = int((w[live] != 0).sum(dim=1).max()) if m else 0
             room = m + 16
             best = w[live].abs().topk(m, dim=1).indices
-            atoms, z, G = rows.new_zeros(room, len(x)), x.new_zeros(room, len(x)), x.new_zeros(room, room, len(x))
+            atoms, z, G = (
+                rows.new_zeros(room, len(x)),
+                x.new_zeros(room, len(x)),
+                x.new_zeros(room, room, len(x)),
+            )
             a = a[live].gather(1, best)
             atoms[:m], z[:m] = a.T, w[live].gather(1, best).T
             G[:m, :m] = gram[atoms[:m, None], atoms[None, :m]]
         size = c.abs().scatter(1, a, 0.0)  # atoms of the set are not added again
         i = size.argmax(dim=1)
         atoms[m] = i
-        G[m, :m + 1] = G[:m + 1, m] = gram[atoms[:m + 1], i]
+        G[m, : m + 1] = G[: m + 1, m] = gram[atoms[: m + 1], i]
         m += 1
         inside = c.gather(1, atoms[:m].T).T.contiguous()
         for _ in range(4):
             sweep(z[:m], inside, G[:m, :m], lam)
         while turn % 8 == 7 and solve_on_support(z[:m], inside, G[:m, :m], lam):
             pass  # at most m times: each makes a place zero
-    warnings.warn(f"active_set: {len(rows)} signals did not reach the tolerance {tolerance:.1g}.", stacklevel=3)
-    return codes.index_copy(0, rows, x.new_zeros(len(x), codes.shape[1]).scatter_add(1, atoms[:m].T, z[:m].T))
+    warnings.warn(
+        f"active_set: {len(rows)} signals did not reach the tolerance {tolerance:.1g}.",
+        stacklevel=3,
+    )
+    return codes.index_copy(
+        0, rows, x.new_zeros(len(x), codes.shape[1]).scatter_add(1, atoms[:m].T, z[:m].T)
+    )

@@ -2,6 +2,7 @@
 
 Signals are rows, x (N, n); atoms are columns, D (n, K), of unit length; codes z (N, K).
 """
+
 import math
 
 import torch
@@ -11,7 +12,12 @@ from torch.nn.functional import embedding_bag
 from course_utils.arguments import check_floats
 
 __all__ = [
-    "decode", "duality_gap", "largest_lambda", "lasso_objective", "mutual_coherence", "normalise_atoms",
+    "decode",
+    "duality_gap",
+    "largest_lambda",
+    "lasso_objective",
+    "mutual_coherence",
+    "normalise_atoms",
 ]
 
 
@@ -68,7 +74,9 @@ def decode(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
     return embedding_bag(atoms, D.T.contiguous(), per_sample_weights=weights, mode="sum")
 
 
-def gap_and_objective(x: Tensor, r: Tensor, c: Tensor, z: Tensor, lam: float) -> tuple[Tensor, Tensor]:
+def gap_and_objective(
+    x: Tensor, r: Tensor, c: Tensor, z: Tensor, lam: float
+) -> tuple[Tensor, Tensor]:
     """Duality gap and objective (N,) from residuals r, correlations c = rD and codes, dense or compact."""
     shrink = (lam / c.abs().amax(dim=1).clamp_min(torch.finfo(x.dtype).tiny)).clamp_max(1)
     objective = 0.5 * r.square().sum(dim=1) + lam * z.abs().sum(dim=1)
@@ -97,7 +105,9 @@ def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tenso
     chosen = D.T[atoms] * used[:, :, None]
     correlation = chosen @ (x[:, :, None] - chosen.mT @ weights[:, :, None])
     with torch.no_grad():  # a little more on the diagonal: equal atoms share their gradient
-        gram = chosen @ chosen.mT + torch.diag_embed((~used).to(x.dtype) + 100 * torch.finfo(x.dtype).eps)
+        gram = chosen @ chosen.mT + torch.diag_embed(
+            (~used).to(x.dtype) + 100 * torch.finfo(x.dtype).eps
+        )
     change = torch.linalg.solve(gram, correlation - correlation.detach())
     return weights + change[:, :, 0]
 
@@ -105,17 +115,23 @@ def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tenso
 def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.0) -> None:
     """Raise TypeError or ValueError unless x, D, z and lam fit together; the message says how to mend it."""
     check_matrix("D", D, *ATOMS)
-    check_matrix("x", x, "signals as rows, (N, n)", "one signal: x[None]; patches or images: x.flatten(1)")
+    check_matrix(
+        "x", x, "signals as rows, (N, n)", "one signal: x[None]; patches or images: x.flatten(1)"
+    )
     if not len(x):
         raise ValueError(f"x has shape {tuple(x.shape)}: there is no signal in it.")
     if x.shape[1] != D.shape[0]:
         turned = "; D looks transposed, try D.T" if x.shape[1] == D.shape[1] else ""
-        raise ValueError(f"Signals have {x.shape[1]} numbers, atoms (columns of D) have {D.shape[0]}{turned}.")
+        raise ValueError(
+            f"Signals have {x.shape[1]} numbers, atoms (columns of D) have {D.shape[0]}{turned}."
+        )
     check_atoms(D)
     if z is not None:
         check_matrix("z", z, "codes as rows, (N, K)", "a start of zeros: z=None")
         if z.shape != (len(x), D.shape[1]):
-            raise ValueError(f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}: a row for each signal.")
+            raise ValueError(
+                f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}: a row for each signal."
+            )
     for name, other in [("D", D)] + ([] if z is None else [("z", z)]):
         if other.dtype != x.dtype or other.device != x.device:
             raise ValueError(
@@ -142,7 +158,9 @@ def check_atoms(D: Tensor, unit: bool = True) -> None:
     check_matrix("D", D, *ATOMS)
     lengths = torch.linalg.vector_norm(D.detach(), dim=0)
     if (lengths == 0).any():
-        raise ValueError(f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: D[:, D.norm(dim=0) > 0].")
+        raise ValueError(
+            f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: D[:, D.norm(dim=0) > 0]."
+        )
     if unit and ((lengths - 1).abs() > 1e-3).any():
         raise ValueError(
             f"Atoms have lengths from {lengths.min():.3g} to {lengths.max():.3g}; expected 1: D = normalise_atoms(D)."
@@ -152,11 +170,15 @@ def check_atoms(D: Tensor, unit: bool = True) -> None:
 def check_matrix(name: str, values: Tensor, expected: str, mend: str) -> None:
     """Raise unless `values` is a finite float matrix."""
     if not isinstance(values, Tensor):
-        raise TypeError(f"{name} is a {type(values).__name__}; expected a torch tensor, {expected}.")
+        raise TypeError(
+            f"{name} is a {type(values).__name__}; expected a torch tensor, {expected}."
+        )
     check_floats(values, name)
     if values.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} holds {values.dtype}; expected float32 or float64: {name}.float()")
     if values.ndim != 2:
         raise ValueError(f"{name} has shape {tuple(values.shape)}; expected {expected} ({mend}).")
     if not torch.isfinite(values).all():
-        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero before.")
+        raise ValueError(
+            f"{name} holds NaN or infinite values: look for a division by zero before."
+        )

@@ -1,4 +1,5 @@
 """The l1 problem by proximal steps, on all signals at once. Built in notebook 02."""
+
 import torch
 from torch import Tensor
 
@@ -33,8 +34,13 @@ def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = 
 
 
 def fista(
-    x: Tensor, D: Tensor, lam: float, steps: int = 1000, tolerance: float = 1e-4,
-    restart: bool = True, mask: Tensor | None = None,
+    x: Tensor,
+    D: Tensor,
+    lam: float,
+    steps: int = 1000,
+    tolerance: float = 1e-4,
+    restart: bool = True,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """As `ista`, with momentum: error of order 1/steps² (Beck and Teboulle 2009).
 
@@ -56,9 +62,13 @@ def fista(
                 f"on {x.device}; they must agree: mask.to(x).expand_as(x)."
             )
         if ((mask != 0) & (mask != 1)).any():
-            raise ValueError(f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; expected only 0 and 1.")
+            raise ValueError(
+                f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; expected only 0 and 1."
+            )
     parts = zip(chunks(x * mask, D), chunks(mask, D))
-    return torch.cat([_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts])
+    return torch.cat(
+        [_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts]
+    )
 
 
 def _fista(
@@ -122,7 +132,9 @@ def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     """
     check_problem(x, D)
     if torch.linalg.matrix_rank(D) < len(D):
-        raise ValueError(f"The {len(D)} rows of D are not independent: Dz = x need not have a solution.")
+        raise ValueError(
+            f"The {len(D)} rows of D are not independent: Dz = x need not have a solution."
+        )
     back = torch.linalg.pinv(D).T  # (n, K)
     least = x @ back
     size = least.abs().amax(dim=1, keepdim=True)

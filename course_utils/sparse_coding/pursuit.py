@@ -1,4 +1,5 @@
 """Orthogonal matching pursuit on all signals at once. Built in notebook 02."""
+
 import torch
 from torch import Tensor
 
@@ -11,11 +12,11 @@ __all__ = ["omp", "omp_atoms"]
 def omp(x: Tensor, D: Tensor, k: int | None = None, error: float | None = None) -> Tensor:
     """Codes (N, K) by orthogonal matching pursuit: take the atom that correlates most, refit, repeat.
 
-    x: (N, n), D: (n, K) with unit columns. A signal is finished after k atoms, or once
-    |x - Dz| <= error, whichever comes first; give one or both. Nothing is taken that would
-    only code rounding (a flat signal, an atom repeated in D). Differentiable in x and D with the
-    chosen atoms held fixed. Raises TypeError or ValueError for inputs that do not fit. Source: Pati et al.
-    1993. Built in notebook 02.
+    x: (N, n), D: (n, K) with unit columns. A signal is finished after k atoms, or once |x - Dz| <=
+    error, whichever comes first; give one or both. Nothing is taken that would only code rounding
+    (a flat signal, an atom repeated in D). Differentiable in x and D with the chosen atoms held
+    fixed. Raises TypeError or ValueError for inputs that do not fit. Source: Pati et al. 1993.
+    Built in notebook 02.
     """
     atoms, weights = omp_atoms(x, D, k, error)
     return x.new_zeros(len(x), D.shape[1]).scatter_add(1, atoms, weights)
@@ -30,7 +31,9 @@ def omp_atoms(
     """
     check_problem(x, D)
     if k is None and error is None:
-        raise ValueError("Say when to stop: k (number of atoms) or error (length of the residual), or both.")
+        raise ValueError(
+            "Say when to stop: k (number of atoms) or error (length of the residual), or both."
+        )
     most = min(D.shape)
     k = most if k is None else check_int("k", k, at_least=1, at_most=D.shape[1])
     if error is not None and not error >= 0:
@@ -68,7 +71,9 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
         for j, column in enumerate(R):
             upper[:, : j + 1, j] = column[done]
         target = torch.stack(along, dim=1)[done]
-        weights[rows[done], :steps] = torch.linalg.solve_triangular(upper, target[:, :, None], upper=True)[:, :, 0]
+        weights[rows[done], :steps] = torch.linalg.solve_triangular(
+            upper, target[:, :, None], upper=True
+        )[:, :, 0]
         atoms[rows[done], :steps] = torch.stack(chosen, dim=1)[done]
 
     for j in range(k):
@@ -77,10 +82,14 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
             if j:
                 store(~live)
             rows, r, enough = rows[live], r[live], enough[live]
-            basis, chosen, R, along = ([step[live] for step in steps] for steps in (basis, chosen, R, along))
+            basis, chosen, R, along = (
+                [step[live] for step in steps] for steps in (basis, chosen, R, along)
+            )
             live = live[live]
         if not len(rows):
-            return atoms[:, :j].clone(), weights[:, :j].clone()  # not a view, which would keep all k columns
+            return atoms[:, :j].clone(), weights[
+                :, :j
+            ].clone()  # not a view, which would keep all k columns
         i = (r @ D).abs_().argmax(dim=1)
         q, column = by_row.index_select(0, i), x.new_empty(len(rows), j + 1)
         for earlier, old in enumerate(basis):

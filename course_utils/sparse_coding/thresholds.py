@@ -2,6 +2,7 @@
 
 Built in notebook 01.
 """
+
 import torch
 from torch import Tensor
 

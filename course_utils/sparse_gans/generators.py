@@ -2,6 +2,7 @@
 
 Built in notebook 12.
 """
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,13 +17,15 @@ __all__ = ["CodeGenerator", "DictionaryGenerator"]
 class CodeGenerator(nn.Module):
     """Noise -> prior -> sparsity -> code -> decoder -> images in [-1, 1].
 
-    prior: noise (N, prior.noise) to codes (N, code), such as a fitted `CodePrior`, or a network with a
-    number `noise`. sparsity: as in `SparseAutoencoder`; None leaves the codes as they are. decoder: codes to
-    images in [0, 1], such as `ConvDecoder` of a trained autoencoder. Raises ValueError for a
-    decoder that does not take the prior's codes.
+    prior: noise (N, prior.noise) to codes (N, code), such as a fitted `CodePrior`, or a network
+    with a number `noise`. sparsity: as in `SparseAutoencoder`; None leaves the codes as they are.
+    decoder: codes to images in [0, 1], such as `ConvDecoder` of a trained autoencoder. Raises
+    ValueError for a decoder that does not take the prior's codes.
     """
 
-    def __init__(self, prior: nn.Module, decoder: nn.Module, sparsity: nn.Module | None = None) -> None:
+    def __init__(
+        self, prior: nn.Module, decoder: nn.Module, sparsity: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or NoSparsity()
         self.noise = prior.noise
@@ -37,8 +40,10 @@ class CodeGenerator(nn.Module):
         try:
             self.decoder.eval()(code)
         except RuntimeError as error:
-            raise ValueError(f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not take "
-                             f"({error}): fit the prior to codes of this decoder's encoder.") from error
+            raise ValueError(
+                f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not take "
+                f"({error}): fit the prior to codes of this decoder's encoder."
+            ) from error
         finally:
             self.decoder.train(training)
 
@@ -54,22 +59,40 @@ class DictionaryGenerator(nn.Module):
     """Noise (N, noise) -> sparse code (N, atoms, size/4, size/4) -> sum of atoms -> images (N, 1, size, size) in [-1, 1].
 
     The last layer is a convolutional dictionary: each number of the code lays down one atom of
-    patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with patches that overlap).
-    At most k numbers of a code are not zero; each map is standardised over the batch before, so that every atom
-    has its turn. Atoms have length 1. Raises ValueError as TopK.
+    patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with
+    patches that overlap). At most k numbers of a code are not zero; each map is standardised over
+    the batch before, so that every atom has its turn. Atoms have length 1. Raises ValueError as
+    TopK.
     """
 
-    def __init__(self, noise: int = 64, atoms: int = 64, k: int = 392, width: int = 64, patch: int = 8, size: int = 28) -> None:
+    def __init__(
+        self,
+        noise: int = 64,
+        atoms: int = 64,
+        k: int = 392,
+        width: int = 64,
+        patch: int = 8,
+        size: int = 28,
+    ) -> None:
         super().__init__()
         self.noise, side = check_int("noise", noise, at_least=1), size // 4
         self.trunk = nn.Sequential(
-            nn.Linear(noise, width * side**2), nn.Unflatten(1, (width, side, side)),
-            nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, atoms, 3, padding=1), nn.BatchNorm2d(atoms, affine=False),
+            nn.Linear(noise, width * side**2),
+            nn.Unflatten(1, (width, side, side)),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, atoms, 3, padding=1),
+            nn.BatchNorm2d(atoms, affine=False),
         )
         self.sparsity = TopK(k)
-        self.atoms = nn.Parameter(F.normalize(torch.randn(atoms, 1, patch, patch).flatten(1), dim=1).view(atoms, 1, patch, patch))
+        self.atoms = nn.Parameter(
+            F.normalize(torch.randn(atoms, 1, patch, patch).flatten(1), dim=1).view(
+                atoms, 1, patch, patch
+            )
+        )
         self.bias = nn.Parameter(torch.zeros(()))
         self.patch = patch
 
@@ -82,4 +105,7 @@ class DictionaryGenerator(nn.Module):
         return self.sparsity(self.trunk(z))
 
     def forward(self, z: Tensor) -> Tensor:
-        return (F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=(self.patch - 4) // 2) + self.bias).tanh()
+        return (
+            F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=(self.patch - 4) // 2)
+            + self.bias
+        ).tanh()

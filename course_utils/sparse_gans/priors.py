@@ -3,6 +3,7 @@
 The second stage of a two-stage model (Dai and Wipf 2019), here a mixture of Gaussians as in
 Ghosh et al. 2020. Built in notebook 12.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -20,8 +21,8 @@ class CodePrior(nn.Module):
 
     The first number of the noise chooses the component, through its normal distribution function;
     the others are stretched and moved as that component wants. shares (components,), means
-    (components, code) and factors (components, code, code), lower Cholesky factors of the covariances,
-    are buffers; as made here the mixture is N(0, I).
+    (components, code) and factors (components, code, code), lower Cholesky factors of the
+    covariances, are buffers; as made here the mixture is N(0, I).
     """
 
     def __init__(self, components: int, code: int) -> None:
@@ -34,7 +35,9 @@ class CodePrior(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         if z.ndim != 2 or z.shape[1] != self.noise:
-            raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a code.")
+            raise ValueError(
+                f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a code."
+            )
         u = torch.special.ndtr(z[:, 0])
         part = torch.searchsorted(self.shares.cumsum(0), u).clamp_max(len(self.shares) - 1)
         return self.means[part] + (self.factors[part] @ z[:, 1:, None])[..., 0]
@@ -43,8 +46,8 @@ class CodePrior(nn.Module):
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
         """The mixture fitted to codes (M, code) by at most 15 rounds of expectation maximisation (scikit-learn), on the CPU.
 
-        Raises ValueError for codes of another shape, not finite, or fewer than components * (code + 1):
-        a covariance needs more codes than numbers.
+        Raises ValueError for codes of another shape, not finite, or fewer than components * (code +
+        1): a covariance needs more codes than numbers.
         """
         # here: scikit-learn takes seconds to import
         from sklearn.exceptions import ConvergenceWarning
@@ -52,18 +55,28 @@ class CodePrior(nn.Module):
 
         components = check_int("components", components, at_least=1)
         if codes.ndim != 2:
-            raise ValueError(f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image.")
+            raise ValueError(
+                f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image."
+            )
         if not torch.isfinite(codes).all():
-            raise ValueError("codes holds NaN or infinite numbers: look at the autoencoder that made them.")
+            raise ValueError(
+                "codes holds NaN or infinite numbers: look at the autoencoder that made them."
+            )
         count, code = codes.shape
         if count < components * (code + 1):
             fitting = count // (code + 1)
             raise ValueError(
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which need {components * (code + 1)}: "
-                + (f"fit at most {fitting}, or give more codes." if fitting else "give more codes, or shorter ones.")
+                + (
+                    f"fit at most {fitting}, or give more codes."
+                    if fitting
+                    else "give more codes, or shorter ones."
+                )
             )
         mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
-        with warnings.catch_warnings():  # the last rounds change little and cost as much as the first
+        with (
+            warnings.catch_warnings()
+        ):  # the last rounds change little and cost as much as the first
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(codes.detach().cpu().numpy())
         prior = cls(components, code)

@@ -2,6 +2,7 @@
 
 Built in notebook 12.
 """
+
 from collections.abc import Callable
 
 import torch
@@ -22,16 +23,31 @@ from course_utils.gans import (
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
-__all__ = ["encode", "reconstruction_anchor", "train_autoencoder", "train_code_gan", "train_gan_steps"]
+__all__ = [
+    "encode",
+    "reconstruction_anchor",
+    "train_autoencoder",
+    "train_code_gan",
+    "train_gan_steps",
+]
 
 
-def train_autoencoder(images: ImageSet, units: int, sparsity: nn.Module, steps: int) -> SparseAutoencoder:
+def train_autoencoder(
+    images: ImageSet, units: int, sparsity: nn.Module, steps: int
+) -> SparseAutoencoder:
     """An autoencoder with a code of `units` numbers, trained for `steps` steps of 64 images, in evaluation mode."""
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    fit(model, lambda epoch: images.stream(64, steps), lambda model, x: sparse_loss(model, x, revive=0.1), optimizer, 1,
-        schedule=schedule, progress=False)
+    fit(
+        model,
+        lambda epoch: images.stream(64, steps),
+        lambda model, x: sparse_loss(model, x, revive=0.1),
+        optimizer,
+        1,
+        schedule=schedule,
+        progress=False,
+    )
     return model.eval()
 
 
@@ -46,8 +62,10 @@ def reconstruction_anchor(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A term of the generator's loss: weight times the squared error with which the decoder gives back real images.
 
-    Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no gradient.
+    Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no
+    gradient.
     """
+
     def anchor(fake: Tensor, real: Tensor) -> Tensor:
         x = from_gan_range(real)
         with torch.no_grad():
@@ -70,13 +88,19 @@ def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settin
 def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     """A GAN on the codes (M, code) themselves, 256 at a time; its generator of sparse codes can stand for a prior.
 
-    `sparsity` is the last layer of the generator: real codes are full of zeros, by which the discriminator
-    would know them at once.
+    `sparsity` is the last layer of the generator: real codes are full of zeros, by which the
+    discriminator would know them at once.
     """
     units, scale = codes.shape[1], codes.std()
     generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
-    gan = Gan(generator, PointDiscriminator(512, units, layers=3, minibatch_std=True), lr=1e-3, penalty="r1", penalty_weight=1.0,
-              total_steps=steps)
+    gan = Gan(
+        generator,
+        PointDiscriminator(512, units, layers=3, minibatch_std=True),
+        lr=1e-3,
+        penalty="r1",
+        penalty_weight=1.0,
+        total_steps=steps,
+    )
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale

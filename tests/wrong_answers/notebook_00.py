@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import random
 
 import numpy as np
@@ -59,7 +60,10 @@ WRONG = {
         (lambda x, sigma, seed: seeded(x, sigma, seed) - x, "do not return it alone"),
         (lambda x, sigma, seed: x + sigma + (seeded(x, 1, seed) - x), "not a shift"),
         (uniform, "uniform from 0 to 1"),
-        (lambda x, sigma, seed: x + sigma * torch.randn(x.shape), "two calls with the same seed differ"),
+        (
+            lambda x, sigma, seed: x + sigma * torch.randn(x.shape),
+            "two calls with the same seed differ",
+        ),
         (lambda x, sigma, seed: seeded(x, sigma, 0), "the seed is not used"),
         (lambda x, sigma, seed: seeded(x, sigma**2, seed), "standard deviation"),
         (lambda x, sigma, seed: seeded(x, sigma, seed).clamp(0, 1), "do not clip"),

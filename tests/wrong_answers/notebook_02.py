@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import torch
 
 from course_utils.sparse_coding import hard_threshold, omp, soft_threshold
@@ -84,15 +85,41 @@ WRONG = {
         (lasso_signed, "both signs"),
         (lambda *a: lasso_signed(*a).clamp_min(0), "at the end"),
         (lambda *a: lasso_signed(*a).abs(), "magnitudes"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v.abs() - lam / L(D)).clamp_min(0)), "come back as positive"),
+        (
+            lambda x, D, lam, s: proximal(x, D, s, lambda v: (v.abs() - lam / L(D)).clamp_min(0)),
+            "come back as positive",
+        ),
         (lambda x, D, lam, s: proximal(x, D, s, lambda v: v.clamp_min(0)), "price is missing"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0)), "threshold belongs to the step"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: hard_threshold(v, lam / L(D)).clamp_min(0)), "hard threshold"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v + lam / L(D)).clamp_min(0)), "wrong sign"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0), step=1.0), "L is forgotten"),
-        (lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam / L(D) ** 0.5).clamp_min(0), step=1 / L(D) ** 0.5), "divided by ‖D‖"),
-        (lambda x, D, lam, s: proximal(
-            x, D, s, lambda v: (v - lam / D.norm() ** 2).clamp_min(0), step=1 / D.norm() ** 2), "spectral norm"),
+        (
+            lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0)),
+            "threshold belongs to the step",
+        ),
+        (
+            lambda x, D, lam, s: proximal(
+                x, D, s, lambda v: hard_threshold(v, lam / L(D)).clamp_min(0)
+            ),
+            "hard threshold",
+        ),
+        (
+            lambda x, D, lam, s: proximal(x, D, s, lambda v: (v + lam / L(D)).clamp_min(0)),
+            "wrong sign",
+        ),
+        (
+            lambda x, D, lam, s: proximal(x, D, s, lambda v: (v - lam).clamp_min(0), step=1.0),
+            "L is forgotten",
+        ),
+        (
+            lambda x, D, lam, s: proximal(
+                x, D, s, lambda v: (v - lam / L(D) ** 0.5).clamp_min(0), step=1 / L(D) ** 0.5
+            ),
+            "divided by ‖D‖",
+        ),
+        (
+            lambda x, D, lam, s: proximal(
+                x, D, s, lambda v: (v - lam / D.norm() ** 2).clamp_min(0), step=1 / D.norm() ** 2
+            ),
+            "spectral norm",
+        ),
         (lambda x, D, lam, s: right_nonnegative(x, D, lam, s + 1), "too many"),
         (lambda x, D, lam, s: right_nonnegative(x, D, lam, s - 1), "missing"),
         (lambda x, D, lam, s: right_nonnegative(x, D, lam, 500), "differs"),
@@ -108,7 +135,12 @@ WRONG = {
         (lambda x, D, z: refit(x, D, z, rule=lambda z: z > 0), "positive places"),
         (lambda x, D, z: refit(x, D, z)[:, :-1], "has shape"),
         (lambda x, D, z: [refit(x, D, z)], "is a list"),
-        (lambda x, D, z: z * (x * (z @ D.T)).sum(1, True) / (z @ D.T).square().sum(1, True).clamp_min(1e-9), "one number"),
+        (
+            lambda x, D, z: (
+                z * (x * (z @ D.T)).sum(1, True) / (z @ D.T).square().sum(1, True).clamp_min(1e-9)
+            ),
+            "one number",
+        ),
         (lambda x, D, z: z * (x * (z @ D.T)).sum(1, True) / (z @ D.T).square().sum(1, True), ""),
         (lambda x, D, z: z + torch.where(z != 0, (x - z @ D.T) @ D, 0), "differs"),
         (fit_in_place, "changed its input"),
@@ -122,8 +154,12 @@ WRONG = {
         (lambda x, D, s: pursuit(x, D, s + 1), "too many"),
         (lambda x, D, s: pursuit(x, D, s - 1), "missing"),
         (lambda x, D, s: pursuit(x, D, 1), "only the first"),
-        (lambda x, D, s: torch.where((D.T @ x).abs() >= (D.T @ x).abs().topk(min(s, D.shape[1])).values[-1], D.T @ x, 0),
-         "at once"),
+        (
+            lambda x, D, s: torch.where(
+                (D.T @ x).abs() >= (D.T @ x).abs().topk(min(s, D.shape[1])).values[-1], D.T @ x, 0
+            ),
+            "at once",
+        ),
         (wrong_residual, "differs"),
         (lambda x, D, s: pursuit(x, D, s)[None], "has shape"),
     ],
@@ -139,24 +175,75 @@ WRONG = {
         (lambda z, t: group(z, t, z.square().mean(dim=1, keepdim=True).sqrt()), "mean"),
         (lambda z, t: group(z, t, z.abs().amax(dim=1, keepdim=True)), "largest"),
         (lambda z, t: z * (1 - t / z.norm(dim=1, keepdim=True)).clamp_min(0), "NaN"),
-        (lambda z, t: torch.nn.functional.normalize(z, dim=1) * (1 - t / z.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_min(0),
-         "multiply z"),
+        (
+            lambda z, t: (
+                torch.nn.functional.normalize(z, dim=1)
+                * (1 - t / z.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_min(0)
+            ),
+            "multiply z",
+        ),
         (lambda z, t: (z.norm(dim=1) - t).clamp_min(0), "has shape"),
     ],
     "reweighted_lasso": [
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: torch.full_like(z, lam)), "plain lasso"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r + 1, lambda z: lam * e / (z.abs() + e)), "too many"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, max(r - 1, 1), lambda z: lam * e / (z.abs() + e)), ""),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * (z.abs() + e) / e), "wrong way round"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam / (z.abs() + e)), "above the line"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: e / (z.abs() + e)), "lam is missing"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * e / (z.square() + e)), "squared"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * e / (z.abs() + e), keep=True), "multiply the prices"),
-        (lambda x, D, lam, r, e: reweighted(
-            x, D, lam, r, lambda z: (lam * e / (z.abs() + e)).mean(0, keepdim=True).expand_as(z)), "same prices"),
-        (lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * e / (z.abs() + e), steps=3), "differs"),
-        (lambda x, D, lam, r, e: reweighted(x.float(), D.float(), lam, r, lambda z: lam * e / (z.abs() + e), steps=500),
-         "torch.float32"),
-        (lambda x, D, lam, r, e: soft_threshold(reweighted(x, D, lam, r, lambda z: lam * e / (z.abs() + e)), lam), "differs"),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: torch.full_like(z, lam)),
+            "plain lasso",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r + 1, lambda z: lam * e / (z.abs() + e)),
+            "too many",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(
+                x, D, lam, max(r - 1, 1), lambda z: lam * e / (z.abs() + e)
+            ),
+            "",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * (z.abs() + e) / e),
+            "wrong way round",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam / (z.abs() + e)),
+            "above the line",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: e / (z.abs() + e)),
+            "lam is missing",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(x, D, lam, r, lambda z: lam * e / (z.square() + e)),
+            "squared",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(
+                x, D, lam, r, lambda z: lam * e / (z.abs() + e), keep=True
+            ),
+            "multiply the prices",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(
+                x, D, lam, r, lambda z: (lam * e / (z.abs() + e)).mean(0, keepdim=True).expand_as(z)
+            ),
+            "same prices",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(
+                x, D, lam, r, lambda z: lam * e / (z.abs() + e), steps=3
+            ),
+            "differs",
+        ),
+        (
+            lambda x, D, lam, r, e: reweighted(
+                x.float(), D.float(), lam, r, lambda z: lam * e / (z.abs() + e), steps=500
+            ),
+            "torch.float32",
+        ),
+        (
+            lambda x, D, lam, r, e: soft_threshold(
+                reweighted(x, D, lam, r, lambda z: lam * e / (z.abs() + e)), lam
+            ),
+            "differs",
+        ),
     ],
 }

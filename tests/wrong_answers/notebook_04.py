@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import math
 
 import torch
@@ -18,10 +19,12 @@ def shy(kernel, dilation=1):
 
 def strict(rule):
     """The rule where the padding exists, ValueError elsewhere."""
+
     def answer(kernel, dilation=1):
         if dilation * (kernel - 1) % 2:
             raise ValueError(kernel)
         return rule(kernel, dilation)
+
     return answer
 
 
@@ -64,22 +67,26 @@ def raw(A, B):
 
 def spread(y, weight, stride, add=True, cut=0):
     k = weight.shape[-1]
-    x = y.new_zeros(len(y), weight.shape[1], (y.shape[2] - 1) * stride + k, (y.shape[3] - 1) * stride + k)
+    x = y.new_zeros(
+        len(y), weight.shape[1], (y.shape[2] - 1) * stride + k, (y.shape[3] - 1) * stride + k
+    )
     for i in range(y.shape[2]):
         for j in range(y.shape[3]):
             copies = torch.einsum("nm,mckl->nckl", y[:, :, i, j], weight)
             place = (..., slice(i * stride, i * stride + k), slice(j * stride, j * stride + k))
             x[place] = x[place] + copies if add else copies
-    return x[..., cut:x.shape[2] - cut, cut:x.shape[3] - cut]
+    return x[..., cut : x.shape[2] - cut, cut : x.shape[3] - cut]
 
 
 def dense(y, weight, stride, cut):
     """The copies one pixel apart, in a picture of the right size."""
     k = weight.shape[-1]
-    x = y.new_zeros(len(y), weight.shape[1], (y.shape[2] - 1) * stride + k, (y.shape[3] - 1) * stride + k)
+    x = y.new_zeros(
+        len(y), weight.shape[1], (y.shape[2] - 1) * stride + k, (y.shape[3] - 1) * stride + k
+    )
     near = spread(y, weight, 1)
-    x[..., :near.shape[2], :near.shape[3]] = near
-    return x[..., cut:x.shape[2] - cut, cut:x.shape[3] - cut]
+    x[..., : near.shape[2], : near.shape[3]] = near
+    return x[..., cut : x.shape[2] - cut, cut : x.shape[3] - cut]
 
 
 class Blind(nn.Module):
@@ -100,28 +107,47 @@ def without(part, *places):
 
 def pruned(which, *places, then=()):
     """The right network, encoder (0) or decoder (1) without some layers."""
+
     def answer(*a):
         parts = list(network(*a))
         parts[which] = nn.Sequential(*without(parts[which], *places), *then)
         return tuple(parts)
+
     return answer
 
 
 def network(
-    channels, height, width, code, act=nn.ReLU, end=nn.Sigmoid, extra=None, convolutions=2, wide=None, up_act=nn.ReLU
+    channels,
+    height,
+    width,
+    code,
+    act=nn.ReLU,
+    end=nn.Sigmoid,
+    extra=None,
+    convolutions=2,
+    wide=None,
+    up_act=nn.ReLU,
 ):
     sizes = [(height, width)]
     for _ in range(2):
         sizes.append(tuple((n + 1) // 2 for n in sizes[-1]))
     outs = [extra or tuple(1 - n % 2 for n in size) for size in sizes]
     numbers = 8 * math.prod(sizes[2])
-    first = [nn.Conv2d(channels, 4, 3, 2, 1), act(), nn.Conv2d(4, 8, 3, 2, 1), act()] if convolutions == 2 else [
-        nn.Conv2d(channels, 8, 3, 2, 1), act(), nn.MaxPool2d(2, ceil_mode=True)]
+    first = (
+        [nn.Conv2d(channels, 4, 3, 2, 1), act(), nn.Conv2d(4, 8, 3, 2, 1), act()]
+        if convolutions == 2
+        else [nn.Conv2d(channels, 8, 3, 2, 1), act(), nn.MaxPool2d(2, ceil_mode=True)]
+    )
     encoder = nn.Sequential(*first, nn.Flatten(), nn.Linear(numbers, wide or code))
     decoder = nn.Sequential(
-        nn.Linear(code, numbers), nn.Unflatten(1, (8, *sizes[2])), up_act(),
-        nn.ConvTranspose2d(8, 4, 3, 2, 1, outs[1]), up_act(),
-        nn.ConvTranspose2d(4, channels, 3, 2, 1, outs[0]), end())
+        nn.Linear(code, numbers),
+        nn.Unflatten(1, (8, *sizes[2])),
+        up_act(),
+        nn.ConvTranspose2d(8, 4, 3, 2, 1, outs[1]),
+        up_act(),
+        nn.ConvTranspose2d(4, channels, 3, 2, 1, outs[0]),
+        end(),
+    )
     return encoder, decoder
 
 
@@ -153,13 +179,21 @@ WRONG = {
         (lambda A, B: degrees(cosines(A, B)).max().deg2rad(), "radians"),
         (lambda A, B: degrees(cosines(A, B)).min(), "smallest angle"),
         (lambda A, B: degrees(torch.linalg.svdvals(unit(A).T @ unit(B))).max(), "right angles"),
-        (lambda A, B: degrees((torch.linalg.qr(A)[0] * torch.linalg.qr(B)[0]).sum(dim=0).abs()).max(),
-         "column with column"),
+        (
+            lambda A, B: degrees(
+                (torch.linalg.qr(A)[0] * torch.linalg.qr(B)[0]).sum(dim=0).abs()
+            ).max(),
+            "column with column",
+        ),
         (lambda A, B: cosines(A, B).min(), "the cosine"),
         (lambda A, B: degrees(cosines(A, B)).mean(), "mean of the angles"),
         (lambda A, B: degrees(cosines(A, B)), "one number"),
-        (lambda A, B: degrees(cosines(A, B)).max() if A.dtype == torch.float64 else torch.tensor(math.nan),
-         "NaN for equal spaces"),
+        (
+            lambda A, B: (
+                degrees(cosines(A, B)).max() if A.dtype == torch.float64 else torch.tensor(math.nan)
+            ),
+            "NaN for equal spaces",
+        ),
         (lambda A, B: cosines(A, B).min().arccos().rad2deg(), "NaN for equal spaces"),
         (lambda A, B: cosines(A, B).arccos().rad2deg().max(), "NaN"),
         (lambda A, B: raw(A, B).min().arccos().rad2deg(), "orthonormal"),

@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import torch
 from torch.nn.functional import normalize
 
@@ -15,7 +16,7 @@ def of_batch(a, number):
 
 
 def by_threshold(a, k):
-    return torch.where(a >= a.sort(dim=1, descending=True).values[:, k - 1:k], a, 0.0).relu()
+    return torch.where(a >= a.sort(dim=1, descending=True).values[:, k - 1 : k], a, 0.0).relu()
 
 
 def batch_code(a, k, threshold, training):
@@ -34,7 +35,9 @@ def without_relu(a, k):
 
 
 def all_from(a, k):
-    return torch.where(a >= a.relu().flatten().sort(descending=True).values[k * len(a) - 1], a, 0.0).relu()
+    return torch.where(
+        a >= a.relu().flatten().sort(descending=True).values[k * len(a) - 1], a, 0.0
+    ).relu()
 
 
 def right_threshold(a, k, threshold, training):
@@ -71,21 +74,75 @@ WRONG = {
         (lambda a, k: a.sort(dim=1, descending=True).values[:, :k], "has shape"),
     ],
     "batch_topk": [
-        (lambda a, k, t, training: (kept(a, a, k).relu() if training else a.relu(), t), "that is TopK"),
-        (lambda a, k, t, training: (of_batch(a, k * len(a)), right_threshold(a, k, t, True)), "must not depend on its neighbours"),
-        (lambda a, k, t, training: (torch.where(a > t, a, 0.0), t), "the threshold is for evaluation"),
+        (
+            lambda a, k, t, training: (kept(a, a, k).relu() if training else a.relu(), t),
+            "that is TopK",
+        ),
+        (
+            lambda a, k, t, training: (of_batch(a, k * len(a)), right_threshold(a, k, t, True)),
+            "must not depend on its neighbours",
+        ),
+        (
+            lambda a, k, t, training: (torch.where(a > t, a, 0.0), t),
+            "the threshold is for evaluation",
+        ),
         (lambda a, k, t, training: (of_batch(a, k), t), "keep k * N"),
         (lambda a, k, t, training: (batch_code(a, k, t, training), t), "did not move"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(smallest(a, k), 0.01)), "must not change"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training), smallest(a, k) if training else t), "1 % of the way"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training), 0.99 * t + 0.01 * batch_code(a, k, t, training).min()), "zeros of the code"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(a.max(), 0.01)), "not the largest"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(smallest(a, k), 0.99)), "99 %"),
-        (lambda a, k, t, training: (of_batch(a, k * len(a)) if training else (a - t).relu(), right_threshold(a, k, t, training)), "subtracted"),
+        (
+            lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(smallest(a, k), 0.01)),
+            "must not change",
+        ),
+        (
+            lambda a, k, t, training: (
+                batch_code(a, k, t, training),
+                smallest(a, k) if training else t,
+            ),
+            "1 % of the way",
+        ),
+        (
+            lambda a, k, t, training: (
+                batch_code(a, k, t, training),
+                0.99 * t + 0.01 * batch_code(a, k, t, training).min(),
+            ),
+            "zeros of the code",
+        ),
+        (
+            lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(a.max(), 0.01)),
+            "not the largest",
+        ),
+        (
+            lambda a, k, t, training: (batch_code(a, k, t, training), t.lerp(smallest(a, k), 0.99)),
+            "99 %",
+        ),
+        (
+            lambda a, k, t, training: (
+                of_batch(a, k * len(a)) if training else (a - t).relu(),
+                right_threshold(a, k, t, training),
+            ),
+            "subtracted",
+        ),
         (lambda a, k, t, training: batch_code(a, k, t, training), "return two things"),
-        (lambda a, k, t, training: (batch_code(a, k, t, training).detach(), right_threshold(a, k, t, training)), "no gradient"),
-        (lambda a, k, t, training: (without_relu(a, k) if training else batch_code(a, k, t, False), right_threshold(a, k, t, training)), ".relu()"),
-        (lambda a, k, t, training: (all_from(a, k) if training else batch_code(a, k, t, False), right_threshold(a, k, t, training)), "more than k * N"),
+        (
+            lambda a, k, t, training: (
+                batch_code(a, k, t, training).detach(),
+                right_threshold(a, k, t, training),
+            ),
+            "no gradient",
+        ),
+        (
+            lambda a, k, t, training: (
+                without_relu(a, k) if training else batch_code(a, k, t, False),
+                right_threshold(a, k, t, training),
+            ),
+            ".relu()",
+        ),
+        (
+            lambda a, k, t, training: (
+                all_from(a, k) if training else batch_code(a, k, t, False),
+                right_threshold(a, k, t, training),
+            ),
+            "more than k * N",
+        ),
     ],
     "keep_perpendicular": [
         (along, "what is left"),
@@ -107,8 +164,14 @@ WRONG = {
         (lambda batches: (~used(batches).any(dim=0)).float().sum(), "a share from 0 to 1"),
         (lambda batches: (torch.cat(batches) == 0).float().mean(), "share of zeros"),
         (lambda batches: ~used(batches).any(dim=0), "one number"),
-        (lambda batches: (torch.stack(batches) == 0).all(dim=0).all(dim=0).float().mean(), "tensor of shape (3, 40)"),
-        (lambda batches: (torch.cat(batches).abs() < 1e-3).all(dim=0).float().mean(), "zero itself"),
+        (
+            lambda batches: (torch.stack(batches) == 0).all(dim=0).all(dim=0).float().mean(),
+            "tensor of shape (3, 40)",
+        ),
+        (
+            lambda batches: (torch.cat(batches).abs() < 1e-3).all(dim=0).float().mean(),
+            "zero itself",
+        ),
         (lambda batches: (torch.cat(batches) == 0).all(dim=1).float().mean(), "dim=0"),
         (lambda batches: 100 * (~used(batches).any(dim=0)).float().mean(), "percentage"),
     ],
@@ -117,12 +180,26 @@ WRONG = {
         (lambda code, rho: -force(code, rho) / len(code), "sign is wrong"),
         (lambda code, rho: force(code, rho, -1.0) / len(code), "second term"),
         (lambda code, rho: (-rho / code.mean(dim=0)).expand_as(code) / len(code), "is missing"),
-        (lambda code, rho: (-rho / code + (1 - rho) / (1 - code)) / len(code), "same gradient for all"),
+        (
+            lambda code, rho: (-rho / code + (1 - rho) / (1 - code)) / len(code),
+            "same gradient for all",
+        ),
         (lambda code, rho: -rho / code + (1 - rho) / (1 - code), "each activity is 1/N"),
         (lambda code, rho: force(code, rho)[0] / len(code), "has shape"),
-        (lambda code, rho: (rho * (rho / code.mean(dim=0)).log() + (1 - rho) * ((1 - rho) / (1 - code.mean(dim=0))).log()).expand_as(code),
-         "penalty itself"),
-        (lambda code, rho: (rho / code.mean(dim=0) + (1 - rho) / (1 - code.mean(dim=0))).expand_as(code) / len(code), "first term"),
+        (
+            lambda code, rho: (
+                rho * (rho / code.mean(dim=0)).log()
+                + (1 - rho) * ((1 - rho) / (1 - code.mean(dim=0))).log()
+            ).expand_as(code),
+            "penalty itself",
+        ),
+        (
+            lambda code, rho: (
+                (rho / code.mean(dim=0) + (1 - rho) / (1 - code.mean(dim=0))).expand_as(code)
+                / len(code)
+            ),
+            "first term",
+        ),
         (lambda code, rho: force(code.mean().expand_as(code), rho) / len(code), "dim=0"),
         (lambda code, rho: force(code, rho) / len(code) * code * (1 - code), "sigmoid's slope"),
     ],

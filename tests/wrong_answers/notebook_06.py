@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import math
 
 import torch
@@ -49,8 +50,14 @@ WRONG = {
         (lambda a, x: a.sigmoid() - x, "divide by their count"),
         (lambda a, x: (a.sigmoid() - x) / len(a), "number of images"),
         (lambda a, x: (x - a.sigmoid()) / a.numel(), "uphill"),
-        (lambda a, x: 2 * (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(), "squared error"),
-        (lambda a, x: (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(), "once too often"),
+        (
+            lambda a, x: 2 * (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(),
+            "squared error",
+        ),
+        (
+            lambda a, x: (a.sigmoid() - x) * a.sigmoid() * (1 - a.sigmoid()) / a.numel(),
+            "once too often",
+        ),
         (lambda a, x: (a - x) / a.numel(), "before the sigmoid"),
         (lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel(), "e^a is infinite"),
         (by_the_chain_rule, "cancel the slope on paper"),
@@ -61,10 +68,19 @@ WRONG = {
         (lambda x, s, x_hat, share: share * ratio(x, s, x_hat), "of the whole sum"),
         (lambda x, s, x_hat, share: share / (1 - share) / ratio(x, s, x_hat), "upside down"),
         (lambda x, s, x_hat, share: share / (1 - share), "different sizes"),
-        (lambda x, s, x_hat, share: (1 - share) / share * ratio(x, s, x_hat), "to the decoding loss"),
+        (
+            lambda x, s, x_hat, share: (1 - share) / share * ratio(x, s, x_hat),
+            "to the decoding loss",
+        ),
         (lambda x, s, x_hat, share: share, "the share itself"),
-        (lambda x, s, x_hat, p: p / (1 - p) * (x - x_hat).abs().mean() / (x - s).abs().mean(), "not squared"),
-        (lambda x, s, x_hat, share: share / (1 - share) / (x - s).square().mean(), "size of the decoding loss"),
+        (
+            lambda x, s, x_hat, p: p / (1 - p) * (x - x_hat).abs().mean() / (x - s).abs().mean(),
+            "not squared",
+        ),
+        (
+            lambda x, s, x_hat, share: share / (1 - share) / (x - s).square().mean(),
+            "size of the decoding loss",
+        ),
         (lambda x, s, x_hat, share: share / (x - s).square().mean(), "divide by 1 - share"),
         (lambda x, s, x_hat, share: share / (1 - share) * ratio(s, x, x_hat), "not with s"),
         (lambda x, s, x_hat, share: share * (x - s).square(), "one number"),
@@ -83,15 +99,31 @@ WRONG = {
     "code_length": [
         (lambda code, bits: places(code) * math.log(2) + bits * active(code), "nats"),
         (lambda code, bits: places(code), "weights cost bits"),
-        (lambda code, bits: active(code) * math.log2(code.shape[1]) + bits * active(code), "every order"),
+        (
+            lambda code, bits: active(code) * math.log2(code.shape[1]) + bits * active(code),
+            "every order",
+        ),
         (lambda code, bits: code.shape[1] + bits * active(code).float(), "mask"),
         (lambda code, bits: bits * active(code).float(), "where the weights stand"),
         (lambda code, bits: places(code) + bits * code.shape[1], "no weight to store"),
         (lambda code, bits: places(code.relu()) + bits * active(code.relu()), "negative weights"),
-        (lambda code, bits: log2_factorial(code.shape[1]) - log2_factorial(code.shape[1] - active(code))
-         + bits * active(code), "counted k! times"),
-        (lambda code, bits: log2_factorial(code.shape[1]) - log2_factorial(active(code), 0)
-         - log2_factorial(code.shape[1] - active(code)) + bits * active(code), "logarithm of n!"),
+        (
+            lambda code, bits: (
+                log2_factorial(code.shape[1])
+                - log2_factorial(code.shape[1] - active(code))
+                + bits * active(code)
+            ),
+            "counted k! times",
+        ),
+        (
+            lambda code, bits: (
+                log2_factorial(code.shape[1])
+                - log2_factorial(active(code), 0)
+                - log2_factorial(code.shape[1] - active(code))
+                + bits * active(code)
+            ),
+            "logarithm of n!",
+        ),
         (lambda code, bits: (places(code) + bits * active(code)).mean(), "has shape"),
     ],
 }

@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import math
 
 import torch
@@ -19,7 +20,9 @@ def bits(q, log=torch.log2):
 
 def step(z, x, D, mask, lam, left, L=None, threshold=None):
     L = torch.linalg.matrix_norm(D, 2) ** 2 if L is None else L
-    return soft_threshold(z + left(mask, x, z @ D.T) @ D / L, lam / L if threshold is None else threshold)
+    return soft_threshold(
+        z + left(mask, x, z @ D.T) @ D / L, lam / L if threshold is None else threshold
+    )
 
 
 def norm(D):
@@ -51,15 +54,15 @@ def total(p, v, s):
 
 
 def inside(x, b):
-    return x[..., b:x.shape[2] - b, b:x.shape[3] - b]
+    return x[..., b : x.shape[2] - b, b : x.shape[3] - b]
 
 
 def swapped(x, b):
-    return x[..., b:x.shape[3] - b, b:x.shape[2] - b]
+    return x[..., b : x.shape[3] - b, b : x.shape[2] - b]
 
 
 def square(x, b, axis):
-    return x[..., b:x.shape[axis] - b, b:x.shape[axis] - b]
+    return x[..., b : x.shape[axis] - b, b : x.shape[axis] - b]
 
 
 def zero_border(x, b):
@@ -98,36 +101,78 @@ WRONG = {
     ],
     "masked_step": [
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: x - f), "not used"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: m * x - f), "only x is masked"),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: m * x - f),
+            "only x is masked",
+        ),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: x - m * f), "not Dz alone"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: (1 - m) * (x - f)), "wrong way round"),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: (1 - m) * (x - f)),
+            "wrong way round",
+        ),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: m * (f - x)), "uphill"),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=1), "length 1/L"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=torch.linalg.matrix_norm(D, 2)), "square of the norm"),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=torch.linalg.matrix_norm(D, 2)),
+            "square of the norm",
+        ),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, threshold=lam), "lam / L"),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, threshold=0), "shrinkage is missing"),
-        (lambda z, x, D, m, lam: step(0 * z, x, D, m, lam, lambda m, x, f: m * (x - z @ D.T)), "add the step to z"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=1, threshold=lam / norm(D) ** 2),
-         "not only the threshold"),
+        (
+            lambda z, x, D, m, lam: step(0 * z, x, D, m, lam, lambda m, x, f: m * (x - z @ D.T)),
+            "add the step to z",
+        ),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=1, threshold=lam / norm(D) ** 2),
+            "not only the threshold",
+        ),
         (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=D.square().sum()), "Frobenius"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=norm(D) ** 2 / 2), "in the step and in the threshold"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: 2 * m * (x - f)), "factor 2 too much"),
-        (lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: m * (x - f) / 2), "half a step"),
-        (lambda z, x, D, m, lam: hard(step(z, x, D, m, lam, right, threshold=0), lam / norm(D) ** 2), "hard threshold"),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, right, L=norm(D) ** 2 / 2),
+            "in the step and in the threshold",
+        ),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: 2 * m * (x - f)),
+            "factor 2 too much",
+        ),
+        (
+            lambda z, x, D, m, lam: step(z, x, D, m, lam, lambda m, x, f: m * (x - f) / 2),
+            "half a step",
+        ),
+        (
+            lambda z, x, D, m, lam: hard(
+                step(z, x, D, m, lam, right, threshold=0), lam / norm(D) ** 2
+            ),
+            "hard threshold",
+        ),
     ],
     "psnr_inside": [
         (lambda a, b, n: decibels(a, b), "still in it"),
         (lambda a, b, n: decibels(a[..., n:, n:], b[..., n:, n:]), "top and left only"),
-        (lambda a, b, n: decibels(a[..., :a.shape[2] - n, :a.shape[3] - n], b[..., :a.shape[2] - n, :a.shape[3] - n]),
-         "bottom and right only"),
+        (
+            lambda a, b, n: decibels(
+                a[..., : a.shape[2] - n, : a.shape[3] - n],
+                b[..., : a.shape[2] - n, : a.shape[3] - n],
+            ),
+            "bottom and right only",
+        ),
         (lambda a, b, n: decibels(zero_border(a, n), zero_border(b, n)), "cut it off"),
         (lambda a, b, n: decibels(a[..., n:-n, n:-n], b[..., n:-n, n:-n]), "-0 is 0"),
         (lambda a, b, n: psnr(a[..., n:-n, n:-n], b[..., n:-n, n:-n]), "-0 is 0"),
-        (lambda a, b, n: decibels(a[..., n:a.shape[2] - n, :], b[..., n:a.shape[2] - n, :]), "rows only"),
-        (lambda a, b, n: decibels(a[..., n:a.shape[3] - n], b[..., n:a.shape[3] - n]), "columns only"),
+        (
+            lambda a, b, n: decibels(a[..., n : a.shape[2] - n, :], b[..., n : a.shape[2] - n, :]),
+            "rows only",
+        ),
+        (
+            lambda a, b, n: decibels(a[..., n : a.shape[3] - n], b[..., n : a.shape[3] - n]),
+            "columns only",
+        ),
         (lambda a, b, n: decibels(swapped(a, n), swapped(b, n)), "swapped"),
         (lambda a, b, n: decibels(square(a, n, 2), square(b, n, 2)), "width goes with the last"),
-        (lambda a, b, n: decibels(square(a, n, 3), square(b, n, 3)), "height goes with the second-last"),
+        (
+            lambda a, b, n: decibels(square(a, n, 3), square(b, n, 3)),
+            "height goes with the second-last",
+        ),
         (lambda a, b, n: -decibels(inside(a, n), inside(b, n)), "sign"),
         (lambda a, b, n: decibels(a, b).mean(), "shape"),
         (lambda a, b, n: 2 * decibels(inside(a, n), inside(b, n)), "that of the root 20"),

@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import torch
 from torch.nn import functional as F
 
@@ -34,12 +35,27 @@ def total(real, fake):
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def step(zero="each", detach=True, simultaneous=False, saturating=False, ascend=False, generator_first=False,
-         only=None, swapped=False, judge=total, price=lambda score: F.softplus(-score).mean(), turns=1, fresh=False):
+def step(
+    zero="each",
+    detach=True,
+    simultaneous=False,
+    saturating=False,
+    ascend=False,
+    generator_first=False,
+    only=None,
+    swapped=False,
+    judge=total,
+    price=lambda score: F.softplus(-score).mean(),
+    turns=1,
+    fresh=False,
+):
     """The alternating step with a fault."""
 
     def play(generator, discriminator, optimizers, real, z):
-        losses, order = {}, ["generator", "discriminator"] if generator_first else ["discriminator", "generator"]
+        losses, order = (
+            {},
+            ["generator", "discriminator"] if generator_first else ["discriminator", "generator"],
+        )
         if zero == "once":
             [optimizer.zero_grad() for optimizer in optimizers.values()]
         fake, pending = generator(z), []
@@ -121,8 +137,12 @@ WRONG = {
         (lambda x, p, q, s: inside(p, q, s), "shape"),
         (lambda x, p, q, s: torch.trapezoid(inside(p, q, s)), "without the places"),
         (lambda x, p, q, s: torch.trapezoid(inside(p, q, s.clamp(-20, 20)), x), "clamp"),
-        (lambda x, p, q, s: torch.trapezoid(p * (s.sigmoid() + 1e-8).log() + q * ((-s).sigmoid() + 1e-8).log(), x),
-         "epsilon"),
+        (
+            lambda x, p, q, s: torch.trapezoid(
+                p * (s.sigmoid() + 1e-8).log() + q * ((-s).sigmoid() + 1e-8).log(), x
+            ),
+            "epsilon",
+        ),
     ],
     "best_discriminator": [
         (lambda a, b: a.exp() / (a.exp() + b.exp()), "0/0"),
@@ -173,10 +193,18 @@ WRONG = {
         (step(turns=2), "steps twice"),
         (step(judge=lambda real, fake: total(real, fake) / 2), "not half"),
         (step(judge=lambda real, fake: total(fake, real)), "labels are flipped"),
-        (step(judge=lambda real, fake: len(real) * total(real, fake)), "in the discriminator's loss"),
+        (
+            step(judge=lambda real, fake: len(real) * total(real, fake)),
+            "in the discriminator's loss",
+        ),
         (step(price=lambda score: F.softplus(-score).sum()), "in the generator's loss"),
-        (step(judge=lambda real, fake: len(real) * total(real, fake), price=lambda score: F.softplus(-score).sum()),
-         "in both losses"),
+        (
+            step(
+                judge=lambda real, fake: len(real) * total(real, fake),
+                price=lambda score: F.softplus(-score).sum(),
+            ),
+            "in both losses",
+        ),
         (step(price=lambda score: -F.softplus(-score).mean()), "a number above 0"),
         (step(price=lambda score: F.softplus(score).mean()), "what the discriminator minimises"),
         (silent, "returned None"),
@@ -194,6 +222,11 @@ WRONG = {
         (lambda p, q: (kl(p, p + q) + kl(q, p + q)) / 2, "forgot to halve"),
         (lambda p, q: -jsd(p, q), "at least 0"),
         (lambda p, q: jsd(p, q) / len(p), "instead of a sum"),
-        (lambda p, q: ((p * (2 * p / (p + q)).log()).sum() + (q * (2 * q / (p + q)).log()).sum()) / 2, "0 log 0"),
+        (
+            lambda p, q: (
+                ((p * (2 * p / (p + q)).log()).sum() + (q * (2 * q / (p + q)).log()).sum()) / 2
+            ),
+            "0 log 0",
+        ),
     ],
 }

@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import torch
 
 
@@ -7,12 +8,16 @@ def parts(real, generated):
 
 
 def near(points, centres, k):
-    return torch.cdist(points, centres) <= torch.cdist(centres, centres).kthvalue(k + 1, dim=1).values
+    return (
+        torch.cdist(points, centres) <= torch.cdist(centres, centres).kthvalue(k + 1, dim=1).values
+    )
 
 
 def mixed(mean, value, share):
-    return {key: (share * mean[key] + (1 - share) * part if part.is_floating_point() else part)
-            for key, part in value.items()}
+    return {
+        key: (share * mean[key] + (1 - share) * part if part.is_floating_point() else part)
+        for key, part in value.items()
+    }
 
 
 def warm(decay, step):
@@ -28,7 +33,10 @@ def in_place(mean, value, decay, step):
 
 def parameters_only(mean, value, decay, step):
     share = warm(decay, step)
-    return {key: share * mean[key] + (1 - share) * part if key == "weight" else part for key, part in value.items()}
+    return {
+        key: share * mean[key] + (1 - share) * part if key == "weight" else part
+        for key, part in value.items()
+    }
 
 
 def arc(a, b, t, omega):
@@ -70,10 +78,18 @@ WRONG = {
         (lambda r, g: parts(r, g)[0].sum(), "spreads are missing"),
         (lambda r, g: (r.std(0) - g.std(0)).square().sum(), "means are missing"),
         (lambda r, g: (parts(r, g)[0] + (r.var(0) - g.var(0)).square()).sum(), "roots"),
-        (lambda r, g: (parts(r, g)[0] + (r.var(0, correction=0).sqrt() - g.var(0, correction=0).sqrt()) ** 2).sum(),
-         "N - 1"),
+        (
+            lambda r, g: (
+                parts(r, g)[0]
+                + (r.var(0, correction=0).sqrt() - g.var(0, correction=0).sqrt()) ** 2
+            ).sum(),
+            "N - 1",
+        ),
         (lambda r, g: (parts(r, g)[0] + (r.std(0) - g.std(0)) ** 2).mean(), "do not average"),
-        (lambda r, g: (parts(r, g)[0] + (r.std(0) - g.std(0)) ** 2).sum().sqrt(), "squared distance"),
+        (
+            lambda r, g: (parts(r, g)[0] + (r.std(0) - g.std(0)) ** 2).sum().sqrt(),
+            "squared distance",
+        ),
         (lambda r, g: parts(r, g)[0] + (r.std(0) - g.std(0)) ** 2, "one number"),
         (lambda r, g: (r.mean() - g.mean()) ** 2 + (r.std() - g.std()) ** 2, "dim 0"),
         (lambda r, g: (parts(r, g)[0] + (r.std(0) + g.std(0)) ** 2).sum(), "minus"),
@@ -89,14 +105,21 @@ WRONG = {
     ],
     "warm_average": [
         (lambda m, v, decay, step: mixed(m, v, decay), "smaller one"),
-        (lambda m, v, decay, step: mixed(m, v, max(decay, (1 + step) / (10 + step))), "smaller one"),
+        (
+            lambda m, v, decay, step: mixed(m, v, max(decay, (1 + step) / (10 + step))),
+            "smaller one",
+        ),
         (lambda m, v, decay, step: mixed(m, v, 1 - warm(decay, step)), "other way round"),
         (lambda m, v, decay, step: mixed(m, v, (1 + step) / (10 + step)), "never grows"),
         (lambda m, v, decay, step: mixed(m, v, min(decay, step / (10 + step))), "1 + step"),
         (in_place, "changed what it was given"),
         (parameters_only, "buffers"),
-        (lambda m, v, decay, step: {k: torch.lerp(m[k].float(), v[k].float(), 1 - warm(decay, step)) for k in m},
-         "counter"),
+        (
+            lambda m, v, decay, step: {
+                k: torch.lerp(m[k].float(), v[k].float(), 1 - warm(decay, step)) for k in m
+            },
+            "counter",
+        ),
         (lambda m, v, decay, step: list(m.values()), "expected a dictionary"),
     ],
     "slerp": [
@@ -104,8 +127,14 @@ WRONG = {
         (stretched, "uneven speed"),
         (lambda a, b, t: arc(b, a, t, angle(a, b)), "swapped"),
         (lambda a, b, t: arc(unit(a), unit(b), t, angle(a, b)), "directions"),
-        (lambda a, b, t: arc(a, b, t, (a * b).sum(dim=1).clamp(-1, 1).arccos()), "before the product"),
-        (lambda a, b, t: arc(a, b, t, angle(a, b)) * torch.sin(angle(a, b))[:, None], "sin ω is missing"),
+        (
+            lambda a, b, t: arc(a, b, t, (a * b).sum(dim=1).clamp(-1, 1).arccos()),
+            "before the product",
+        ),
+        (
+            lambda a, b, t: arc(a, b, t, angle(a, b)) * torch.sin(angle(a, b))[:, None],
+            "sin ω is missing",
+        ),
         (lambda a, b, t: arc(a, b, t, angle(a, b).rad2deg()), "radians"),
         (lambda a, b, t: arc(a, b, t, angle(a, b).cos()), "arccos"),
         (lengths_between, "not asked"),

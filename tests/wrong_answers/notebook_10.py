@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import math
 
 import torch
@@ -71,19 +72,78 @@ WRONG = {
     ],
     "group_std": [
         (lambda x, s: behind(x, deviations(x[None]).mean().expand(len(x))), "whole batch"),
-        (lambda x, s: behind(x, (x.var(dim=1, unbiased=False) + 1e-8).sqrt()), "not over the entries"),
-        (lambda x, s: behind(x, deviations(x.reshape(s, -1, x.shape[1]).mT.mT.transpose(0, 1)).mean(dim=1).repeat(s)), "every n-th row"),
-        (lambda x, s: behind(x, grouped(x, s).var(dim=1, unbiased=False).sqrt().mean(dim=1).repeat_interleave(s)), "missing, or outside"),
-        (lambda x, s: behind(x, (grouped(x, s).var(dim=1, unbiased=False).sqrt() + 1e-8).mean(dim=1).repeat_interleave(s)), "outside"),
-        (lambda x, s: behind(x, deviations(grouped(x, s)).mean(dim=1).repeat_interleave(s).detach()), "no gradient"),
-        (lambda x, s: behind(x, deviations(grouped(x, s)).mean(dim=1).repeat(s)), "repeat_interleave"),
-        (lambda x, s: behind(x, deviations(grouped(x, s), True).mean(dim=1).repeat_interleave(s)), "unbiased=False"),
+        (
+            lambda x, s: behind(x, (x.var(dim=1, unbiased=False) + 1e-8).sqrt()),
+            "not over the entries",
+        ),
+        (
+            lambda x, s: behind(
+                x,
+                deviations(x.reshape(s, -1, x.shape[1]).mT.mT.transpose(0, 1))
+                .mean(dim=1)
+                .repeat(s),
+            ),
+            "every n-th row",
+        ),
+        (
+            lambda x, s: behind(
+                x, grouped(x, s).var(dim=1, unbiased=False).sqrt().mean(dim=1).repeat_interleave(s)
+            ),
+            "missing, or outside",
+        ),
+        (
+            lambda x, s: behind(
+                x,
+                (grouped(x, s).var(dim=1, unbiased=False).sqrt() + 1e-8)
+                .mean(dim=1)
+                .repeat_interleave(s),
+            ),
+            "outside",
+        ),
+        (
+            lambda x, s: behind(
+                x, deviations(grouped(x, s)).mean(dim=1).repeat_interleave(s).detach()
+            ),
+            "no gradient",
+        ),
+        (
+            lambda x, s: behind(x, deviations(grouped(x, s)).mean(dim=1).repeat(s)),
+            "repeat_interleave",
+        ),
+        (
+            lambda x, s: behind(
+                x, deviations(grouped(x, s), True).mean(dim=1).repeat_interleave(s)
+            ),
+            "unbiased=False",
+        ),
         (lambda x, s: behind(x, deviations(grouped(x, s)).mean().expand(len(x))), "its own number"),
-        (lambda x, s: behind(x, grouped(x, s).var(dim=1, unbiased=False).mean(dim=1).repeat_interleave(s)), "take the root"),
-        (lambda x, s: behind(x, grouped(x, s).var(dim=1, unbiased=False).mean(dim=1).sqrt().repeat_interleave(s)), "first the root"),
-        (lambda x, s: torch.cat([x, deviations(grouped(x, s)).repeat_interleave(s, 0)], dim=1), "averaged over the C entries"),
-        (lambda x, s: deviations(grouped(x, s)).mean(dim=1).repeat_interleave(s)[:, None], "behind x"),
-        (lambda x, s: behind(x, deviations(x.reshape(s, -1, x.shape[1])).mean(dim=1).repeat_interleave(len(x) // s)), "number of groups"),
+        (
+            lambda x, s: behind(
+                x, grouped(x, s).var(dim=1, unbiased=False).mean(dim=1).repeat_interleave(s)
+            ),
+            "take the root",
+        ),
+        (
+            lambda x, s: behind(
+                x, grouped(x, s).var(dim=1, unbiased=False).mean(dim=1).sqrt().repeat_interleave(s)
+            ),
+            "first the root",
+        ),
+        (
+            lambda x, s: torch.cat([x, deviations(grouped(x, s)).repeat_interleave(s, 0)], dim=1),
+            "averaged over the C entries",
+        ),
+        (
+            lambda x, s: deviations(grouped(x, s)).mean(dim=1).repeat_interleave(s)[:, None],
+            "behind x",
+        ),
+        (
+            lambda x, s: behind(
+                x,
+                deviations(x.reshape(s, -1, x.shape[1])).mean(dim=1).repeat_interleave(len(x) // s),
+            ),
+            "number of groups",
+        ),
     ],
     "one_sided_penalty": [
         (lambda d, x: (slopes(d, x) - 1).square().mean(), "small slopes too"),
@@ -106,7 +166,12 @@ WRONG = {
         (lambda f, t, x, n: f(x).norm() / x.norm(), "replace it in every step"),
         (lambda f, t, x, n: f(power(f, t, x, n, normed=False)).norm(), "without bound"),
         (lambda f, t, x, n: f(power(f, t, x, n)).norm().sqrt(), "its root"),
-        (lambda f, t, x, n: f(power(f, t, x, max(n - 1, 2) if n > 1 else 0)).norm() / (1 if n > 1 else x.norm()), "still the first one"),
+        (
+            lambda f, t, x, n: (
+                f(power(f, t, x, max(n - 1, 2) if n > 1 else 0)).norm() / (1 if n > 1 else x.norm())
+            ),
+            "still the first one",
+        ),
         (lambda f, t, x, n: f(power(lambda v: v, f, x, n)).norm(), "transpose(forward(x))"),
         (lambda f, t, x, n: f(t(x)).norm(), "transpose(forward(x))"),
         (lambda f, t, x, n: f(x), "one number"),

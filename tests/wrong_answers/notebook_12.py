@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import math
 
 import torch
@@ -6,7 +7,9 @@ from torch.nn import functional as F
 
 
 def whitened(c, means, factors):
-    return torch.linalg.solve_triangular(factors, (c[:, None] - means)[..., None], upper=False)[..., 0]
+    return torch.linalg.solve_triangular(factors, (c[:, None] - means)[..., None], upper=False)[
+        ..., 0
+    ]
 
 
 def logdet(factors):
@@ -14,7 +17,11 @@ def logdet(factors):
 
 
 def each(c, means, factors):
-    return -0.5 * whitened(c, means, factors).square().sum(dim=2) - logdet(factors) - 0.5 * c.shape[1] * math.log(2 * math.pi)
+    return (
+        -0.5 * whitened(c, means, factors).square().sum(dim=2)
+        - logdet(factors)
+        - 0.5 * c.shape[1] * math.log(2 * math.pi)
+    )
 
 
 def mixed(terms, shares):
@@ -65,11 +72,33 @@ WRONG = {
         (lambda c, w, m, L: (each(c, m, L) + w.log()).amax(dim=1), "best component"),
         (lambda c, w, m, L: mixed(each(c, m, L) + logdet(L), w), "determinant is missing"),
         (lambda c, w, m, L: mixed(each(c, m, L) - logdet(L), w), "squared"),
-        (lambda c, w, m, L: mixed(each(c, m, L) + 0.5 * c.shape[1] * math.log(2 * math.pi), w), "constant n/2"),
-        (lambda c, w, m, L: mixed(-0.5 * torch.linalg.solve_triangular(L.mT, (c[:, None] - m)[..., None], upper=True)[..., 0].square().sum(dim=2)
-                                  - logdet(L) - 0.5 * c.shape[1] * math.log(2 * math.pi), w), "transposed"),
-        (lambda c, w, m, L: mixed(-0.5 * (L @ (c[:, None] - m)[..., None])[..., 0].square().sum(dim=2)
-                                  - logdet(L) - 0.5 * c.shape[1] * math.log(2 * math.pi), w), "multiply"),
+        (
+            lambda c, w, m, L: mixed(each(c, m, L) + 0.5 * c.shape[1] * math.log(2 * math.pi), w),
+            "constant n/2",
+        ),
+        (
+            lambda c, w, m, L: mixed(
+                -0.5
+                * torch.linalg.solve_triangular(L.mT, (c[:, None] - m)[..., None], upper=True)[
+                    ..., 0
+                ]
+                .square()
+                .sum(dim=2)
+                - logdet(L)
+                - 0.5 * c.shape[1] * math.log(2 * math.pi),
+                w,
+            ),
+            "transposed",
+        ),
+        (
+            lambda c, w, m, L: mixed(
+                -0.5 * (L @ (c[:, None] - m)[..., None])[..., 0].square().sum(dim=2)
+                - logdet(L)
+                - 0.5 * c.shape[1] * math.log(2 * math.pi),
+                w,
+            ),
+            "multiply",
+        ),
         (lambda c, w, m, L: each(c, m, L) + w.log(), "join them"),
         (lambda c, w, m, L: mixed(each(c, m, L), w).exp(), "asked is its logarithm"),
         (lambda c, w, m, L: (each(c, m, L).exp() * w).sum(dim=1).log(), "logsumexp"),
@@ -81,12 +110,18 @@ WRONG = {
         (lambda d, e, r, w: 4 * price(d, e, r, w).mean(), "four times"),
         (lambda d, e, r, w: price(d, e, r, 1.0).mean(), "weight is missing"),
         (lambda d, e, r, w: price(d, e, r, w).sum(), "squares are summed"),
-        (lambda d, e, r, w: price(d, e, r, w).flatten(1).sum(dim=1).mean(), "each picture are summed"),
+        (
+            lambda d, e, r, w: price(d, e, r, w).flatten(1).sum(dim=1).mean(),
+            "each picture are summed",
+        ),
         (lambda d, e, r, w: w * F.l1_loss(d(e(half(r)).detach()), half(r)), "absolute"),
         (lambda d, e, r, w: -price(d, e, r, w).mean(), "sign"),
         (lambda d, e, r, w: w * F.mse_loss(d(e(half(r))), half(r)), "encoder gets a gradient"),
         (lambda d, e, r, w: price(d, e, r, w).mean().detach(), "no gradient reaches the decoder"),
-        (lambda d, e, r, w: torch.no_grad()(price)(d, e, r, w).mean(), "no gradient reaches the decoder"),
+        (
+            lambda d, e, r, w: torch.no_grad()(price)(d, e, r, w).mean(),
+            "no gradient reaches the decoder",
+        ),
     ],
     "topk_bits": [
         (lambda n, k, b: math.log2(math.comb(n, k)), "values are missing"),
@@ -103,11 +138,19 @@ WRONG = {
         (lambda a, b, s: counted(squares(a, b), s) + 1, "one too many"),
         (lambda a, b, s: counted((b - a).abs().sum(dim=1).flatten(1), s), "absolute"),
         (lambda a, b, s: counted(squares(a, b), s, False), "descending=True"),
-        (lambda a, b, s: (squares(a, b) >= s * squares(a, b).amax(dim=1, keepdim=True)).sum(dim=1), "share of the largest"),
+        (
+            lambda a, b, s: (squares(a, b) >= s * squares(a, b).amax(dim=1, keepdim=True)).sum(
+                dim=1
+            ),
+            "share of the largest",
+        ),
         (lambda a, b, s: counted(squares(a, b), s) / squares(a, b).shape[1], "share of the pixels"),
         (lambda a, b, s: counted((b - a).square().flatten(1), s), "colours together"),
         (lambda a, b, s: counted(squares(a, b), s).float().mean(), "single number"),
-        (lambda a, b, s: counted(squares(a, b), s * (1 + 1e-6)), "when the share is reached, not when it is passed"),
+        (
+            lambda a, b, s: counted(squares(a, b), s * (1 + 1e-6)),
+            "when the share is reached, not when it is passed",
+        ),
     ],
     "copy_ratio": [
         (lambda g, s: two(g, s)[:, 0] / two(g, s)[:, 1], "its own second nearest"),

@@ -1,4 +1,5 @@
 """Plausible wrong answers: check -> [(answer, words that the message must hold)]."""
+
 import torch
 from scipy.optimize import linear_sum_assignment
 
@@ -45,7 +46,10 @@ WRONG = {
         (lambda code: ((code != 0).sum(dim=0), dead(code)), "divide by their number"),
         (lambda code: (shares(code), 1 - dead(code)), "living"),
         (lambda code: (shares(code), (code == 0).float().mean()), "off for every signal"),
-        (lambda code: (shares(code), (code == 0).all(dim=0).sum()), "divide by the number of units"),
+        (
+            lambda code: (shares(code), (code == 0).all(dim=0).sum()),
+            "divide by the number of units",
+        ),
         (lambda code: (shares(code), (code == 0).any(dim=0).float().mean()), "all, not any"),
         (lambda code: shares(code), "two things"),
         (lambda code: (100 * shares(code), dead(code)), "per cent"),
@@ -64,9 +68,18 @@ WRONG = {
         (put, "is lost"),
         (lambda x, code, D, unit, value: x + value * D[:, unit], "already says"),
         (lambda x, code, D, unit, value: x - code[:, unit, None] * D[:, unit], "value is missing"),
-        (lambda x, code, D, unit, value: x - (value - code[:, unit, None]) * D[:, unit], "the sign"),
-        (lambda x, code, D, unit, value: x + (value - 1) * code[:, unit, None] * D[:, unit], "multiplies"),
-        (lambda x, code, D, unit, value: x.add_((value - code[:, unit, None]) * D[:, unit]), "clone"),
+        (
+            lambda x, code, D, unit, value: x - (value - code[:, unit, None]) * D[:, unit],
+            "the sign",
+        ),
+        (
+            lambda x, code, D, unit, value: x + (value - 1) * code[:, unit, None] * D[:, unit],
+            "multiplies",
+        ),
+        (
+            lambda x, code, D, unit, value: x.add_((value - code[:, unit, None]) * D[:, unit]),
+            "clone",
+        ),
     ],
     "match_atoms": [
         (lambda D, E: ((D.T @ E).argmax(dim=1), (D.T @ E).amax(dim=1).mean()), "same partner"),
