@@ -10,7 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-__all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_close"]
+__all__ = [
+    "Mistake",
+    "Result",
+    "attempt",
+    "exercise",
+    "expect",
+    "expect_answer",
+    "expect_close",
+]
 
 
 COURSE = (str(Path(__file__).resolve().parent.parent),)
@@ -47,12 +55,19 @@ class Result:
         """Nothing: the check has printed the result already."""
 
 
-def exercise(number: str, title: str, difficulty: int, minutes: int) -> Callable:
+def exercise(
+    number: str,
+    title: str,
+    difficulty: int,
+    minutes: int,
+    mistakes: dict[str, Callable] | None = None,
+) -> Callable:
     """Turn a function that raises Mistake into a check that prints and returns a Result.
 
     An answer that is `...`, or a function that raises a bare NotImplementedError (torch's own have
     a message), was not attempted. None, NaN, a wrong type and an exception in the answer are
     failures with a message of their own. difficulty is 1 to 3 stars, minutes the time to plan.
+    mistakes: {message: wrong answer} that the check names, for `expect_answer` and for the tests.
     """
 
     def decorate(check: Callable[[object], None]) -> Callable[[object], Result]:
@@ -66,6 +81,7 @@ def exercise(number: str, title: str, difficulty: int, minutes: int) -> Callable
         checked.exercise = number
         checked.difficulty = difficulty
         checked.minutes = minutes
+        checked.mistakes = mistakes or {}
         return checked
 
     return decorate
@@ -173,17 +189,41 @@ def expect(condition: bool, mistake: str) -> None:
         raise Mistake(mistake)
 
 
+def expect_answer(
+    answer: object,
+    reference: Callable,
+    *inputs: object,
+    mistakes: dict[str, Callable] | None = None,
+    what: str = "the result",
+    tolerance: float = 1e-4,
+) -> Tensor:
+    """Fail unless the learner's function gives what `reference` gives for these inputs; its result.
+
+    `mistakes` maps the text of a known mistake to a function that makes it: the first one that
+    agrees with the answer is named.
+    """
+    output = attempt(answer, *inputs)
+    expected = torch.as_tensor(reference(*map(copied, inputs)))
+    wrong = {
+        text: (lambda mistake=mistake: torch.as_tensor(mistake(*map(copied, inputs))))
+        for text, mistake in (mistakes or {}).items()
+    }
+    expect_close(output, expected, wrong, what, tolerance)
+    return output
+
+
 def expect_close(
     output: object,
     expected: Tensor,
-    mistakes: dict[str, Tensor] | None = None,
+    mistakes: dict[str, Tensor | Callable[[], Tensor]] | None = None,
     what: str = "the result",
     tolerance: float = 1e-4,
 ) -> None:
     """Fail unless `output` equals `expected`.
 
-    `mistakes` maps the text of a known mistake to what that mistake gives: the one that
-    agrees with the output is named. Type, shape and NaN get messages of their own.
+    `mistakes` maps the text of a known mistake to what that mistake gives, or to a function that
+    computes it: the one that agrees with the output is named. Type, shape and NaN get messages of
+    their own.
     """
     if isinstance(output, (int, float)) and not isinstance(output, bool):
         output = torch.tensor(float(output))
@@ -195,7 +235,8 @@ def expect_close(
         raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
     if agree(output, expected, tolerance):
         return
-    for text, wrong in (mistakes or {}).items():
+    for text, mistake in (mistakes or {}).items():
+        wrong = mistake() if callable(mistake) else mistake
         if wrong.shape == expected.shape and agree(output, wrong, tolerance):
             raise Mistake(text)
     gap = (output.double() - expected.double()).abs().max().item()
