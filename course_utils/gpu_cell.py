@@ -90,8 +90,7 @@ def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments:
         torch.cuda.synchronize()
         peak = torch.cuda.max_memory_allocated()
     else:
-        memory = psutil.Process().memory_info()
-        peak = getattr(memory, "peak_wset", memory.rss)
+        peak = peak_memory()
     return result | {
         "sizes": sizes,
         "device": device_words(session),
@@ -100,6 +99,16 @@ def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments:
         "memory, MB": round(peak / 1e6),
         "torch": torch.__version__,
     }
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes."""
+    if os.name == "nt":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def device_words(session: Session) -> str:

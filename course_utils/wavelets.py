@@ -27,7 +27,6 @@ __all__ = [
     "noise_level",
     "subbands",
     "universal_threshold",
-    "visu_shrink",
     "wavelet2",
     "wavelet_matrix",
 ]
@@ -186,17 +185,6 @@ def universal_threshold(sigma: float, n: int) -> float:
     if sigma < 0 or n < 1:
         raise ValueError(f"sigma = {sigma}, n = {n}: expected sigma >= 0 and n >= 1.")
     return sigma * math.sqrt(2 * math.log(n))
-
-
-def visu_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 2) -> Tensor:
-    """Soft threshold all detail bands at the universal threshold. (N, C, H, W), [0, 1].
-
-    Donoho and Johnstone 1994. Notebook 01, section 9, does the same step by step.
-    """
-    z = wavelet2(check_images(noisy, "noisy"), wavelet, levels)
-    for band in subbands(z, levels):
-        band.copy_(soft_threshold(band, universal_threshold(sigma, noisy[0, 0].numel())))
-    return inverse_wavelet2(z, wavelet, levels).clamp(0, 1)
 
 
 def bayes_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 4) -> Tensor:

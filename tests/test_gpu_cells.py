@@ -98,6 +98,14 @@ def test_a_cpu_records_at_its_own_size_when_it_is_asked_to(records, monkeypatch,
     assert [file.name for file in sorted(records.iterdir())] == ["a_run.json", "a_run.png"]
 
 
+def test_the_memory_of_a_cpu_run_is_its_peak():
+    before = module.peak_memory()
+    block = bytearray(2 * before)
+    block[::4096] = b"1" * len(block[::4096])
+    del block
+    assert 2 * before < module.peak_memory() < 4 * before
+
+
 def test_an_interrupted_recording_goes_on_with_the_next_piece(monkeypatch):
     monkeypatch.setenv("COURSE_RECORD", "a_run")
     ran, pieces = [], {f"seed {seed}": {"seed": seed} for seed in range(3)}

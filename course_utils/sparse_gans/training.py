@@ -100,7 +100,7 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
         penalty="r1",
         penalty_weight=1.0,
         total_steps=steps,
-    )
+    ).to(codes.device)
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale

@@ -1,0 +1,106 @@
+"""A device that is not there, to find tensors on the wrong device without a GPU.
+
+Its tensors compute on the CPU, with real numbers, but say that they are elsewhere; an operation that
+mixes them with CPU tensors raises RuntimeError, as on a GPU. (FakeTensorMode of PyTorch does the
+same without numbers, so it stops at the first check of values.)
+
+    with rehearsal():
+        x = torch.rand(2, 3, device=DEVICE)
+        x + torch.ones(3)                      # RuntimeError: two devices
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch.optim import adam, optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+DEVICE = torch.device("lazy", 0)  # a type for which autograd needs neither driver nor threads
+MOVES = ("_to_copy", "copy_")
+INDEXED = ("index", "index_put", "index_put_", "_index_put_impl_")  # may have indices on the CPU
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor that says it is on DEVICE; its numbers are in `values`, on the CPU."""
+
+    @staticmethod
+    def __new__(cls, values: torch.Tensor):
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            values.size(),
+            strides=values.stride(),
+            storage_offset=values.storage_offset(),
+            dtype=values.dtype,
+            device=DEVICE,
+            requires_grad=values.requires_grad,
+        )
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values.detach()
+
+    def __repr__(self) -> str:
+        return f"Elsewhere({self.values})"
+
+    def tolist(self) -> list:
+        return self.values.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        return compute(operation, args, kwargs or {})
+
+
+class Rehearsal(TorchDispatchMode):
+    """Sends also what makes new tensors to `compute`."""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        return compute(operation, args, kwargs or {})
+
+
+def compute(operation, args: tuple, kwargs: dict) -> object:
+    """The result of an operation on the CPU, marked with its device. RuntimeError for two devices."""
+    name = operation._schema.name.split("::")[1]
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    there = [tensor for tensor in tensors if isinstance(tensor, Elsewhere)]
+    here = [tensor for tensor in tensors if not isinstance(tensor, Elsewhere) and tensor.ndim]
+    mixes = there and here and name not in MOVES
+    if mixes and not (name in INDEXED and isinstance(args[0], Elsewhere)):
+        raise RuntimeError(f"Expected all tensors to be on the same device: {operation}")
+    if kwargs.get("device") is not None:
+        result_is_there = torch.device(kwargs["device"]).type == DEVICE.type
+        kwargs = kwargs | {"device": torch.device("cpu")}
+    else:
+        result_is_there = isinstance(args[0], Elsewhere) if name == "copy_" else bool(there)
+    args, kwargs = tree_map(
+        lambda leaf: leaf.values if isinstance(leaf, Elsewhere) else leaf, (args, kwargs)
+    )
+    result = operation(*args, **kwargs)
+    if not result_is_there:
+        return result
+    changed = {id(tensor.values): tensor for tensor in there}  # in place: the same tensor again
+    return tree_map(lambda leaf: changed[id(leaf)] if id(leaf) in changed else marked(leaf), result)
+
+
+def marked(leaf: object) -> object:
+    """A tensor as one on DEVICE, all else as it is."""
+    return Elsewhere(leaf) if isinstance(leaf, torch.Tensor) else leaf
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """Within the block DEVICE can be used as any other device."""
+    fused = optimizer._get_fused_kernels_supported_devices
+    swap = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=DEVICE) moves as .to does
+    for module in (adam, optimizer):  # both ask, depending on the version of PyTorch
+        module._get_fused_kernels_supported_devices = lambda: [*fused(), DEVICE.type]
+    try:
+        with Rehearsal():
+            yield
+    finally:
+        torch._C._set_only_lift_cpu_tensors(False)
+        adam._get_fused_kernels_supported_devices = fused
+        optimizer._get_fused_kernels_supported_devices = fused
+        torch.__future__.set_swap_module_params_on_conversion(swap)
