@@ -11,6 +11,7 @@ same without numbers, so it stops at the first check of values.)
 
 import contextlib
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import torch
 from torch.optim import adam, optimizer
@@ -90,17 +91,20 @@ def marked(leaf: object) -> object:
 @contextlib.contextmanager
 def rehearsal() -> Iterator[None]:
     """Within the block DEVICE can be used as any other device."""
-    fused = optimizer._get_fused_kernels_supported_devices
+    generator = torch.Generator  # of the CPU: its device is not checked
+    supported = [*optimizer._get_fused_kernels_supported_devices(), DEVICE.type]
+    name = "_get_fused_kernels_supported_devices"
     swap = torch.__future__.get_swap_module_params_on_conversion()
     torch.__future__.set_swap_module_params_on_conversion(True)
     torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=DEVICE) moves as .to does
-    for module in (adam, optimizer):  # both ask, depending on the version of PyTorch
-        module._get_fused_kernels_supported_devices = lambda: [*fused(), DEVICE.type]
     try:
-        with Rehearsal():
+        with (
+            patch.object(torch, "Generator", lambda device=None: generator()),
+            patch.object(optimizer, name, lambda: supported),
+            patch.object(adam, name, lambda: supported, create=True),  # PyTorch 2.4 asks here
+            Rehearsal(),
+        ):
             yield
     finally:
         torch._C._set_only_lift_cpu_tensors(False)
-        adam._get_fused_kernels_supported_devices = fused
-        optimizer._get_fused_kernels_supported_devices = fused
         torch.__future__.set_swap_module_params_on_conversion(swap)

@@ -414,6 +414,7 @@ def test_the_rehearsal_finds_a_tensor_on_the_wrong_device():
             images() + torch.ones(4, 1, 28, 28)
         with pytest.raises(RuntimeError, match="same device"):
             nn.Linear(16, 4)(draw(3, 16))
+        assert torch.rand(3, device=DEVICE, generator=torch.Generator(DEVICE)).device == DEVICE
         x = torch.ones(3).to(DEVICE)
         x[0] = 5
         assert (x * 2).tolist() == [10, 2, 2] and x.cpu().device.type == "cpu"
