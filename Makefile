@@ -14,7 +14,8 @@
 #   make lab ARGS="--no-browser --port 8890"   ARGS goes on to the program
 #   make lab PYTHON=python3.12                 another Python, 3.10 or newer
 #   make lab TORCH=cpu                         Linux without a GPU: 200 MB of PyTorch, not 5 GB
-#                                              (read at installation; later: make clean first)
+#   make test LOCK=requirements.lock           the versions that were tested, not the newest
+#                                              (both are read at installation; later: make clean)
 
 PYTHON ?= python3
 PY     := .venv/bin/python
@@ -72,7 +73,7 @@ endif
 ifeq ($(TORCH),cpu)
 	@$(INSTALL) torch torchvision --index-url https://download.pytorch.org/whl/cpu
 endif
-	@$(INSTALL) -e .
+	@$(INSTALL) $(if $(LOCK),-c $(LOCK)) -e .
 	@$(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements >/dev/null 2>&1
 	@touch $@
 

@@ -40,7 +40,7 @@ class FirstEdition:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """Raise ModuleNotFoundError, which says the new place, for a module of the first edition."""
+        """Raise ModuleNotFoundError that names the new place of a first-edition module."""
         if name in MOVED:
             raise ModuleNotFoundError(
                 f"{name} is {MOVED[name]} since the second edition (CHANGELOG.md).", name=name

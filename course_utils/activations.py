@@ -19,7 +19,7 @@ __all__ = ["from_positions", "record", "replaced", "steer", "to_positions"]
 def replaced(
     network: nn.Module, layer: nn.Module, function: Callable[[Tensor], Tensor]
 ) -> Iterator[nn.Module]:
-    """Within the block the layer gives function(its output) instead of its output; afterwards all is as before.
+    """Within the block the layer returns function(its output).
 
     Raises ValueError for a layer that is not part of the network, and, when the network runs,
     for a function that gives a tensor of another shape, or none.
@@ -35,7 +35,8 @@ def replaced(
         if not isinstance(new, Tensor) or new.shape != output.shape:
             given = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
             raise ValueError(
-                f"function gave {given}; expected a tensor of the layer's shape {tuple(output.shape)}."
+                f"function gave {given}; expected a tensor of the layer's shape "
+                f"{tuple(output.shape)}."
             )
         return new
 
@@ -48,7 +49,7 @@ def replaced(
 
 @torch.no_grad()
 def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) -> Tensor:
-    """What the layer gives when the network sees x (N, ...), as (N, ...), computed `batch` at a time.
+    """The layer's outputs (N, ...) for inputs x (N, ...), computed `batch` at a time.
 
     Raises ValueError for an empty x, and for a layer that is not part of the network or does
     not run exactly once for each batch.
@@ -68,14 +69,14 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) ->
             network(part)
     if len(seen) != len(parts):
         raise ValueError(
-            f"the {type(layer).__name__} ran {len(seen)} times in {len(parts)} batches; expected once in "
-            "each: choose a layer that is used once."
+            f"the {type(layer).__name__} ran {len(seen)} times in {len(parts)} batches; "
+            "expected once in each: choose a layer that is used once."
         )
     return torch.cat(seen)
 
 
 def to_positions(maps: Tensor) -> Tensor:
-    """Maps (N, C, H, W) to one vector of C numbers for each place: (N*H*W, C), row by row, image by image."""
+    """Maps (N, C, H, W) as one vector per position, (N*H*W, C), image by image."""
     if maps.ndim != 4:
         raise ValueError(f"maps has shape {tuple(maps.shape)}; expected (N, C, H, W).")
     return maps.movedim(1, -1).flatten(0, 2)
@@ -96,7 +97,7 @@ def from_positions(vectors: Tensor, height: int, width: int) -> Tensor:
 def steer(
     maps: Tensor, direction: Tensor, amount: Tensor | float, where: Tensor | float = 1.0
 ) -> Tensor:
-    """maps (N, C, H, W) + amount * where * direction, the direction being (C,) or one for each image, (N, C).
+    """maps (N, C, H, W) + amount * where * direction, direction (C,) or (N, C).
 
     amount: a number or (N,), in units of the direction's length. where: a mask that broadcasts to
     (N, 1, H, W), by default every place. Raises ValueError for a direction of another size.

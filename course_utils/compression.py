@@ -1,4 +1,4 @@
-"""A small image format: sparse codes of 8x8 blocks, quantised, entropy-coded, and decoded from the bytes.
+"""A small image format: sparse codes of 8x8 blocks, quantised and entropy-coded.
 
 A file is a head of 17 bytes and the output of a range coder (package constriction). Block by block
 the image is its mean and a sparse code of the rest. Whole numbers are coded atom by atom, from slow
@@ -30,13 +30,10 @@ HEAD = struct.Struct("<4sI")  # name, checksum of all that follows
 FACTS = struct.Struct("<HHfB")  # rows of blocks, columns of blocks, step, coding scale of the means
 NAME = b"SPC1"
 LARGEST = 2**20  # a coder needs a range; no number of an image gets near
-NEIGHBOURS, FLOOR = (
-    0.25,
-    0.1,
-)  # weight of a neighbouring block; added to the activity, so that no use is impossible
-CHANCES = 2.0 ** (
-    np.arange(-16, 16) / 2
-)  # the scales that an atom chooses from: for its uses, for its values
+# Weight of a neighbouring block; added to the activity, so that no use is impossible
+NEIGHBOURS, FLOOR = 0.25, 0.1
+# The scales that an atom chooses from: for its uses, for its values
+CHANCES = 2.0 ** (np.arange(-16, 16) / 2)
 POSITION = constriction.stream.model.Bernoulli(perfect=False)
 VALUE = constriction.stream.model.QuantizedLaplace(-LARGEST, LARGEST)
 
@@ -46,7 +43,7 @@ class DecodeError(ValueError):
 
 
 def dct_atoms(size: int = SIZE) -> Tensor:
-    """The cosines of the two-dimensional DCT without the constant: unit columns (size², size² - 1)."""
+    """The 2-D DCT's cosines without the constant: unit columns (size², size² - 1)."""
     return torch.kron(dct_matrix(size), dct_matrix(size)).T[:, 1:].contiguous()
 
 
@@ -60,7 +57,7 @@ def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
 
 
 def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Means (h, w) and codes (h, w, K) of the blocks of a grey image (1, 1, 8h, 8w), as whole numbers.
+    """Integer means (h, w) and codes (h, w, K) of the blocks of an image (1, 1, 8h, 8w).
 
     `step` is the quantiser's, in grey levels of 255. D (64, K) with unit columns of mean zero;
     without it the DCT. Orthonormal atoms are coded by a product, others by OMP up to the error of a
@@ -75,7 +72,7 @@ def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tupl
 
 
 def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
-    """A grey image (1, 1, H, W) in [0, 1], H and W multiples of 8, as bytes; a larger `step` gives fewer.
+    """A grey image (1, 1, H, W) in [0, 1], sides multiples of 8, as bytes; a larger step, fewer.
 
     `step` is in grey levels of 255; D (64, K) as in `sparse_integers`: the decoder needs the same,
     it is not in the file. Raises TypeError or ValueError for inputs that do not fit. Built in
@@ -84,12 +81,13 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
     check_images(image, "image", clipped=True)
     if image.shape[:2] != (1, 1) or image.shape[2] % SIZE or image.shape[3] % SIZE:
         raise ValueError(
-            f"image has shape {tuple(image.shape)}; expected one grey image (1, 1, H, W) with sides that are multiples "
-            f"of {SIZE}: choose a channel, and crop or pad the image."
+            f"image has shape {tuple(image.shape)}; expected one grey image (1, 1, H, W) with "
+            f"sides that are multiples of {SIZE}: choose a channel, and crop or pad the image."
         )
     if not 0.1 <= step <= 1000:
         raise ValueError(
-            f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to 1000."
+            f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to "
+            "1000."
         )
     step = struct.unpack("<f", struct.pack("<f", step))[0]  # as the decoder will read it
     means, codes = (values.numpy() for values in sparse_integers(image.cpu().float(), step, D))
@@ -111,9 +109,8 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
         if not used.any():
             continue
         coder.encode(used.astype(np.int32), POSITION, likely(activity, now[0]))
-        shifted = values[used] - (
-            values[used] > 0
-        )  # 1, 2, ... become 0, 1, ...: without the zero no number is missing
+        # 1, 2, ... become 0, 1, ...: without the zero no number is missing
+        shifted = values[used] - (values[used] > 0)
         coder.encode(
             shifted.astype(np.int32),
             VALUE,
@@ -137,7 +134,8 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
     body = data[HEAD.size :]
     if checksum(body, D) != HEAD.unpack(data[: HEAD.size])[1]:
         raise DecodeError(
-            "The checksum differs: the bytes are cut off or damaged, or were coded with another dictionary D."
+            "The checksum differs: the bytes are cut off or damaged, or were coded with another "
+            "dictionary D."
         )
     D, _ = check_atoms(D)
     height, width, step, spread = FACTS.unpack(body[: FACTS.size])
@@ -175,9 +173,8 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
     D, _ = check_atoms(D)
     energy = dct2(D.T.reshape(-1, SIZE, SIZE)).square()
     i = torch.arange(SIZE, dtype=D.dtype)
-    place = torch.stack(
-        [energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1
-    )  # an atom's mean frequency
+    # An atom's mean frequency
+    place = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)
     place = place.round(decimals=3).numpy()
     order = np.argsort(place.sum(axis=1), kind="stable")
     seen = np.zeros((codes.shape[0] * codes.shape[1], len(order)))
@@ -188,7 +185,7 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
 
 
 def surroundings(sizes: np.ndarray) -> np.ndarray:
-    """(h, w) plus a quarter of each of its four neighbours, in all of weight 1; at the border it repeats itself."""
+    """Weighted mean of each place of (h, w) and its four neighbours; borders are replicated."""
     wide = pad(torch.from_numpy(sizes)[None, None].double(), (1, 1, 1, 1), mode="replicate")[
         0, 0
     ].numpy()
@@ -197,7 +194,7 @@ def surroundings(sizes: np.ndarray) -> np.ndarray:
 
 
 def likely(activity: np.ndarray, choice: int) -> np.ndarray:
-    """The probability of a use: that of |value| > 1/2, if values had a Laplace distribution of this scale."""
+    """Probability that an atom is used: of |value| > 1/2 under a Laplace distribution."""
     return np.clip(np.exp(-0.5 / (CHANCES[choice] * activity)), 1e-4, 1 - 1e-4)
 
 
@@ -207,7 +204,7 @@ def sizes(activity: np.ndarray, choice: int) -> np.ndarray:
 
 
 def best_chances(used: np.ndarray, values: np.ndarray, activity: np.ndarray) -> tuple[int, int]:
-    """The two choices that need the fewest bits, by trying all; never (0, 0), which says that the atom is not used."""
+    """The two choices with the fewest bits; never (0, 0), which marks an unused atom."""
     p = np.stack([likely(activity, c) for c in range(len(CHANCES))])
     position = np.log(np.where(used, p, 1 - p)).sum(axis=1).argmax()
     s = np.stack([sizes(activity[used], c) for c in range(len(CHANCES))])
@@ -224,7 +221,7 @@ def checksum(body: bytes, D: Tensor | None) -> int:
 
 
 def check_atoms(D: Tensor | None) -> tuple[Tensor, bool]:
-    """The atoms, those of the DCT for None, and whether they are orthonormal. ValueError unless (64, K)."""
+    """The atoms (the DCT's for None) and whether they are orthonormal. ValueError unless (64, K)."""
     if D is None:
         return dct_atoms(), True
     check_matrix("D", D, "8x8 atoms as columns, (64, K)", "D.T")

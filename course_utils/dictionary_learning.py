@@ -1,4 +1,4 @@
-"""Dictionaries learned from the signals themselves: MOD, K-SVD, online learning; denoising with them.
+"""Dictionary learning from signals: MOD, K-SVD, online learning; denoising.
 
 Each turn codes the signals with the present dictionary, then mends the dictionary. How
 they are coded is said by one of: k (atoms per signal, OMP), error (length of the residual,
@@ -33,7 +33,7 @@ GAIN = 1.1  # the residual allowed, as a multiple of what the noise alone leaves
 
 
 def overcomplete_dct(size: int = 8, frequencies: int = 16) -> Tensor:
-    """Products of cosines of `frequencies` frequencies per axis: unit atoms (size², frequencies²).
+    """The overcomplete DCT: unit atoms (size², frequencies²).
 
     With more frequencies than pixels they overlap in frequency, unlike those of the DCT.
     All but the first have mean zero along their axis (Elad and Aharon 2006). Built in notebook 02.
@@ -47,7 +47,7 @@ def overcomplete_dct(size: int = 8, frequencies: int = 16) -> Tensor:
 
 
 def initial_atoms(x: Tensor, atoms: int, seed: int = 0) -> Tensor:
-    """A first dictionary (n, atoms): signals of x (N, n) chosen at random, unit length, no flat ones.
+    """A first dictionary (n, atoms): random signals of x (N, n), unit norm, none constant.
 
     Raises ValueError when x has fewer usable signals than that.
     """
@@ -89,7 +89,7 @@ def mod(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
 
 
 def mod_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
-    """The dictionary of least squared error for these codes, columns then normalised; unused atoms stay."""
+    """The least-squares dictionary for these codes, normalised; unused atoms stay."""
     zz, xz = second_moments(x, atoms, weights, D.shape[1])
     used = zz.diagonal() > 0
     ridge = (
@@ -102,7 +102,7 @@ def mod_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
 
 
 def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
-    """Dictionary (n, K) after `rounds` of: code all of x (N, n), mend atom by atom with its weights.
+    """Dictionary (n, K) after `rounds` of coding x (N, n) and updating atom by atom.
 
     Approximate K-SVD: one power step instead of each SVD (Aharon, Elad and Bruckstein 2006;
     Rubinstein, Zibulevsky and Elad 2008). Arguments and errors as `mod`. Built in notebook 03.
@@ -115,7 +115,7 @@ def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
 
 
 def ksvd_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Each atom and its weights fitted in turn to what the others leave: D (n, K) and weights (N, k)."""
+    """Each atom and its weights refitted to the residual: D (n, K) and weights (N, k)."""
     residual = x - decode(atoms, weights, D)
     by_row, flat = D.T.clone(), weights.flatten().clone()
     users = atoms.flatten().masked_fill(flat == 0, len(by_row)).argsort(stable=True)
@@ -137,7 +137,7 @@ def ksvd_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> tuple[T
 def online_learning(
     x: Tensor, D: Tensor, steps: int = 80, batch: int = 1000, seed: int = 0, **coding
 ) -> Tensor:
-    """Dictionary (n, K) after `steps`, each: code `batch` signals of x (N, n), mend D for all codes so far.
+    """Dictionary (n, K) after `steps` minibatches of x (N, n), fitted to all codes so far.
 
     Only the sums of zzᵀ and xzᵀ are kept, the early ones fading by (1 - 1/t)⁴, so memory does not
     grow with N (Mairal, Bach, Ponce and Sapiro 2010). Arguments and errors as `mod`. Built in
@@ -165,15 +165,14 @@ def online_learning(
 
 
 def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
-    """One pass over the atoms of D (n, K), each moved to its best place for the sums zz (K, K), xz (n, K)."""
+    """One pass of block coordinate descent over the atoms of D (n, K), given zz (K, K), xz (n, K)."""
     uses = zz.diagonal()
     used = (uses > 1e-4 * uses.mean()).nonzero()[:, 0]
     by_row = D.T.clone(memory_format=torch.contiguous_format)
     wanted = xz.T[used] / uses[used, None]
     others = zz[used] / uses[used, None]
-    others[torch.arange(len(used), device=D.device), used] = (
-        0  # d_j + (b_j - D a_j) / a_jj: d_j itself cancels
-    )
+    # D_j + (b_j - D a_j) / a_jj: d_j itself cancels
+    others[torch.arange(len(used), device=D.device), used] = 0
     for j, target, overlap in zip(used.tolist(), wanted, others):
         new = torch.addmv(target, by_row.T, overlap, alpha=-1)
         by_row[j] = new / torch.linalg.vector_norm(new).clamp_min(torch.finfo(D.dtype).tiny)
@@ -202,7 +201,7 @@ def replace_unused(
 
 
 def second_moments(x: Tensor, atoms: Tensor, weights: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Sums over the signals of zzᵀ (count, count) and xzᵀ (n, count), a few thousand signals at a time."""
+    """Sums of zzᵀ (count, count) and xzᵀ (n, count), a few thousand signals at a time."""
     zz, xz = x.new_zeros(count, count), x.new_zeros(x.shape[1], count)
     for part, a, w in zip(x.split(4096), atoms.split(4096), weights.split(4096)):
         z = x.new_zeros(len(part), count).scatter_add_(1, a, w)
@@ -214,7 +213,7 @@ def second_moments(x: Tensor, atoms: Tensor, weights: Tensor, count: int) -> tup
 def denoise(
     noisy: Tensor, sigma: float, D: Tensor | None = None, steps: int = 60, seed: int = 0
 ) -> Tensor:
-    """Images (N, C, H, W) without Gaussian noise of standard deviation sigma, same units as the pixels.
+    """Denoise images (N, C, H, W) with Gaussian noise of standard deviation sigma.
 
     Each 8x8 patch, its mean taken off, is coded by OMP to the error that the noise alone
     would leave; where patches overlap they are averaged. D (64 C, K) codes the patches;
@@ -225,7 +224,8 @@ def denoise(
     check_images(noisy, "noisy")
     if not sigma > 0:
         raise ValueError(
-            f"sigma is {sigma}; expected the noise's standard deviation, above 0, in units of the pixels."
+            f"sigma is {sigma}; expected the noise's standard deviation, above 0, in units of the "
+            "pixels."
         )
     channels = noisy.shape[1]
     x = extract_patches(noisy).unflatten(1, (channels, -1))
@@ -248,7 +248,7 @@ def denoise(
 
 
 def cosine_atoms(channels: int) -> Tensor:
-    """Overcomplete cosines without the constant, for grey (64, 255) or for three channels (192, 360)."""
+    """Overcomplete DCT without the constant: grey (64, 255), colour (192, 360)."""
     if channels == 1:
         return overcomplete_dct(8, 16)[:, 1:]
     colours = normalise_atoms(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))

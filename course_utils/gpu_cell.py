@@ -45,7 +45,7 @@ def gpu_cell(
     pieces: dict[str, dict] | None = None,
     spread: bool = False,
 ) -> None:
-    """On a GPU run `run(device, **gpu)` and show what it gives; elsewhere show the record of `name`.
+    """Run `run(device, **gpu)` on a GPU and show its result, elsewhere the record of `name`.
 
     `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib
     figure. gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded
@@ -66,7 +66,8 @@ def gpu_cell(
         sizes = gpu if session.gpu else cpu
         for label, arguments in pieces.items():
             if record and is_larger(results.get(label), session):
-                continue  # an interrupted recording goes on; a GPU's record is not replaced by a CPU's
+                # An interrupted recording goes on; a GPU's record is not replaced by a CPU's
+                continue
             results[label] = measured(session, run, sizes, arguments)
             if record:
                 write_record(name, results, label)
@@ -122,7 +123,7 @@ def device_words(session: Session) -> str:
 
 
 def write_record(name: str, results: dict[str, dict], label: str) -> None:
-    """Store the results so far, and the figure of the piece `label`. ValueError for one without a result."""
+    """Store the results, and the figure of the piece `label`. ValueError if it has no result."""
     if problem := no_result(results[label]):
         raise ValueError(f"{name} {label}".rstrip() + f": {problem}. Not recorded.")
     figure = results[label].pop("figure", None)
@@ -162,7 +163,8 @@ def read_record(name: str) -> dict[str, dict]:
     for label, piece in pieces.items():
         if missing := [fact for fact in FACTS if fact not in piece]:
             raise ValueError(
-                f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. {mend}"
+                f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. "
+                f"{mend}"
             )
     return pieces
 
@@ -196,8 +198,8 @@ def show(results: dict[str, dict], spread: bool) -> None:
     for label, result in results.items():
         sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
         print(
-            f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, {result['seconds']} s, "
-            f"{result['memory, MB']} MB, torch {result['torch']}{sizes}",
+            f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, "
+            f"{result['seconds']} s, {result['memory, MB']} MB, torch {result['torch']}{sizes}",
             end="",
         )
     print()

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def mse(x_hat: Tensor, x: Tensor) -> Tensor:
-    """Mean of (x_hat - x)² over all numbers of two tensors of one shape; 0 where they are equal."""
+    """Mean squared error of two tensors of one shape."""
     check_pair("x_hat", x_hat, "x", x)
     return (x_hat - x).square().mean()
 
@@ -58,7 +58,7 @@ def binary_cross_entropy(x_hat: Tensor, x: Tensor) -> Tensor:
 
 
 def ssim_loss(x_hat: Tensor, x: Tensor) -> Tensor:
-    """1 - structural similarity, mean over the images (N, C, H, W) in [0, 1]; 0 where they are equal.
+    """1 - structural similarity, mean over images (N, C, H, W) in [0, 1].
 
     Gaussian window of 11 x 11 pixels, σ = 1.5, only where it fits inside the image (Wang et al.
     2004): what scikit-image's structural_similarity gives with gaussian_weights=True,
@@ -124,9 +124,9 @@ def encoding_loss(x: Tensor, s: Tensor) -> Tensor:
     check_floats(x, "x"), check_floats(s, "s")
     if x.shape != s.shape:
         raise ValueError(
-            f"x has shape {tuple(x.shape)}, s has {tuple(s.shape)}: the difference x - s has no meaning. "
-            "Make s a sparse image (as many channels, no stride), or compare s with a code: the optimal one, "
-            "from sparse_coding.lasso."
+            f"x has shape {tuple(x.shape)}, s has {tuple(s.shape)}: "
+            "the difference x - s has no meaning. Make s a sparse image (as many channels, no "
+            "stride), or compare s with a code: the optimal one, from sparse_coding.lasso."
         )
     return mse(s, x)
 
@@ -139,7 +139,7 @@ def decoding_loss(x: Tensor, x_hat: Tensor) -> Tensor:
 def encoding_decoding_loss(
     x: Tensor, s: Tensor, x_hat: Tensor, encoding: float = 1.0, decoding: float = 1.0
 ) -> dict[str, Tensor]:
-    """The two losses by name, and "loss" = encoding * the first + decoding * the second, for `training.fit`.
+    """Both losses by name, and "loss", their weighted sum, for `training.fit`.
 
     Raises ValueError for negative weights, and for shapes that differ.
     """
@@ -149,7 +149,7 @@ def encoding_decoding_loss(
 
 
 def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> None:
-    """Two float tensors of one shape, all finite: torch would broadcast unequal shapes without a word."""
+    """Two finite float tensors of one shape: torch would broadcast others silently."""
     check_floats(values, name), check_floats(other, other_name)
     if values.shape != other.shape:
         raise ValueError(

@@ -12,7 +12,7 @@ __all__ = ["average_patches", "extract_patches"]
 
 
 def extract_patches(images: Tensor, size: int = 8, stride: int = 1) -> Tensor:
-    """All patches of floats (N, C, H, W) whose corners are `stride` apart, as rows (number, C·size²).
+    """Patches of (N, C, H, W) every `stride` pixels, as rows (number, C·size²).
 
     In order of image, row, column; within a row the channels follow each other. Raises
     ValueError when the last patch does not end at the border. Built in notebook 02.
@@ -20,7 +20,8 @@ def extract_patches(images: Tensor, size: int = 8, stride: int = 1) -> Tensor:
     check_floats(images, "images")
     if images.ndim != 4:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected (N, C, H, W): images[None] adds an axis."
+            f"images has shape {tuple(images.shape)}; expected (N, C, H, W): "
+            "images[None] adds an axis."
         )
     check_tiling(tuple(images.shape[2:]), size, stride)
     return unfold(images, size, stride=stride).transpose(1, 2).flatten(0, 1)
@@ -40,7 +41,8 @@ def average_patches(
     number = n * ((height - size) // stride + 1) * ((width - size) // stride + 1)
     if patches.shape != (number, channels * size**2):
         raise ValueError(
-            f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have {(number, channels * size**2)}."
+            f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have "
+            f"{(number, channels * size**2)}."
         )
 
     total = fold(
@@ -56,6 +58,6 @@ def check_tiling(sides: tuple[int, int], size: int, stride: int) -> None:
     check_int("stride", stride, at_least=1, at_most=size)
     if any((side - size) % stride for side in sides):
         raise ValueError(
-            f"Patches of {size} with stride {stride} do not end at the border of {sides[0]}x{sides[1]}: crop the "
-            "image, or take a stride that divides side - size."
+            f"Patches of {size} with stride {stride} do not end at the border of "
+            f"{sides[0]}x{sides[1]}: crop the image, or take a stride that divides side - size."
         )

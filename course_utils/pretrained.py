@@ -20,7 +20,7 @@ def pretrained(name: str) -> nn.Module:
     """
     check_choice("model", name, tuple(ARCHITECTURES))
     file = PRETRAINED / f"{name}.safetensors"
-    mend = f"git checkout -- data/pretrained (or train it again: python -m course_utils.pretrain {name})"
+    mend = f"git checkout -- data/pretrained (or: python -m course_utils.pretrain {name})"
     model = ARCHITECTURES[name]()
     weights = checkpoints.load_weights(file, mend)
     try:
@@ -71,14 +71,14 @@ def fashion_gan() -> nn.Module:
 
 
 def dictionary_gan() -> nn.Module:
-    """The generator of notebook 12 that ends in a learned dictionary: noise (N, 64) to images in [-1, 1]."""
+    """The dictionary generator of notebook 12: noise (N, 64) to images in [-1, 1]."""
     from course_utils.sparse_gans import DictionaryGenerator
 
     return DictionaryGenerator()
 
 
 def gallery() -> nn.Module:
-    """The joined model of notebook 12 behind the gallery of notebook 00: codes of 128 units, 32 active."""
+    """The joined model of the gallery in notebook 00: codes of 128 units, 32 active."""
     from course_utils.autoencoders import ConvDecoder, TopK
     from course_utils.sparse_gans import CodeGenerator, CodePrior
 

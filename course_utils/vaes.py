@@ -22,7 +22,7 @@ __all__ = [
 
 
 class VariationalAutoencoder(nn.Module):
-    """x -> q(z|x) -> z -> x_hat: encoder, decoder, how many numbers a code has, and the noise of a pixel.
+    """x -> q(z|x) -> z -> x_hat, with `latent` numbers in z and pixel noise sigma.
 
     encoder: x (N, ...) to (N, 2 * latent), means first, then log-variances, such as
     `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...),
@@ -37,7 +37,8 @@ class VariationalAutoencoder(nn.Module):
         super().__init__()
         if not sigma > 0:
             raise ValueError(
-                f"sigma is {sigma}; expected a positive number, such as 0.1: without noise no picture has a density."
+                f"sigma is {sigma}; expected a positive number, such as 0.1: "
+                "without noise no picture has a density."
             )
         self.encoder, self.decoder = encoder, decoder
         self.latent, self.sigma = check_int("latent", latent, at_least=1), float(sigma)
@@ -47,8 +48,9 @@ class VariationalAutoencoder(nn.Module):
         numbers = self.encoder(x)
         if numbers.shape != (len(x), 2 * self.latent):
             raise ValueError(
-                f"The encoder gives {tuple(numbers.shape)} for x of {tuple(x.shape)}; expected ({len(x)}, {2 * self.latent}), "
-                f"a mean and a log-variance for each of the {self.latent} numbers of a code: make it with code={2 * self.latent}."
+                f"The encoder gives {tuple(numbers.shape)} for x of {tuple(x.shape)}; "
+                f"expected ({len(x)}, {2 * self.latent}), a mean and a log-variance for each of "
+                f"the {self.latent} numbers of a code: make it with code={2 * self.latent}."
             )
         return numbers.chunk(2, dim=1)
 
@@ -58,7 +60,7 @@ class VariationalAutoencoder(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n new pictures, decoder(z) with z ~ N(0, I); no pixel noise is added. `generator` is on the CPU.
+        """n new images, decoder(z) with z ~ N(0, I), without pixel noise; `generator` on the CPU.
 
         Drawn in evaluation mode; the mode of the model stays as it was.
         """
@@ -72,16 +74,17 @@ class VariationalAutoencoder(nn.Module):
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """A draw of N(mean, exp(log_variance)), as a function of both that has a gradient; all (N, latent)."""
+    """A differentiable draw of N(mean, exp(log_variance)); all (N, latent)."""
     return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
 
 
 def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag exp(log_variance)) || N(0, I)) in nats: (N, latent) -> (N,). ValueError for other shapes."""
+    """KL(N(mean, exp(log_variance)) || N(0, I)) in nats: (N, latent) -> (N,)."""
     if mean.ndim != 2 or mean.shape != log_variance.shape:
         raise ValueError(
-            f"mean has shape {tuple(mean.shape)}, log_variance {tuple(log_variance.shape)}; expected both (N, latent): "
-            "give a row for each image, the log of the variance and not the standard deviation."
+            f"mean has shape {tuple(mean.shape)}, log_variance {tuple(log_variance.shape)}; "
+            "expected both (N, latent): give a row for each image, the log of the variance and not "
+            "the standard deviation."
         )
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
 
@@ -96,14 +99,15 @@ def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> d
     """
     if not beta >= 0:
         raise ValueError(
-            f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from N(0, I)."
+            f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from "
+            "N(0, I)."
         )
     mean, log_variance = model.posterior(x)
     x_hat = model.decoder(reparameterise(mean, log_variance))
     if x_hat.shape != x.shape:
         raise ValueError(
-            f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; expected equal shapes: "
-            "make the decoder with the channels and size of the images."
+            f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; "
+            "expected equal shapes: make the decoder with the channels and size of the images."
         )
     constant = 0.5 * math.log(2 * math.pi * model.sigma**2) * x[0].numel()
     error = 0.5 * (x_hat - x).square().flatten(1).sum(dim=1).mean() / model.sigma**2 + constant
@@ -112,12 +116,13 @@ def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> d
 
 
 def active_units(mean: Tensor, least: float = 0.01) -> int:
-    """How many numbers of the code tell images apart: the variance of their mean, (N, latent), is above `least`.
+    """Number of active units: the variance of their mean, (N, latent), exceeds `least`.
 
     Burda, Grosse and Salakhutdinov 2016. Raises ValueError for fewer than two images.
     """
     if mean.ndim != 2 or len(mean) < 2:
         raise ValueError(
-            f"mean has shape {tuple(mean.shape)}; expected (N, latent) with N of at least 2: give the means of many images."
+            f"mean has shape {tuple(mean.shape)}; expected (N, latent) with N of at least 2: "
+            "give the means of many images."
         )
     return int((mean.var(dim=0) > least).sum())

@@ -146,8 +146,9 @@ def check_levels(x: Tensor, levels: int) -> None:
     check_floats(x)
     if levels < 1 or any(n % 2**levels for n in x.shape[-2:]):
         raise ValueError(
-            f"{levels} levels do not fit an image of {'x'.join(map(str, x.shape[-2:]))}: levels must be at "
-            "least 1 and 2**levels must divide both sides. Crop the image or take fewer levels."
+            f"{levels} levels do not fit an image of {'x'.join(map(str, x.shape[-2:]))}: "
+            "levels must be at least 1 and 2**levels must divide both sides. "
+            "Crop the image or take fewer levels."
         )
 
 

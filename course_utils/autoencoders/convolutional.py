@@ -1,4 +1,4 @@
-"""Linear autoencoder; a convolutional encoder and its mirror image, for images whose sides are multiples of 4.
+"""Linear autoencoder; convolutional encoder and decoder for sides that are multiples of 4.
 
 Built in notebook 04; the code of a sparse autoencoder lies between the two (notebook 05).
 """

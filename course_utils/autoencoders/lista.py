@@ -1,4 +1,4 @@
-"""LISTA: a few steps of ISTA whose matrices and thresholds are learned, an encoder that predicts the lasso code.
+"""LISTA: unrolled ISTA with learned matrices and thresholds, which predicts the lasso code.
 
 Built in notebook 06 (Gregor and LeCun 2010).
 """
@@ -30,9 +30,8 @@ class Lista(nn.Module):
         check_int("layers", layers, at_least=1)
         L, K = step_bound(D), D.shape[1]
         self.W = nn.Parameter((D.T / L).repeat(layers, 1, 1))
-        self.S = nn.Parameter(
-            (torch.eye(K).to(D) - D.T @ D / L).repeat(layers - 1, 1, 1)
-        )  # the first step has z = 0
+        # The first step has z = 0
+        self.S = nn.Parameter((torch.eye(K).to(D) - D.T @ D / L).repeat(layers - 1, 1, 1))
         self.theta = nn.Parameter((lam / L).expand(layers, K).clone())
 
     def steps(self, x: Tensor) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Sparse autoencoders: any encoder and decoder around a sparse code, and what keeps its units alive.
+"""Sparse autoencoders: an encoder, a sparse code, a decoder; revival of dead units.
 
 Built in notebook 05.
 """
@@ -55,7 +55,7 @@ class SparseAutoencoder(nn.Module):
         self.register_buffer("silent", torch.zeros(check_int("units", units, at_least=1)))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the encoder gives, the sparse code made of it, both (N, units), and the price of the code."""
+        """Pre-activations and sparse code, both (N, units), and the sparsity penalty."""
         a = self.encoder(x)
         code = self.sparsity(a)
         return a, code, self.sparsity.penalty(code)
@@ -87,9 +87,8 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
         if len(dead):
             few = max(2, len(x) // 8)  # signals of the batch that are enough for it
             values, places = a[:few, dead].topk(min(32, len(dead)), dim=1)
-            helpers = torch.zeros_like(code[:few]).scatter(
-                1, dead[places], values
-            )  # no ReLU: it would stop the gradient
+            # No ReLU: it would stop the gradient
+            helpers = torch.zeros_like(code[:few]).scatter(1, dead[places], values)
             terms["revival"] = revive * F.mse_loss(
                 model.decoder(code[:few].detach() + helpers), x[:few]
             )
@@ -97,5 +96,5 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
 
 
 def share_alive(code: Tensor) -> float:
-    """Share of the units of code (N, units) that are used, not zero, by at least one of the N signals."""
+    """Share of the units of code (N, units) that are non-zero for at least one signal."""
     return (code != 0).any(dim=0).float().mean().item()

@@ -50,7 +50,7 @@ class Shrinkage(nn.Module):
 
 
 class FourStageAutoencoder(SparseAutoencoder):
-    """x -> s -> c -> d -> x_hat; the stages are the modules f1, f2, f3, f4 and the fields of `stages(x)`.
+    """x -> s -> c -> d -> x_hat by the modules f1 to f4; `stages(x)` returns all.
 
     f1 halves the sides and shrinks `maps` maps, at the price lam; `sparsity` (TopK, BatchTopK,
     L1, KL, or nothing) makes c of the numbers that f2 gives. Images (N, channels, size,

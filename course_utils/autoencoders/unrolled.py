@@ -24,7 +24,7 @@ __all__ = [
 
 
 def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """Images (N, 1, H, W) to their correlations (N, K, H/stride, W/stride) with filters (K, 1, p, p).
+    """Correlations (N, K, H/stride, W/stride) of images with filters (K, 1, p, p).
 
     The filter of a position reaches (p - stride) / 2 pixels beyond its square of stride x stride;
     outside the image there are zeros. H and W are multiples of the stride, p an odd one.
@@ -83,7 +83,7 @@ class UnrolledSparseCoder(nn.Module):
         self.theta = nn.Parameter(start.flatten(1).norm(dim=1).repeat(steps, 1))
 
     def forward(self, noisy: Tensor, sigma: float | Tensor) -> Tensor:
-        """Images (N, 1, H, W) with noise of standard deviation sigma, a number or (N,), to clean ones, not clipped.
+        """Noisy images (N, 1, H, W), sigma a number or (N,), to clean ones, not clipped.
 
         Noise in the units of the pixels. Raises ValueError for another shape, images smaller
         than the filters, and a sigma that is negative or of another shape.
@@ -92,7 +92,7 @@ class UnrolledSparseCoder(nn.Module):
         return self.decode(z, mean, noisy.shape[2:])
 
     def encode(self, noisy: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
-        """The code (N, atoms, ceil(H/stride), ceil(W/stride)) and the mean (N, 1, 1, 1). Errors as forward."""
+        """Code (N, atoms, ceil(H/stride), ceil(W/stride)), mean (N, 1, 1, 1). Errors: forward."""
         noise = check(noisy, sigma, self.size)
         height, width = noisy.shape[2:]
         mean = noisy.mean(dim=(2, 3), keepdim=True)
@@ -111,7 +111,7 @@ class UnrolledSparseCoder(nn.Module):
 
     @torch.no_grad()
     def unit_atoms_(self) -> None:
-        """Give each atom of D norm 1; its coefficients change by the same factor, the result stays."""
+        """Give each atom of D norm 1 and rescale its coefficients; the output stays."""
         norm = self.atoms.flatten(1).norm(dim=1).clamp_min(1e-12)
         self.atoms /= norm[:, None, None, None]
         self.residual /= norm[:, None, None, None]
@@ -132,9 +132,8 @@ class SparseSuperResolution(UnrolledSparseCoder):
     large, 2*size every 2*stride pixels. Small images are those of `shrink_half`.
     """
 
-    LEVEL = (
-        0.02  # the sigma at which the thresholds are learned; a small image has no noise of its own
-    )
+    # The sigma at which the thresholds are learned; a small image has no noise of its own
+    LEVEL = 0.02
 
     def __init__(self, atoms: int = 256, size: int = 6, stride: int = 2, steps: int = 2) -> None:
         super().__init__(atoms, size, stride, steps, scale=2)
@@ -150,7 +149,7 @@ class SparseSuperResolution(UnrolledSparseCoder):
 
 
 def shrink_half(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) at half the sides, bicubic with antialiasing: the degradation of super-resolution.
+    """Images (N, C, H, W) at half the sides, bicubic with antialiasing.
 
     Raises ValueError for odd sides.
     """
@@ -187,7 +186,7 @@ def windowed_cosines(atoms: int, size: int, stride: int) -> Tensor:
 
 
 def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
-    """Noise levels that broadcast with the images, (N or 1, 1, 1, 1); ValueError for input that does not fit."""
+    """Noise levels (N or 1, 1, 1, 1); ValueError for input that does not fit."""
     check_images(images)
     if images.shape[1] != 1:
         raise ValueError(
@@ -196,8 +195,8 @@ def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
         )
     if min(images.shape[2:]) < size:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size of "
-            "the filters: give larger images."
+            f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size "
+            "of the filters: give larger images."
         )
     noise = torch.as_tensor(sigma, dtype=images.dtype, device=images.device)
     if noise.ndim > 1 or (noise.ndim == 1 and len(noise) != len(images)):
@@ -207,7 +206,7 @@ def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
         )
     if not (torch.isfinite(noise).all() and (noise >= 0).all()):
         raise ValueError(
-            f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of the "
-            "pixels, such as 25 / 255."
+            f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of "
+            "the pixels, such as 25 / 255."
         )
     return noise.view(-1, 1, 1, 1)

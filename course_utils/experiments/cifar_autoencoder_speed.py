@@ -1,4 +1,4 @@
-"""The widely copied sparse autoencoder on CIFAR-10, trained as printed and trained fast, to the same loss.
+"""The widely copied autoencoder on CIFAR-10, as printed and made fast, to the same loss.
 
 Run by the GPU cell 05_listing of notebook 05. The model is the printed program with the faults of
 notebook 04 mended. Both loops minimise the same objective from the same weights; all seconds count,
@@ -24,16 +24,13 @@ from course_utils.session import COLORS
 
 __all__ = ["Listing", "OneByOne", "listing", "objective", "ours", "plain", "recorded_step"]
 
-PRICE, BATCH, RATE = (
-    0.1,
-    64,
-    1e-3,
-)  # of the mean code number (notebook 04); batch and rate as printed
+# Of the mean code number (notebook 04); batch and rate as printed
+PRICE, BATCH, RATE = 0.1, 64, 1e-3
 LARGE, PEAK, FIRST = 256, 3e-3, 2  # our batch, the highest rate, and the epochs of the first cosine
 
 
 class Listing(nn.Module):
-    """The printed model, mended: pictures (N, 3, H, W) -> code (N, hidden, H/4, W/4) -> pictures."""
+    """The printed model, mended: images (N, 3, H, W) -> code (N, hidden, H/4, W/4) -> images."""
 
     def __init__(self, hidden: int = 64) -> None:
         super().__init__()
@@ -56,7 +53,7 @@ class Listing(nn.Module):
 
 
 class OneByOne(Dataset):
-    """Pairs (tensor, label) as torchvision's CIFAR10 gives them: a PIL picture is made, then converted."""
+    """Pairs (tensor, label) as torchvision's CIFAR10 makes them, by way of a PIL image."""
 
     def __init__(self, images: ImageSet) -> None:
         self.pixels, self.labels = images.pixels.permute(0, 2, 3, 1).numpy(), images.labels.tolist()
@@ -82,7 +79,7 @@ def judge(model: nn.Module, x: Tensor) -> float:
 
 
 def point(began: float, model: nn.Module, x: Tensor) -> tuple[float, float]:
-    """(seconds since `began`, loss on x); judging waits for the device, so nothing asked of it is left out."""
+    """(seconds since `began`, loss on x), the device synchronised."""
     loss = judge(model, x)
     return time.perf_counter() - began, loss
 
@@ -173,10 +170,8 @@ def recorded_step(
 
     if not gpu:
         return step, "step by step, float32"
-    before, torch.backends.cudnn.benchmark = (
-        torch.backends.cudnn.benchmark,
-        True,
-    )  # time the kernels, take the fastest
+    # Time the kernels, take the fastest
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     aside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
@@ -185,9 +180,8 @@ def recorded_step(
     torch.cuda.current_stream().wait_stream(aside)
     group = optimizer.param_groups[0]
     try:
-        group["capturable"] = (
-            True  # fused Adam counts its steps on the device: nothing in a step asks the CPU
-        )
+        # Fused Adam counts its steps on the device: nothing in a step asks the CPU
+        group["capturable"] = True
         with torch.cuda.graph(graph):
             step()
     except RuntimeError:
@@ -199,13 +193,13 @@ def recorded_step(
 
 
 def per_second(curve: list, images: int) -> float:
-    """Pictures per second of a curve's epochs, judging included; without the first one, where there are more."""
+    """Images per second of a curve's epochs, evaluation included; not the first of several."""
     first = min(1, len(curve) - 2)
     return images * (len(curve) - 1 - first) / (curve[-1][0] - curve[first][0])
 
 
 def workers_per_second(device: torch.device, train: ImageSet, workers: int = 8) -> float:
-    """Pictures per second of one epoch of the plain loop with a loader of several processes, their start included."""
+    """Images per second of an epoch with a DataLoader of several processes, start included."""
     torch.manual_seed(0)
     model, began = Listing().to(device), time.perf_counter()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)

@@ -1,4 +1,4 @@
-"""Three recipes of a GAN that draws CIFAR-10, without labels: the same seconds for each, the same judge for all.
+"""Three unconditional GANs for CIFAR-10, trained for equal seconds, evaluated alike.
 
 Run by the GPU cell of notebook 09, which has three pieces. The training images lie on the device in
 all three; the two copied recipes compute as PyTorch does by default.
@@ -43,10 +43,8 @@ __all__ = [
     "trained",
 ]
 
-SECONDS, IMAGES = (
-    390,
-    10_000,
-)  # of training, so that a piece with its scores stays below 8 minutes; judged images
+# Of training, so that a piece with its scores stays below 8 minutes; judged images
+SECONDS, IMAGES = 390, 10_000
 RULES = {
     "loss": "hinge",
     "lr": (2e-4, 4e-4),
@@ -56,7 +54,7 @@ RULES = {
 
 
 class Game(NamedTuple):
-    """Players and rules, images in a batch, and whether the rate falls to zero at the end of the time."""
+    """Networks, loss and batch size; whether the learning rate decays to zero."""
 
     gan: Gan
     batch: int
@@ -64,7 +62,7 @@ class Game(NamedTuple):
 
 
 def normal(network: nn.Module) -> nn.Module:
-    """All weights ~ N(0, 0.02), those of batch normalisation ~ N(1, 0.02); changes the network and returns it."""
+    """Weights ~ N(0, 0.02), of batch normalisation ~ N(1, 0.02), in place; the network."""
     for layer in network.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
             nn.init.normal_(layer.weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
@@ -74,7 +72,7 @@ def normal(network: nn.Module) -> nn.Module:
 
 
 def dcgan(width: int = 64) -> Game:
-    """PyTorch's examples/dcgan, one block less on each side, since the images have 32 pixels and not 64."""
+    """PyTorch's examples/dcgan for images of 32 pixels: one block less on each side."""
     up, down = [], []
     for maps in (4 * width, 2 * width):
         up += [
@@ -113,7 +111,7 @@ def dcgan(width: int = 64) -> Game:
 
 
 def sngan(width: int = 64) -> Game:
-    """The standard CNN of Miyato et al. 2018 for 32 x 32, with the hinge loss and one step of the discriminator.
+    """The standard CNN of Miyato et al. 2018 for 32 x 32 with the hinge loss.
 
     The rate falls linearly to zero, as in public programs that reach the paper's figures.
     """
@@ -147,7 +145,7 @@ def sngan(width: int = 64) -> Game:
 
 
 def ours(width: int = 64) -> Game:
-    """Residual networks, hinge loss with spectral normalisation, two rates, averaged weights, augmented images.
+    """Residual networks with spectral normalisation, hinge loss, EMA, augmentation.
 
     Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al.
     2017; the average: Yazıcı et al. 2019; networks and augmentation: see
@@ -160,7 +158,7 @@ RECIPES = {"dcgan": dcgan, "sngan": sngan, "ours": ours}
 
 
 def train_by_the_clock(game: Game, images: ImageSet, seconds: float) -> dict:
-    """Train on the device of the images for so many seconds, all counted; steps and images per second."""
+    """Train for `seconds` on the device of the images; steps and images per second."""
     gan, began = game.gan.to(images.pixels.device), time.perf_counter()
 
     def falling_rate() -> None:  # the rate is (1 - share of the seconds gone) times the first
@@ -187,7 +185,7 @@ def draw(gan: Gan, images: int) -> Tensor:
 
 
 def judge_of(device: torch.device, images: int, network: FeatureNetwork | None = None) -> Evaluator:
-    """So many test images as reference, training images for the noise floor; features: EfficientNet-Lite0's."""
+    """Test images against training images in the features of EfficientNet-Lite0."""
     real, other = (load("cifar10", split).subset(images).images() for split in ("test", "train"))
     return Evaluator(network or feature_network("efficientnet_lite0", device), real, other)
 
@@ -214,7 +212,7 @@ def floors(judge: Evaluator, images: int) -> dict:
 
 
 def real_fid(device: torch.device, x: Tensor) -> dict:
-    """The Fréchet distance in Inception's 2048 features, if its weights and enough images are here; else nothing."""
+    """FID (Inception's 2048 features), if its weights and enough images are here."""
     if len(x) <= 2048:
         return {}
     try:

@@ -38,7 +38,9 @@ from course_utils.sparse_gans.training import (
 __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "recorded_rows", "row", "run", "train_model"]
 
 BUDGET = 40.0
-CODES = {  # numbers of a code, its sparsity, Gaussians of its prior; L1's price leaves 20 active in the short training, 68 in the long
+# Numbers of a code, its sparsity, Gaussians of its prior. With this L1 penalty 20 numbers are
+# active after the short training, 68 after the long one.
+CODES = {
     "dense": (64, NoSparsity, 50),
     "L1": (128, lambda: L1(1e-4), 30),
     "TopK": (128, lambda: TopK(32), 30),
@@ -53,11 +55,12 @@ MILLISECONDS = {
 }
 PRIOR_SECONDS, PRIOR_CODES = 5.0, 10_000
 SHARE = {"prior": 1.0, "code GAN": 0.5, "joined": 0.2}  # of the time for the autoencoder
-RATE = 8e-3  # of the anchored game; held to its reconstructions it stands a larger one than the default
+# Learning rate with the reconstruction term, which allows a larger one than the default
+RATE = 8e-3
 
 
 def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float]]:
-    """A generator of MODELS trained within the budget, noise to images in [-1, 1], and facts about it."""
+    """A generator of MODELS trained within the budget, and facts about it."""
     check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
@@ -156,7 +159,7 @@ def row(model: str, seed: int, count: int | None) -> dict:
 
 
 def recorded_rows(name: str) -> dict:
-    """The record of a run of RUNS: its "rows", and device, date, torch and "budget" in seconds a model."""
+    """The record of a run of RUNS: "rows", device, date, torch, "budget" in seconds per model."""
     check_choice("comparison", name, tuple(RUNS))
     file = RECORDED / f"{name}.json"
     try:

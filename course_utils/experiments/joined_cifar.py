@@ -1,4 +1,4 @@
-"""Joined models against a plain GAN on all of CIFAR-10, at equal seconds: notebook 12's comparison in colour.
+"""Joined models against a plain GAN on CIFAR-10 at equal seconds (notebook 12).
 
 Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the
 rules, and against the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and
@@ -78,7 +78,7 @@ def describe(
 def joined(
     images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
 ) -> tuple[Gan, dict]:
-    """An autoencoder, a mixture of Gaussians fitted to its codes, and the game held to its reconstructions.
+    """Autoencoder, Gaussian mixture of its codes, GAN with a reconstruction term.
 
     All within the seconds: the game gets what the others leave. Returns the game and facts about
     the parts.
@@ -128,7 +128,7 @@ def compared(
     batch: int = BATCH,
     network: FeatureNetwork | None = None,
 ) -> dict:
-    """Train and judge all three with one seed; what they got, by name, and "figure" with a row of each.
+    """Train and evaluate all three with one seed: scores by name, and "figure".
 
     What follows `seed` is smaller in a trial on a CPU.
     """

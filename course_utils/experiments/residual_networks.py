@@ -1,4 +1,4 @@
-"""Residual players for colour images of 32 x 32, quick on a GPU, and the augmentation in front of the discriminator.
+"""Residual networks for a GAN on 32 x 32 colour images, and its augmentation.
 
 Run by the GPU cells of notebooks 09 and 12.
 """
@@ -23,7 +23,7 @@ class Noisy(Layers):
 
 
 class Up(nn.Module):
-    """Maps (N, a, s, s) to (N, b, 2s, 2s): two convolutions beside a short cut (Miyato et al. 2018)."""
+    """Maps (N, a, s, s) to (N, b, 2s, 2s): a residual block (Miyato et al. 2018)."""
 
     def __init__(self, a: int, b: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Down(nn.Module):
 
 
 class Augment(nn.Module):
-    """Each image (N, C, H, W) mirrored or not and moved by up to an eighth of its sides; 0 where nothing is.
+    """Random flips and shifts by up to an eighth of the sides of images (N, C, H, W), 0 outside.
 
     In front of a discriminator it changes real and drawn images alike, and gradients go through it:
     DiffAugment (Zhao et al. 2020), of which this is the translation.
@@ -84,7 +84,7 @@ class Augment(nn.Module):
 
 
 class Fast(nn.Module):
-    """A network that computes in bfloat16 with channels last on a GPU, and as usual elsewhere; it gives float32."""
+    """A network in bfloat16 and channels-last on a GPU, unchanged elsewhere; gives float32."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -95,9 +95,8 @@ class Fast(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
         with parametrize.cached():
             for layer in self.network.modules():
-                getattr(
-                    layer, "weight", None
-                )  # spectral normalisation is computed here, before the rounding begins
+                # Spectral normalisation is computed here, before the rounding begins
+                getattr(layer, "weight", None)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
                 return self.network(x).float()
 
@@ -119,7 +118,7 @@ def layers_up(numbers: int, width: int = 64) -> nn.Module:
 
 
 def discriminator(width: int = 64) -> nn.Module:
-    """Images (N, 3, 32, 32) in [-1, 1], augmented, to scores (N,); spectral normalisation in each layer."""
+    """Augmented images (N, 3, 32, 32) to scores (N,), with spectral normalisation."""
     layers = nn.Sequential(
         nn.Conv2d(3, width, 3, padding=1),
         Down(width, 2 * width),

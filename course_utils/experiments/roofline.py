@@ -69,7 +69,7 @@ def best_seconds(call: Callable[[], object], device: torch.device, runs: int = 1
 
 
 def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, float]:
-    """Measured: operations per second of a product of two matrices (side, side), and "bytes" per second of a copy.
+    """Measured operations per second of a matrix product, "bytes" per second of a copy.
 
     The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", float32 numbers of
     which the multipliers read 10 bits: PyTorch's convolutions use it unless told otherwise. The
@@ -87,7 +87,8 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
                 continue
             torch.set_float32_matmul_precision(precision)
             a, b = torch.randn(2, side, side, device=device).to(dtype)
-            limits[name] = 2 * side**3 / best_seconds(lambda: a @ b, device)  # noqa: B023 (called at once)
+            # Noqa: B023 (called at once)
+            limits[name] = 2 * side**3 / best_seconds(lambda: a @ b, device)
     finally:
         torch.set_float32_matmul_precision(before)
     source = torch.randn(numbers, device=device)
@@ -96,7 +97,7 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
 
 
 def operations(network: nn.Module, x: Tensor) -> int:
-    """Floating-point operations of forward and backward for the batch x, counted: those of convolutions and products.
+    """Floating-point operations of convolutions and products, forward and backward, for batch x.
 
     A multiplication and an addition are two. What acts number by number (ReLU, the loss, the
     optimizer) is not counted.
@@ -108,7 +109,7 @@ def operations(network: nn.Module, x: Tensor) -> int:
 
 
 def least_bytes(network: nn.Module, x: Tensor, size: int) -> int:
-    """Bytes that a training step on the batch x must move at least, activations of `size` bytes per number.
+    """Bytes that a training step on the batch x moves at least, `size` bytes per activation.
 
     Counted are the outputs of the layers with weights; all between them (ReLU, folding, casting) is
     taken as done on the way, for nothing. Each such output is written once, read by the next layer,
@@ -140,7 +141,7 @@ def pictures_per_second(
     steps: int,
     blocks: int = 5,
 ) -> float:
-    """Of the median block of `steps` training steps, after one block that warms up (and compiles)."""
+    """Images per second of the median block of `steps` training steps, after a warm-up."""
     network = network.to(device, memory_format=rung.layout)
     call = torch.compile(network) if rung.compiled else network
     optimizer, seconds = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True), []
@@ -175,7 +176,7 @@ def from_tensor(
 def shares(
     rung: Rung, rate: float, network: nn.Module, x: Tensor, limits: dict[str, float]
 ) -> dict[str, float]:
-    """What part of each limit a rate of pictures per second reaches, {"operations": …, "bytes": …}.
+    """Shares of both limits that a rate of images per second reaches, by name.
 
     The arithmetic limit is that of the numbers the rung's convolutions multiply: bfloat16, else
     TF32 where there is one, else float32.
@@ -189,7 +190,7 @@ def shares(
 
 
 def drawn(rates: dict[str, float], roofs: dict[str, float]) -> Figure:
-    """Measured pictures per second and the nearer limit, joined by a line: the longer it is, the more is left to gain."""
+    """Draw measured images per second and the nearer limit of each rung."""
     figure, ax = plt.subplots(figsize=(8, 3))
     measured, most, names = list(rates.values()), [roofs[name] for name in rates], list(rates)
     ax.hlines(names, measured, most, color=COLORS["noisy"], lw=1)
@@ -213,7 +214,7 @@ def ladder(
     side: int,
     numbers: int,
 ) -> dict:
-    """All rungs: pictures per second, shares of both limits and the nearer one, by name; the limits; and "figure".
+    """Images per second and shares of both limits for all rungs, by name, and "figure".
 
     network() makes a new denoiser, `images` (N, C, H, W) are clean, `loader` gives (noisy, clean)
     batches of the smaller of the two sizes `batches`, `by_chance` changes a batch of clean ones.
@@ -245,7 +246,7 @@ def ladder(
         nearer = max(share, key=share.get)
         rates[rung.name], roofs[rung.name] = rate, rate / share[nearer]
         result[rung.name] = (
-            f"{float(f'{rate:.2g}'):,.0f} pictures/s, {100 * share['operations']:.2g}% of the operations, "
-            f"{100 * share['bytes']:.2g}% of the bytes; nearer: {nearer}"
+            f"{float(f'{rate:.2g}'):,.0f} pictures/s, {100 * share['operations']:.2g}% of the "
+            f"operations, {100 * share['bytes']:.2g}% of the bytes; nearer: {nearer}"
         )
     return result | {"figure": drawn(rates, roofs)}

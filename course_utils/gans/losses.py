@@ -42,7 +42,7 @@ LOSSES = {
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Mean of (|slope| - 1)² at random points between real and fake samples (Gulrajani et al. 2017).
+    """Mean of (|gradient| - 1)² between real and fake samples (Gulrajani et al. 2017).
 
     real, fake: (N, ...) of one shape. The slope is the gradient of the score with respect to the
     sample.
@@ -52,7 +52,7 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Te
 
 
 def r1_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
-    """Mean squared slope of the score at real samples (Mescheder, Geiger and Nowozin 2018): (N, ...) -> ()."""
+    """Mean squared gradient norm at real samples (Mescheder et al. 2018): (N, ...) -> ()."""
     return slope(discriminator, real).square().mean()
 
 

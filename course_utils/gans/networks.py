@@ -54,7 +54,7 @@ class Generator(Layers):
 
 
 class Discriminator(Layers):
-    """Images (N, channels, size, size) in [-1, 1] to one score each, (N,): a logit, large for "real".
+    """Images (N, channels, size, size) in [-1, 1] to logits (N,), large for "real".
 
     `blocks` convolutions halve the side, the first with `width` maps, each next one with twice
     as many. `norm` of all but the first: "batch", or "none", which gradient penalties and
@@ -86,7 +86,7 @@ class Discriminator(Layers):
 
 
 class PointGenerator(Layers):
-    """Noise (N, noise) to points (N, dimensions), through `layers` hidden layers of `width` units."""
+    """Noise (N, noise) to points (N, dimensions) by `layers` hidden layers."""
 
     def __init__(
         self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2
@@ -170,6 +170,7 @@ def start_of(size: int, blocks: int) -> int:
     steps = 2 ** check_int("blocks", blocks, at_least=1)
     if check_int("size", size, at_least=steps) % steps:
         raise ValueError(
-            f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} times."
+            f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} "
+            "times."
         )
     return size // steps

@@ -25,7 +25,7 @@ PENALTIES = {
     "gradient": gradient_penalty,
     "r1": lambda critic, real, fake: r1_penalty(critic, real),
 }
-TRY = "The weights are those before it. Try a smaller rate, or a penalty on the discriminator's slope."
+TRY = "The weights are those before it. Try a lower learning rate, or a gradient penalty."
 
 
 def to_gan_range(images: Tensor) -> Tensor:
@@ -79,7 +79,8 @@ class Gan(nn.Module):
         )
         if not 0 <= ema_decay < 1:
             raise ValueError(
-                f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such as 0.99."
+                f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such "
+                "as 0.99."
             )
         self.critic_steps, self.ema_decay = (
             check_int("critic_steps", critic_steps, at_least=1),
@@ -96,7 +97,7 @@ class Gan(nn.Module):
         self.lr, self.total_steps, self.steps = lr, total_steps, 0
 
     def train(self, mode: bool = True) -> "Gan":
-        """As nn.Module, but `generator_ema` stays in evaluation mode, as does each part of a generator that came so.
+        """As nn.Module, but what came in evaluation mode stays in it, `generator_ema` too.
 
         A decoder that an autoencoder has trained keeps the means and variances of its batch
         normalisation: drawn and encoded codes then go through the same function (notebook 12).
@@ -255,6 +256,7 @@ def check_range(real: Tensor) -> None:
     """ValueError for images outside [-1, 1]; points may lie anywhere."""
     if real.ndim == 4 and (real.min() < -1.001 or real.max() > 1.001):
         raise ValueError(
-            f"The real batch has values from {real.min():.3g} to {real.max():.3g}; expected [-1, 1], "
-            "the range of the generator's tanh: use to_gan_range(images) on images in [0, 1]."
+            f"The real batch has values from {real.min():.3g} to {real.max():.3g}; "
+            "expected [-1, 1], the range of the generator's tanh: "
+            "use to_gan_range(images) on images in [0, 1]."
         )

@@ -30,7 +30,7 @@ ROWS = 250  # of a matrix of distances at a time
 
 
 class FeatureSet:
-    """Features of one set of images (N, d), and what depends on them alone: computed once, when first needed.
+    """Features (N, d) of a set of images, with cached statistics.
 
     The functions below take it in place of a tensor. `name` is for errors: TypeError and
     ValueError for what is no tensor of floats (N, d), or not finite.
@@ -39,12 +39,13 @@ class FeatureSet:
     def __init__(self, features: Tensor, name: str = "features") -> None:
         if not isinstance(features, Tensor):
             raise TypeError(
-                f"{name} is a {type(features).__name__}; expected a torch tensor: torch.as_tensor({name})"
+                f"{name} is a {type(features).__name__}; expected a torch tensor: "
+                f"torch.as_tensor({name})"
             )
         if features.ndim != 2 or features.shape[1] == 0:
             raise ValueError(
-                f"{name} has shape {tuple(features.shape)}; expected features (N, d): give the images "
-                "to a network of course_utils.metrics.feature_network first."
+                f"{name} has shape {tuple(features.shape)}; expected features (N, d): "
+                "give the images to a network of course_utils.metrics.feature_network first."
             )
         check_floats(features, name)
         if not torch.isfinite(features).all():
@@ -197,8 +198,8 @@ def _checked(
     for name, x in sets.items():
         if len(x) <= more_than:
             raise ValueError(
-                f"{name} holds the features of {len(x)} images; at least {more_than + 1} are needed, "
-                f"for {purpose}: give more images."
+                f"{name} holds the features of {len(x)} images; at least {more_than + 1} are "
+                f"needed, for {purpose}: give more images."
             )
     return sets["real"], sets["generated"]
 

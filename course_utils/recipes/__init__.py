@@ -1,4 +1,4 @@
-"""How each file of data/pretrained is made: one module per recipe, used by `course_utils.pretrain`."""
+"""How the files of data/pretrained are trained: one module each, for `pretrain`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

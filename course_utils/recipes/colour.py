@@ -27,7 +27,7 @@ class Settings:
 def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[FourStageAutoencoder, dict]:
-    """TopK whose k falls from all units to that of the model in the first half of the steps, with revival of silent units."""
+    """TopK with k annealed from all units in the first half, and revival of dead units."""
     images, test = load("cifar10", "train").to(device), load("cifar10", "test")
     autoencoder = ARCHITECTURES["colour"]().to(device)
     units, k = len(autoencoder.silent), autoencoder.sparsity.k

@@ -1,4 +1,4 @@
-"""The denoiser of notebook 07: unrolled sparse coding, trained on CIFAR-10 with noise of all strengths."""
+"""The denoiser of notebook 07: unrolled sparse coding trained on noisy CIFAR-10."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def noisy_batches(
 
 
 def with_enlarged(images: Tensor, number: int) -> Tensor:
-    """The images and `number` crops of the same size from images at twice the size: smoother, like sky and walls."""
+    """The images and `number` crops of enlarged images: smoother, like sky and walls."""
     large, side = (
         F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1),
         images.shape[-1],
@@ -63,7 +63,7 @@ def with_enlarged(images: Tensor, number: int) -> Tensor:
 
 
 def decibels(model: UnrolledSparseCoder, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Minus the mean PSNR: a smooth image, whose errors are small, counts as much as a rough one."""
+    """Minus the mean PSNR, in which smooth images count as much as rough ones."""
     clean, noisy, sigma = batch
     return 10 * (model(noisy, sigma) - clean).square().mean(dim=(1, 2, 3)).add(1e-5).log10().mean()
 

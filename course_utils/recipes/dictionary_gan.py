@@ -1,4 +1,4 @@
-"""The generator of notebook 12 that ends in a learned dictionary, trained for longer: images of Fashion-MNIST."""
+"""The dictionary generator of notebook 12, trained for longer on Fashion-MNIST."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The gallery of notebook 00: images drawn from random sparse codes, by the joined model of notebook 12."""
+"""The gallery of notebook 00: images drawn by the joined model of notebook 12."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +34,11 @@ class Settings:
 
 
 def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
-    """TopK autoencoder, Gaussian mixture on its codes, adversarial sharpening of the decoder; some minutes, no checkpoint."""
+    """TopK autoencoder, Gaussian mixture of its codes, adversarial training of the decoder."""
     if device.type != "cpu":
         raise ValueError(
-            f"device is {device}; the gallery's mixture is fitted on the CPU: leave --accelerator away."
+            f"device is {device}; the gallery's mixture is fitted on the CPU: "
+            "leave --accelerator away."
         )
     images = load("fashion_mnist")
     shape = ARCHITECTURES["gallery"]()
@@ -60,7 +61,7 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[C
 
 
 def draw(model: CodeGenerator) -> None:
-    """Store the 60 images that notebook 00 draws as data/pretrained/gallery.png, each pixel 3 x 3."""
+    """Store the 60 images that notebook 00 shows as data/pretrained/gallery.png."""
     from torchvision.utils import make_grid
 
     z = torch.randn(60, model.noise, generator=torch.Generator().manual_seed(4))

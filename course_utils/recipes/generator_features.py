@@ -41,7 +41,7 @@ def untrained() -> SparseAutoencoder:
 def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[SparseAutoencoder, dict]:
-    """Squared error on the vectors at all places of fresh images in each epoch, and revival of dead units."""
+    """Squared error on the activations of fresh images, and revival of dead units."""
     generator = pretrained("fashion_gan").to(device)
 
     def vectors(images: int, seed: int) -> Tensor:

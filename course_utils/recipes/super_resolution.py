@@ -45,7 +45,7 @@ def loss(model: SparseSuperResolution, batch: tuple[Tensor, Tensor]) -> Tensor:
 def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[SparseSuperResolution, dict]:
-    """Minimise the squared error; measure on test images of CIFAR-10 against bicubic enlargement."""
+    """Squared error; measured on CIFAR-10 test images against bicubic enlargement."""
     images, network = greys("train"), ARCHITECTURES["super_resolution"]().to(device)
     adam, schedule = optimiser(network, settings.epochs * settings.steps)
     fit(

@@ -25,7 +25,7 @@ _ROUNDS = 500  # of active_set, before it gives up
 
 
 def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Tensor:
-    """Codes (N, K) after `sweeps` through all atoms, each coefficient set to its best value in turn.
+    """Codes (N, K) after `sweeps` of cyclic coordinate descent.
 
     x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et
     al. 2007). No gradients. Raises TypeError or ValueError for inputs that do not fit. Built
@@ -55,7 +55,7 @@ def sweep(z: Tensor, c: Tensor, gram: Tensor, lam: float) -> None:
 
 
 def solve_on_support(z: Tensor, c: Tensor, gram: Tensor, lam: float) -> bool:
-    """Move the non-zero places to their best values together, in place, until the first one meets zero.
+    """Move the support to its minimiser, in place, until the first coefficient meets zero.
 
     Shapes as in `sweep`. While no sign changes the objective is quadratic, so this lowers it also
     where sweeps crawl: among atoms that resemble each other (feature-sign step of Lee et al. 2007).
@@ -98,7 +98,7 @@ def active_set(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Ten
 
 
 def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float) -> Tensor:
-    """Codes (N, K) of one chunk. The sets are held with signals last: atoms, z (m, N), G (m, m, N)."""
+    """Codes (N, K) of one chunk. Active sets, signals last: atoms, z (m, N), G (m, m, N)."""
     codes = x.new_zeros(len(x), D.shape[1])
     rows = torch.arange(len(x), device=x.device)  # the signals not yet finished
     m, room = 0, 0  # atoms in a set, and how many the tensors hold
@@ -108,9 +108,8 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
         r = x - decode(a, w, D)
         c = r @ D
         gap, objective = gap_and_objective(x, r, c, w, lam)
-        rounding = (2 * torch.finfo(x.dtype).eps / lam) * torch.linalg.vector_norm(
-            x, dim=1
-        )  # of the gap itself
+        # Of the gap itself
+        rounding = (2 * torch.finfo(x.dtype).eps / lam) * torch.linalg.vector_norm(x, dim=1)
         live = (
             gap
             > rounding.clamp(10 * torch.finfo(x.dtype).eps, 1e-2).clamp_min(tolerance) * objective

@@ -77,7 +77,7 @@ def decode(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
 def gap_and_objective(
     x: Tensor, r: Tensor, c: Tensor, z: Tensor, lam: float
 ) -> tuple[Tensor, Tensor]:
-    """Duality gap and objective (N,) from residuals r, correlations c = rD and codes, dense or compact."""
+    """Duality gap and objective (N,) from residuals r, correlations c = rD, and codes."""
     shrink = (lam / c.abs().amax(dim=1).clamp_min(torch.finfo(x.dtype).tiny)).clamp_max(1)
     objective = 0.5 * r.square().sum(dim=1) + lam * z.abs().sum(dim=1)
     dual = 0.5 * x.square().sum(dim=1) - 0.5 * (x - shrink[:, None] * r).square().sum(dim=1)
@@ -85,7 +85,7 @@ def gap_and_objective(
 
 
 def chunks(x: Tensor, D: Tensor) -> list[Tensor]:
-    """Parts of x whose correlations with all atoms fit in a cache (CPU) or a few hundred MB (GPU)."""
+    """Parts of x whose correlations fit in a cache (CPU) or a few hundred MB (GPU)."""
     return list(x.split(max(256, (2**26 if x.device.type == "cpu" else 2**31) // D.numel())))
 
 
@@ -113,7 +113,7 @@ def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tenso
 
 
 def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.0) -> None:
-    """Raise TypeError or ValueError unless x, D, z and lam fit together; the message says how to mend it."""
+    """Raise TypeError or ValueError, which say what to do, unless x, D, z, lam fit together."""
     check_matrix("D", D, *ATOMS)
     check_matrix(
         "x", x, "signals as rows, (N, n)", "one signal: x[None]; patches or images: x.flatten(1)"
@@ -130,12 +130,14 @@ def check_problem(x: Tensor, D: Tensor, z: Tensor | None = None, lam: float = 0.
         check_matrix("z", z, "codes as rows, (N, K)", "a start of zeros: z=None")
         if z.shape != (len(x), D.shape[1]):
             raise ValueError(
-                f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}: a row for each signal."
+                f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}: "
+                "a row for each signal."
             )
     for name, other in [("D", D)] + ([] if z is None else [("z", z)]):
         if other.dtype != x.dtype or other.device != x.device:
             raise ValueError(
-                f"x is {x.dtype} on {x.device}, {name} is {other.dtype} on {other.device}; use {name}.to(x)."
+                f"x is {x.dtype} on {x.device}, {name} is {other.dtype} on {other.device}; "
+                f"use {name}.to(x)."
             )
     if not (math.isfinite(lam) and lam >= 0):
         raise ValueError(f"lam is {lam}; expected a finite number of at least 0.")
@@ -148,7 +150,7 @@ def check_positive(lam: float) -> None:
 
 
 def check_tolerance(tolerance: float) -> None:
-    """Raise ValueError unless the tolerance is a number of at least 0: with NaN every code would pass as finished."""
+    """Raise ValueError unless the tolerance is at least 0 (NaN is not)."""
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}; expected a number of at least 0, as 1e-4.")
 
@@ -159,11 +161,13 @@ def check_atoms(D: Tensor, unit: bool = True) -> None:
     lengths = torch.linalg.vector_norm(D.detach(), dim=0)
     if (lengths == 0).any():
         raise ValueError(
-            f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: D[:, D.norm(dim=0) > 0]."
+            f"Column {int((lengths == 0).nonzero()[0])} of D is zero; remove it: "
+            "D[:, D.norm(dim=0) > 0]."
         )
     if unit and ((lengths - 1).abs() > 1e-3).any():
         raise ValueError(
-            f"Atoms have lengths from {lengths.min():.3g} to {lengths.max():.3g}; expected 1: D = normalise_atoms(D)."
+            f"Atoms have lengths from {lengths.min():.3g} to {lengths.max():.3g}; expected 1: "
+            "D = normalise_atoms(D)."
         )
 
 

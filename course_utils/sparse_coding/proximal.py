@@ -19,7 +19,7 @@ __all__ = ["basis_pursuit", "fista", "ista", "lasso"]
 
 
 def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = None) -> Tensor:
-    """Codes (N, K) after `steps` of z <- soft(z + Dᵀ(x - Dz)/L, lam/L), L = ‖D‖², from z or zero.
+    """Codes (N, K) after `steps` of z <- soft(z + Dᵀ(x - Dz)/L, lam/L), L = ‖D‖².
 
     x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ with an
     error of order 1/steps (Daubechies, Defrise and De Mol 2004). Differentiable. Raises
@@ -58,12 +58,13 @@ def fista(
         check_matrix("mask", mask, "ones where x is known, (N, n)", "mask.flatten(1)")
         if mask.shape != x.shape or mask.dtype != x.dtype or mask.device != x.device:
             raise ValueError(
-                f"mask is {mask.dtype} {tuple(mask.shape)} on {mask.device}, x is {x.dtype} {tuple(x.shape)} "
-                f"on {x.device}; they must agree: mask.to(x).expand_as(x)."
+                f"mask is {mask.dtype} {tuple(mask.shape)} on {mask.device}, x is {x.dtype} "
+                f"{tuple(x.shape)} on {x.device}; they must agree: mask.to(x).expand_as(x)."
             )
         if ((mask != 0) & (mask != 1)).any():
             raise ValueError(
-                f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; expected only 0 and 1."
+                f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; "
+                "expected only 0 and 1."
             )
     parts = zip(chunks(x * mask, D), chunks(mask, D))
     return torch.cat(
@@ -100,7 +101,7 @@ def _fista(
 
 
 def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
-    """The codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits the dictionary.
+    """Codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits D.
 
     `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step
     of 1/‖D‖² is short when many atoms resemble each other; signals that `fista` does not
@@ -148,5 +149,5 @@ def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
 
 
 def step_bound(D: Tensor) -> Tensor:
-    """L = ‖D‖², the largest eigenvalue of DᵀD: the gradient changes at most L times as fast as z."""
+    """The Lipschitz constant L = ‖D‖² of the gradient, the largest eigenvalue of DᵀD."""
     return torch.linalg.matrix_norm(D, 2).square()

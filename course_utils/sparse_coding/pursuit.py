@@ -10,7 +10,7 @@ __all__ = ["omp", "omp_atoms"]
 
 
 def omp(x: Tensor, D: Tensor, k: int | None = None, error: float | None = None) -> Tensor:
-    """Codes (N, K) by orthogonal matching pursuit: take the atom that correlates most, refit, repeat.
+    """Codes (N, K) by orthogonal matching pursuit: add the best atom, refit, repeat.
 
     x: (N, n), D: (n, K) with unit columns. A signal is finished after k atoms, or once |x - Dz| <=
     error, whichever comes first; give one or both. Nothing is taken that would only code rounding
@@ -25,7 +25,7 @@ def omp(x: Tensor, D: Tensor, k: int | None = None, error: float | None = None) 
 def omp_atoms(
     x: Tensor, D: Tensor, k: int | None = None, error: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """As `omp`, in little memory: atoms (N, k) as indices and weights (N, k), zero where none was taken.
+    """As `omp`, compact: atoms (N, k) as indices and weights (N, k), zero for none.
 
     For many signals: a million codes of 5 atoms take 60 MB, dense over 256 atoms 1 GB.
     """
@@ -87,9 +87,8 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
             )
             live = live[live]
         if not len(rows):
-            return atoms[:, :j].clone(), weights[
-                :, :j
-            ].clone()  # not a view, which would keep all k columns
+            # Not a view, which would keep all k columns
+            return atoms[:, :j].clone(), weights[:, :j].clone()
         i = (r @ D).abs_().argmax(dim=1)
         q, column = by_row.index_select(0, i), x.new_empty(len(rows), j + 1)
         for earlier, old in enumerate(basis):

@@ -1,4 +1,4 @@
-"""Where sparse codes and adversarial networks meet: generators that draw sparse codes and decode them.
+"""Generators that draw sparse codes and decode them, and their training.
 
 Built in notebook 12. They are fed with noise like the generators of `course_utils.gans`, so the
 same game (`Gan`) trains them and the same judge scores them.

@@ -41,8 +41,8 @@ class CodeGenerator(nn.Module):
             self.decoder.eval()(code)
         except RuntimeError as error:
             raise ValueError(
-                f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not take "
-                f"({error}): fit the prior to codes of this decoder's encoder."
+                f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not "
+                f"take ({error}): fit the prior to codes of this decoder's encoder."
             ) from error
         finally:
             self.decoder.train(training)
@@ -56,7 +56,7 @@ class CodeGenerator(nn.Module):
 
 
 class DictionaryGenerator(nn.Module):
-    """Noise (N, noise) -> sparse code (N, atoms, size/4, size/4) -> sum of atoms -> images (N, 1, size, size) in [-1, 1].
+    """Noise (N, noise) -> sparse code (N, atoms, size/4, size/4) -> images in [-1, 1].
 
     The last layer is a convolutional dictionary: each number of the code lays down one atom of
     patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with

@@ -36,7 +36,8 @@ class CodePrior(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         if z.ndim != 2 or z.shape[1] != self.noise:
             raise ValueError(
-                f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a code."
+                f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a "
+                "code."
             )
         u = torch.special.ndtr(z[:, 0])
         part = torch.searchsorted(self.shares.cumsum(0), u).clamp_max(len(self.shares) - 1)
@@ -44,7 +45,7 @@ class CodePrior(nn.Module):
 
     @classmethod
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
-        """The mixture fitted to codes (M, code) by at most 15 rounds of expectation maximisation (scikit-learn), on the CPU.
+        """The mixture fitted to codes (M, code) by scikit-learn's EM, at most 15 rounds.
 
         Raises ValueError for codes of another shape, not finite, or fewer than components * (code +
         1): a covariance needs more codes than numbers.
@@ -66,7 +67,8 @@ class CodePrior(nn.Module):
         if count < components * (code + 1):
             fitting = count // (code + 1)
             raise ValueError(
-                f"{count} codes are too few for {components} Gaussians of {code} numbers, which need {components * (code + 1)}: "
+                f"{count} codes are too few for {components} Gaussians of {code} numbers, which "
+                f"need {components * (code + 1)}: "
                 + (
                     f"fit at most {fitting}, or give more codes."
                     if fitting
@@ -74,9 +76,8 @@ class CodePrior(nn.Module):
                 )
             )
         mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
-        with (
-            warnings.catch_warnings()
-        ):  # the last rounds change little and cost as much as the first
+        # The last rounds change little and cost as much as the first
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(codes.detach().cpu().numpy())
         prior = cls(components, code)

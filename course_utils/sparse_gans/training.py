@@ -1,4 +1,4 @@
-"""How the joined models are trained: an autoencoder, a GAN held to its reconstructions, a GAN on codes.
+"""Training of joined models: autoencoder, GAN with a reconstruction term, GAN on codes.
 
 Built in notebook 12.
 """
@@ -35,7 +35,7 @@ __all__ = [
 def train_autoencoder(
     images: ImageSet, units: int, sparsity: nn.Module, steps: int
 ) -> SparseAutoencoder:
-    """An autoencoder with a code of `units` numbers, trained for `steps` steps of 64 images, in evaluation mode."""
+    """A sparse autoencoder after `steps` steps of 64 images, in evaluation mode."""
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -60,7 +60,7 @@ def encode(autoencoder: SparseAutoencoder, images: Tensor) -> Tensor:
 def reconstruction_anchor(
     generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float = 100.0
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """A term of the generator's loss: weight times the squared error with which the decoder gives back real images.
+    """A term of the generator's loss: weight times the decoder's error on real images.
 
     Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no
     gradient.
@@ -86,7 +86,7 @@ def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settin
 
 
 def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
-    """A GAN on the codes (M, code) themselves, 256 at a time; its generator of sparse codes can stand for a prior.
+    """A GAN on codes (M, code), 256 at a time; its generator can serve as a prior.
 
     `sparsity` is the last layer of the generator: real codes are full of zeros, by which the
     discriminator would know them at once.
