@@ -110,10 +110,9 @@ def test_every_imported_package_is_in_the_list():
         "selenium",
     }  # IPython comes with ipykernel
     known |= {
+        "bs4",
         "jinja2",
-        "markdown_it",
-        "mdit_py_plugins",
-        "pygments",
+        "nbconvert",
         "tomli",
         "tomllib",
         "traitlets",
