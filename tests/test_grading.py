@@ -43,10 +43,10 @@ SOLVED = {
     "00.3": "def add_noise(x, sigma, seed):\n"
     "    return x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))",
 }
+MISTAKES = {"/ 255": "/ 256", "== 0": "!= 0", "+ sigma": "+ 2 * sigma"}
 WRONG = {
-    "00.1": "def to_unit_range(pixels):\n    return pixels[:, None].float() / 256",
-    "00.2": "def share_of_zeros(images):\n    return (images != 0).float().mean(dim=(1, 2, 3))",
-    "00.3": "def add_noise(x, sigma, seed):\n    return x",
+    number: source.replace(*mistake)
+    for (number, source), mistake in zip(SOLVED.items(), MISTAKES.items())
 }
 BUBBLEWRAP = best_isolation(Path(__file__).parent)[0]
 sealed = pytest.mark.skipif(not BUBBLEWRAP, reason="bubblewrap is missing or forbidden here")
@@ -538,15 +538,11 @@ def test_a_file_name_with_every_odd_character_survives(light, tmp_path):
 
 
 def test_the_table_of_exercises_shows_where_a_class_struggles():
-    numbers, passed = ["00.1", "00.2"], ("passed", "")
-    first, second = (
-        {"00.1": passed, "00.2": (status, "")} for status in ("failed", "cell not found")
-    )
-    rows = [
-        Row("a", "a", "00", numbers, first),
-        Row("b", "b", "00", numbers, second),
-        Row("c", "c"),
-    ]
+    seen = {"a": ("passed", "failed"), "b": ("passed", "cell not found")}
+    rows = [Row("c", "c")]
+    for name, statuses in seen.items():
+        results = {f"00.{k}": (status, "") for k, status in enumerate(statuses, 1)}
+        rows.append(Row(name, name, "00", list(results), results))
     lines = [line.split() for line in marks.summary(rows).splitlines()[1:]]
     assert lines == [["00.1", "2", "0", "0", "0"], ["00.2", "0", "1", "0", "1"]]
 

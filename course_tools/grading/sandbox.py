@@ -158,7 +158,9 @@ class SandboxedProcess:
         while True:
             ended = self.process.poll() is not None
             with contextlib.suppress(queue.Empty):
-                return self.answers.get(timeout=0.1)
+                answer = self.answers.get(timeout=0.1)
+                self.watch()  # what a cell leaves running counts as well
+                return answer
             if ended:
                 self.complaints.seek(0)
                 lines = self.complaints.read().decode(errors="replace").splitlines()
