@@ -79,7 +79,7 @@ def test_missing_truncated_or_foreign_weights_name_the_file_and_the_commands_tha
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pretrained_module, "PRETRAINED", tmp_path)
-    mend = r"git checkout -- data/pretrained \(or train it again: python -m course_utils.pretrain gallery\)"
+    mend = r"git checkout -- data/pretrained \(or: python -m course_utils.pretrain gallery\)"
     file = tmp_path / "gallery.safetensors"
     with pytest.raises(CheckpointError, match=rf"gallery.safetensors is not there. Run: {mend}"):
         pretrained("gallery")
