@@ -194,55 +194,71 @@ def expect_answer(
     reference: Callable,
     *inputs: object,
     mistakes: dict[str, Callable] | None = None,
-    what: str = "the result",
+    what: str | tuple[str, ...] | None = None,
     tolerance: float = 1e-4,
-) -> Tensor:
+) -> object:
     """Fail unless the learner's function gives what `reference` gives for these inputs; its result.
 
     `mistakes` maps the text of a known mistake to a function that makes it: the first one that
-    agrees with the answer is named.
+    agrees with the answer is named. A reference that returns a tuple is compared part by part;
+    `what` then names the parts.
     """
-    output = attempt(answer, *inputs)
-    expected = torch.as_tensor(reference(*map(copied, inputs)))
-    wrong = {
-        text: (lambda mistake=mistake: torch.as_tensor(mistake(*map(copied, inputs))))
-        for text, mistake in (mistakes or {}).items()
-    }
-    expect_close(output, expected, wrong, what, tolerance)
+
+    def called(function: Callable) -> Callable:
+        return lambda: function(*map(copied, inputs))
+
+    output, expected = attempt(answer, *inputs), called(reference)()
+    wrong = {text: called(mistake) for text, mistake in (mistakes or {}).items()}
+    if not isinstance(expected, tuple):
+        what = what or f"the result for ({', '.join(map(described, inputs))})"
+        expect_close(output, expected, wrong, what, tolerance)
+        return output
+    count = len(expected)
+    if not isinstance(output, (tuple, list)) or len(output) != count:
+        raise Mistake(f"return {count} things: {', '.join(what)}.")
+    for i, name in enumerate(what):
+        part = {text: (lambda make=make, i=i: make()[i]) for text, make in wrong.items()}
+        expect_close(output[i], expected[i], part, name, tolerance)
     return output
 
 
 def expect_close(
     output: object,
-    expected: Tensor,
+    expected: Tensor | float,
     mistakes: dict[str, Tensor | Callable[[], Tensor]] | None = None,
     what: str = "the result",
     tolerance: float = 1e-4,
 ) -> None:
-    """Fail unless `output` equals `expected`.
+    """Fail unless `output` equals `expected`; a number may come as a tensor with one entry.
 
     `mistakes` maps the text of a known mistake to what that mistake gives, or to a function that
-    computes it: the one that agrees with the output is named. Type, shape and NaN get messages of
-    their own.
+    computes it: the first that agrees with the output is named. Otherwise type, shape and NaN get
+    messages of their own.
     """
     if isinstance(output, (int, float)) and not isinstance(output, bool):
         output = torch.tensor(float(output))
     if not isinstance(output, Tensor):
         raise Mistake(f"{what} is a {type(output).__name__}; expected a torch tensor.")
-    if output.shape != expected.shape:
-        raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {tuple(expected.shape)}.")
-    if output.isnan().any():
-        raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
+    expected = torch.as_tensor(expected)
+    if expected.ndim == 0 and output.numel() == 1:
+        output = output.reshape(())
     if agree(output, expected, tolerance):
         return
     for text, mistake in (mistakes or {}).items():
-        wrong = mistake() if callable(mistake) else mistake
-        if wrong.shape == expected.shape and agree(output, wrong, tolerance):
+        wrong = torch.as_tensor(mistake() if callable(mistake) else mistake)
+        if agree(output, wrong, tolerance):
             raise Mistake(text)
+    if output.shape != expected.shape:
+        wanted = f"expected {tuple(expected.shape)}" if expected.ndim else "expected one number"
+        raise Mistake(f"{what} has shape {tuple(output.shape)}; {wanted}.")
+    if output.isnan().any():
+        raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
     gap = (output.double() - expected.double()).abs().max().item()
     raise Mistake(f"{what} differs from the reference by up to {gap:.3g}.")
 
 
 def agree(a: Tensor, b: Tensor, tolerance: float) -> bool:
-    """Equal up to `tolerance`, absolute and relative."""
-    return torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance)
+    """Equal in shape, and in value up to `tolerance`, absolute and relative; NaN equals NaN."""
+    return a.shape == b.shape and torch.allclose(
+        a.double(), b.double(), rtol=tolerance, atol=tolerance, equal_nan=True
+    )
