@@ -5,6 +5,7 @@ import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -113,7 +114,7 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
 
 
 def raised_by_the_learner(error: BaseException) -> bool:
-    """Whether code from outside the course and its packages took part: a cell, a file of the learner."""
+    """Whether code from outside the course and its packages took part: a cell, a file."""
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     return any(
         not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES))
@@ -132,20 +133,17 @@ def attempt(function: Callable, *inputs: object) -> object:
     except Exception as error:
         if isinstance(error, NotImplementedError) and not error.args:
             raise Untouched from error
-        raise Mistake(
-            f"your function raised {type(error).__name__} for ({shown}): {error}"
-        ) from error
+        said = f"your function raised {type(error).__name__} for ({shown}): {error}"
+        raise Mistake(said) from error
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")
     if not all(map(same, inputs, before)):
-        raise Mistake(
-            "your function changed its input. Work on a copy: z = z.clone(), or sorted(...) instead of .sort()."
-        )
+        raise Mistake("your function changed its input: work on a copy, z.clone() or sorted(...).")
     return output
 
 
 def copied(value: object) -> object:
-    """A copy of an input: of a tensor, or of lists, tuples and dictionaries with tensors in them."""
+    """A copy of an input: a tensor, or lists, tuples and dictionaries of tensors."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, dict):
@@ -162,15 +160,10 @@ def same(value: object, other: object) -> bool:
             return False
         return bool(((value == other) | ((value != value) & (other != other))).all())
     if isinstance(value, dict):
-        return (
-            isinstance(other, dict)
-            and value.keys() == other.keys()
-            and all(same(value[k], other[k]) for k in value)
-        )
+        return isinstance(other, dict) and same(list(value.items()), list(other.items()))
     if type(value) in (list, tuple):
-        return (
-            type(other) is type(value) and len(other) == len(value) and all(map(same, value, other))
-        )
+        alike = type(other) is type(value) and len(other) == len(value)
+        return alike and all(map(same, value, other))
     return not isinstance(value, (int, float, str)) or value == other or value != value
 
 
@@ -235,11 +228,12 @@ def expect_close(
     computes it: the first that agrees with the output is named. Otherwise type, shape and NaN get
     messages of their own.
     """
-    if isinstance(output, (int, float)) and not isinstance(output, bool):
+    expected = torch.as_tensor(expected)
+    wanted = f"a torch tensor of shape {tuple(expected.shape)}" if expected.ndim else "one number"
+    if isinstance(output, Real) and not isinstance(output, bool):
         output = torch.tensor(float(output))
     if not isinstance(output, Tensor):
-        raise Mistake(f"{what} is a {type(output).__name__}; expected a torch tensor.")
-    expected = torch.as_tensor(expected)
+        raise Mistake(f"{what} is a {type(output).__name__}; expected {wanted}.")
     if expected.ndim == 0 and output.numel() == 1:
         output = output.reshape(())
     if agree(output, expected, tolerance):
@@ -249,8 +243,7 @@ def expect_close(
         if agree(output, wrong, tolerance):
             raise Mistake(text)
     if output.shape != expected.shape:
-        wanted = f"expected {tuple(expected.shape)}" if expected.ndim else "expected one number"
-        raise Mistake(f"{what} has shape {tuple(output.shape)}; {wanted}.")
+        raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {wanted}.")
     if output.isnan().any():
         raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
     gap = (output.double() - expected.double()).abs().max().item()

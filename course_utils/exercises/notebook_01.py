@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_utils.exercises.core import exercise, expect_answer
 from course_utils.sparse_coding import hard_threshold, soft_threshold
-from course_utils.wavelets import dct2, noise_level, subbands, wavelet2
+from course_utils.wavelets import dct2, subbands, wavelet2
 
 __all__ = [
     "estimate_sigma",
@@ -23,19 +23,11 @@ def undo(a: Tensor, d: Tensor) -> Tensor:
 
 
 HAAR_MISTAKES = {
-    "you undid averages; the lesson's step divides by √2, so its inverse does too.": (
-        lambda a, d: undo(a, d) * math.sqrt(2)
-    ),
-    "too small by √2: the step is orthonormal, so its inverse divides by √2, not by 2.": (
-        lambda a, d: undo(a, d) / math.sqrt(2)
-    ),
+    "you undid averages; divide by √2.": lambda a, d: undo(a, d) * 2**0.5,
+    "too small: divide by √2, not by 2.": lambda a, d: undo(a, d) / 2**0.5,
     "the samples of each pair are swapped: the first is a + d.": lambda a, d: undo(a, -d),
-    "all first samples come before all second ones: interleave them.": (
-        lambda a, d: torch.cat([a + d, a - d], dim=-1) / math.sqrt(2)
-    ),
-    "each pair has an axis of its own: join the pairs with .flatten(-2).": (
-        lambda a, d: undo(a, d).unflatten(-1, (-1, 2))
-    ),
+    "interleave first and second samples.": lambda a, d: torch.cat([a + d, a - d], -1) / 2**0.5,
+    "join the pairs with .flatten(-2).": lambda a, d: undo(a, d).unflatten(-1, (-1, 2)),
 }
 
 
@@ -47,9 +39,9 @@ def inverse_haar_step(answer: object) -> None:
         expect_answer(answer, undo, a, d, mistakes=HAAR_MISTAKES)
 
 
-def psnr(z: Tensor, dropped: Tensor) -> Tensor:
-    """PSNR of each image without these coefficients (N, number)."""
-    return -10 * (dropped.square().sum(dim=1) / z[0].numel()).log10()
+def psnr(dropped: Tensor, entries: int) -> Tensor:
+    """PSNR of images of so many entries without these coefficients (N, number)."""
+    return -10 * (dropped.square().sum(dim=1) / entries).log10()
 
 
 def sizes(z: Tensor) -> Tensor:
@@ -57,32 +49,16 @@ def sizes(z: Tensor) -> Tensor:
 
 
 def best_psnr(z: Tensor, k: int) -> Tensor:
-    return psnr(z, sizes(z)[:, k:])
+    return psnr(sizes(z)[:, k:], z[0].numel())
 
 
 PSNR_MISTAKES = {
-    "that is the energy you keep; the error is the energy you drop.": (
-        lambda z, k: psnr(z, sizes(z)[:, :k])
-    ),
-    "the mean squared error divides by the number of entries of an image, C·H·W.": (
-        lambda z, k: best_psnr(z, k) - 10 * math.log10(z[0].numel())
-    ),
-    "divided by H·W only: with three channels an image has 3·H·W entries.": (
-        lambda z, k: best_psnr(z, k) - 10 * math.log10(z.shape[1])
-    ),
-    "you averaged over the dropped coefficients; divide by all C·H·W.": (
-        lambda z, k: -10 * sizes(z)[:, k:].square().mean(dim=1).log10()
-    ),
-    "you dropped the largest coefficients: sort in descending order.": (
-        lambda z, k: psnr(z, sizes(z).flip(1)[:, k:])
-    ),
-    "you sorted with the sign: a large negative coefficient is large too.": (
-        lambda z, k: psnr(z, z.flatten(1).sort(dim=1, descending=True).values[:, k:])
-    ),
-    "you dropped the last coefficients: sort by magnitude first.": (
-        lambda z, k: psnr(z, z.flatten(1)[:, k:])
-    ),
-    "20 log10 goes with the root of the error, 10 log10 with its square.": (
+    "measure what you drop, not what you keep.": lambda z, k: psnr(sizes(z)[:, :k], z[0].numel()),
+    "divide by the number of entries, C·H·W.": lambda z, k: psnr(sizes(z)[:, k:], 1),
+    "divide by C·H·W, not by H·W.": lambda z, k: psnr(sizes(z)[:, k:], z[0, 0].numel()),
+    "sort in descending order.": lambda z, k: psnr(sizes(z).flip(1)[:, k:], z[0].numel()),
+    "sort by magnitude first.": lambda z, k: psnr(z.flatten(1)[:, k:], z[0].numel()),
+    "20 log10 goes with the root of the error; you have its square.": (
         lambda z, k: 2 * best_psnr(z, k)
     ),
     "the sign: 10 log10(1 / MSE) = -10 log10(MSE).": lambda z, k: -best_psnr(z, k),
@@ -102,18 +78,11 @@ def garrote(z: Tensor, t: float) -> Tensor:
 
 
 GARROTE_MISTAKES = {
-    "that is the soft threshold, which takes t; the garrote takes t²/|z|.": soft_threshold,
+    "that is the soft threshold; subtract t²/z, not t.": soft_threshold,
     "that is the hard threshold: large coefficients must shrink a little too.": hard_threshold,
-    "t is not squared: z - t²/z.": lambda z, t: torch.where(z.abs() > t, z - t / z, 0),
-    "negative coefficients are lost: compare |z| with t, not z.": (
-        lambda z, t: torch.where(z > t, garrote(z, t), 0)
-    ),
-    "coefficients below t must become zero; yours change sign there.": (
-        lambda z, t: torch.where(z == 0, 0, z - t**2 / z)
-    ),
-    "negative coefficients move away from zero: subtract t²/z, not t²/|z|.": (
-        lambda z, t: torch.where(z.abs() > t, z - t**2 / z.abs(), 0)
-    ),
+    "t is not squared: z - t²/z.": lambda z, t: (z - t / z).where(z.abs() > t, 0),
+    "negative coefficients are lost: compare |z|.": lambda z, t: garrote(z, t).where(z > t, 0),
+    "subtract t²/z, not t²/|z|.": lambda z, t: (z - t**2 / z.abs()).where(z.abs() > t, 0),
 }
 
 
@@ -130,30 +99,21 @@ def diagonal(noisy: Tensor, levels: int = 1, band: int = -1) -> Tensor:
     return subbands(wavelet2(noisy, "db4", levels), levels)[band].flatten(1)
 
 
+def mad(band: Tensor) -> Tensor:
+    return band.abs().median(dim=1).values / 0.6745
+
+
 def sigma(noisy: Tensor) -> Tensor:
-    return noise_level(noisy, "db4")
+    return mad(diagonal(noisy))
 
 
 SIGMA_MISTAKES = {
-    "the factor is missing: divide the median by 0.6745.": lambda y: 0.6745 * sigma(y),
-    "that is the standard deviation; take the median, which hardly notices edges.": (
-        lambda y: diagonal(y).std(dim=1)
-    ),
-    "take the absolute value before the median, else it is near zero.": (
-        lambda y: diagonal(y).median(dim=1).values / 0.6745
-    ),
-    "that is the mean of the magnitudes; take their median.": (
-        lambda y: diagonal(y).abs().mean(dim=1) / 0.6745
-    ),
-    "that is a coarser level; take the finest diagonal band, with levels=1.": (
-        lambda y: diagonal(y, levels=4).abs().median(dim=1).values / 0.6745
-    ),
-    "the diagonal details are the bottom right quarter; you took another one.": (
-        lambda y: diagonal(y, band=0).abs().median(dim=1).values / 0.6745
-    ),
-    "you took the median over the whole batch; each image has its own sigma.": (
-        lambda y: diagonal(y).abs().median() / 0.6745
-    ),
+    "divide the median by 0.6745.": lambda y: 0.6745 * sigma(y),
+    "take the median, not the standard deviation.": lambda y: diagonal(y).std(dim=1),
+    "take |value| before the median.": lambda y: diagonal(y).median(dim=1).values / 0.6745,
+    "that is a coarser level; take the finest, levels=1.": lambda y: mad(diagonal(y, levels=4)),
+    "take the diagonal details, the last quarter.": lambda y: mad(diagonal(y, band=0)),
+    "each image has its own sigma.": lambda y: diagonal(y).abs().median() / 0.6745,
 }
 
 
@@ -174,25 +134,16 @@ def stein(z, t, sigma, zeroed=None, taken=None) -> Tensor:
 
 
 STEIN_MISTAKES = {
-    "count the coefficients that become zero, |z| <= t; you counted the others.": (
-        lambda z, t, s: stein(z, t, s, zeroed=z.abs() > t)
-    ),
-    "the count has the factor 2σ², not σ².": (
-        lambda z, t, s: stein(z, t, s, zeroed=0.5 * (z.abs() <= t))
-    ),
+    "count |z| <= t; you counted the others.": lambda z, t, s: stein(z, t, s, zeroed=z.abs() > t),
+    "the count has the factor 2σ².": lambda z, t, s: stein(z, t, s, zeroed=(z.abs() <= t) / 2),
+    "count |z| <= t, not z <= t.": lambda z, t, s: stein(z, t, s, zeroed=z <= t),
     "σ is not squared somewhere.": lambda z, t, s: stein(z, t, s**0.5),
     "the first term nσ² is missing.": lambda z, t, s: stein(z, t, s) - len(z) * s**2,
     "the last term is Σ min(|z|, t)², what is taken; you summed what is left.": (
         lambda z, t, s: stein(z, t, s, taken=soft_threshold(z, t).square())
     ),
-    "the last term squares each min(|z|, t) before the sum.": (
-        lambda z, t, s: stein(z, t, s, taken=z.abs().clamp_max(t))
-    ),
-    "count |z| <= t: without the magnitude every negative coefficient counts.": (
-        lambda z, t, s: stein(z, t, s, zeroed=z <= t)
-    ),
-    "that is the mean over the coefficients; return the sum.": (
-        lambda z, t, s: stein(z, t, s) / len(z)
+    "return the sum over the coefficients, not their mean.": lambda z, t, s: (
+        stein(z, t, s) / len(z)
     ),
 }
 

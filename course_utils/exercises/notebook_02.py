@@ -12,7 +12,8 @@ from course_utils.sparse_coding import keep_largest, normalise_atoms, omp, soft_
 __all__ = ["debias", "group_threshold", "matching_pursuit", "nonnegative_ista", "reweighted_lasso"]
 
 
-def squared_norm(D: Tensor) -> Tensor:
+def norm2(D: Tensor) -> Tensor:
+    """The square of the norm, L."""
     return torch.linalg.matrix_norm(D, 2).square()
 
 
@@ -22,7 +23,7 @@ def positive(v: Tensor, t: float) -> Tensor:
 
 def proximal(x, D, lam, steps, shrink=positive, L=None) -> Tensor:
     """Steps from zero, with the shrinkage `shrink(v, lam / L)`."""
-    L = squared_norm(D) if L is None else L
+    L = norm2(D) if L is None else L
     z = x.new_zeros(len(x), D.shape[1])
     for _ in range(steps):
         z = shrink(z + (x - z @ D.T) @ D / L, lam / L)
@@ -34,21 +35,10 @@ SUM_MISTAKES = {
     "cut at zero in every step, not only at the end.": (
         lambda *given: proximal(*given, shrink=soft_threshold).clamp_min(0)
     ),
-    "a negative v must become 0, not |v| - t.": (
-        partial(proximal, shrink=lambda v, t: positive(v.abs(), t))
-    ),
-    "the price is missing: subtract lam / L, then cut at zero.": (
-        lambda x, D, lam, steps: proximal(x, D, 0, steps)
-    ),
-    "the threshold is lam / L, not lam.": (
-        lambda x, D, lam, steps: proximal(x, D, lam * squared_norm(D), steps)
-    ),
+    "the price is missing: subtract lam / L.": lambda x, D, lam, n: proximal(x, D, 0, n),
+    "the threshold is lam / L, not lam.": lambda x, D, lam, n: proximal(x, D, lam * norm2(D), n),
     "L is missing in the step and in the threshold.": partial(proximal, L=1),
-    "that is a hard threshold: values above lam / L must lose lam / L.": (
-        partial(proximal, shrink=lambda v, t: v.where(v > t, 0))
-    ),
-    "one step too many.": lambda x, D, lam, steps: proximal(x, D, lam, steps + 1),
-    "one step is missing.": lambda x, D, lam, steps: proximal(x, D, lam, steps - 1),
+    "one step is missing.": lambda x, D, lam, n: proximal(x, D, lam, n - 1),
 }
 
 
@@ -71,16 +61,9 @@ def refit(x: Tensor, D: Tensor, z: Tensor) -> Tensor:
 REFIT_MISTAKES = {
     "nothing has changed: solve least squares on the non-zero places.": lambda x, D, z: z,
     "you fitted all atoms; use only those with z != 0.": lambda x, D, z: refit(x, D, z == z),
-    "you fitted all atoms and removed some: fit the others without them.": (
-        lambda x, D, z: refit(x, D, z == z).where(z != 0, 0)
-    ),
-    "that is the inner product with each atom; solve for all together.": (
-        lambda x, D, z: (x @ D).where(z != 0, 0)
-    ),
-    "you fitted the residual x - Dz; fit x itself.": lambda x, D, z: refit(x - z @ D.T, D, z),
-    "you used the atoms of all codes; each signal has its own.": (
-        lambda x, D, z: refit(x, D, (z != 0).any(dim=0).expand_as(z))
-    ),
+    "solve for all atoms of a code together.": lambda x, D, z: (x @ D).where(z != 0, 0),
+    "fit x, not the residual x - Dz.": lambda x, D, z: refit(x - z @ D.T, D, z),
+    "each signal has its own atoms.": lambda x, D, z: refit(x, D, (z != 0).any(0).expand_as(z)),
     "a negative weight is not zero: use z != 0.": lambda x, D, z: refit(x, D, z.relu()),
 }
 
@@ -106,33 +89,26 @@ def pursue(x, D, steps, add=True, pick=torch.abs, update=True) -> Tensor:
     return z
 
 
-PURSUIT_MISTAKES = {
-    "that is OMP: do not fit the earlier weights again.": (
-        lambda x, D, steps: omp(x[None], D, min(steps, *D.shape))[0]
-    ),
+MP_MISTAKES = {
+    "that is OMP; do not fit earlier weights.": lambda x, D, k: omp(x[None], D, min(k, *D.shape))[
+        0
+    ],
     "an atom that came up again lost its weight: z[j] += ...": partial(pursue, add=False),
     "take the product that is largest in magnitude.": partial(pursue, pick=torch.clone),
     "the residual never changes: subtract the part of each atom.": partial(pursue, update=False),
     "you took the largest products at once; they change after each atom.": (
-        lambda x, D, steps: keep_largest((x @ D)[None], min(steps, D.shape[1]))[0]
+        lambda x, D, k: keep_largest((x @ D)[None], min(k, D.shape[1]))[0]
     ),
-    "one step too many.": lambda x, D, steps: pursue(x, D, steps + 1),
-    "one step is missing.": lambda x, D, steps: pursue(x, D, steps - 1),
+    "one step is missing.": lambda x, D, k: pursue(x, D, k - 1),
 }
 
 
-@exercise(
-    "02.3",
-    "Matching pursuit without the O",
-    difficulty=2,
-    minutes=15,
-    mistakes=PURSUIT_MISTAKES,
-)
+@exercise("02.3", "Matching pursuit without the O", difficulty=2, minutes=15, mistakes=MP_MISTAKES)
 def matching_pursuit(answer: object) -> None:
     """x (n,), D (n, K), steps -> z (K,)."""
     for n, K, steps in [(8, 12, 1), (16, 32, 6), (4, 10, 12), (3, 3, 20)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(n)
-        expect_answer(answer, pursue, x, D, steps, mistakes=PURSUIT_MISTAKES, tolerance=1e-3)
+        expect_answer(answer, pursue, x, D, steps, mistakes=MP_MISTAKES, tolerance=1e-3)
 
 
 def shrunk(z: Tensor, t: float, length: Tensor | None = None) -> Tensor:
@@ -142,21 +118,10 @@ def shrunk(z: Tensor, t: float, length: Tensor | None = None) -> Tensor:
 
 GROUP_MISTAKES = {
     "you shrank each number; shrink the C weights of an atom together.": soft_threshold,
-    "the norm goes over the channels, dim=1, not over the atoms.": (
-        lambda z, t: shrunk(z, t, z.norm(dim=2, keepdim=True))
-    ),
-    "the norm goes over the channels, dim=1, not over the signals.": (
-        lambda z, t: shrunk(z, t, z.norm(dim=0, keepdim=True))
-    ),
-    "vectors shorter than t turn round: clamp 1 - t / norm at zero.": (
-        lambda z, t: z - t * normalize(z, dim=1)
-    ),
-    "that is hard: longer vectors must lose t too.": (
-        lambda z, t: z.where(z.norm(dim=1, keepdim=True) > t, 0)
-    ),
-    "the norm is the root of the sum of squares.": (
-        lambda z, t: shrunk(z, t, z.square().sum(dim=1, keepdim=True))
-    ),
+    "take the norm over the channels.": lambda z, t: shrunk(z, t, z.norm(dim=2, keepdim=True)),
+    "vectors shorter than t turn round: clamp.": lambda z, t: z - t * normalize(z, dim=1),
+    "longer vectors must lose t too.": lambda z, t: z.where(z.norm(dim=1, keepdim=True) > t, 0),
+    "the norm is a root.": lambda z, t: shrunk(z, t, z.norm(dim=1, keepdim=True) ** 2),
 }
 
 
@@ -171,7 +136,7 @@ def group_threshold(answer: object) -> None:
 
 def weighted_lasso(x: Tensor, D: Tensor, prices: Tensor) -> Tensor:
     """Minimiser of ½|x - Dz|² + Σ prices |z|, to many digits (proximal steps with momentum)."""
-    L = squared_norm(D)
+    L = norm2(D)
     z = y = torch.zeros_like(prices)
     t = x.new_ones(len(x), 1)
     for _ in range(400):
@@ -182,12 +147,12 @@ def weighted_lasso(x: Tensor, D: Tensor, prices: Tensor) -> Tensor:
     return z
 
 
-def reweighted(x, D, lam, rounds, epsilon, weigh=lambda z, e, weights: e / (z.abs() + e)) -> Tensor:
-    """Rounds of the weighted lasso; `weigh` gives the next weights of lam from the code."""
+def reweighted(x, D, lam, rounds, epsilon, weigh=lambda z, e, w: e / (z + e)) -> Tensor:
+    """Rounds of the weighted lasso; `weigh` gives the next weights of lam from |z|."""
     weights = z = torch.ones_like(x @ D)
     for _ in range(rounds):
         z = weighted_lasso(x, D, lam * weights)
-        weights = weigh(z, epsilon, weights)
+        weights = weigh(z.abs(), epsilon, weights)
     return z
 
 
@@ -195,35 +160,20 @@ NO_GRADIENT = "the code carries gradients: work without autograd here."
 DTYPE = "the codes have another dtype than the signals: begin with x.new_zeros(...)."
 LASSO_MISTAKES = {
     "that is the plain lasso: the prices never change.": (
-        partial(reweighted, weigh=lambda z, e, weights: weights)
+        partial(reweighted, weigh=lambda z, e, w: w)
     ),
     "one round too many: the plain lasso is the first.": (
         lambda x, D, lam, rounds, e: reweighted(x, D, lam, rounds + 1, e)
     ),
-    "the wrong way round: where |z| is large the price must be small.": (
-        partial(reweighted, weigh=lambda z, e, weights: (z.abs() + e) / e)
-    ),
-    "epsilon is missing above the line: where z is 0 the price is lam.": (
-        partial(reweighted, weigh=lambda z, e, weights: 1 / (z.abs() + e))
-    ),
-    "z is squared in your price: epsilon / (|z| + epsilon).": (
-        partial(reweighted, weigh=lambda z, e, weights: e / (z.square() + e))
-    ),
-    "you multiply the prices round by round: start again from lam.": (
-        partial(reweighted, weigh=lambda z, e, weights: weights * e / (z.abs() + e))
-    ),
+    "a large |z| needs a small price.": partial(reweighted, weigh=lambda z, e, w: (z + e) / e),
+    "where z is 0 the price is lam.": partial(reweighted, weigh=lambda z, e, w: 1 / (z + e)),
+    "start each round from lam.": partial(reweighted, weigh=lambda z, e, w: w * e / (z + e)),
     DTYPE: lambda *given: reweighted(*given).float(),
     NO_GRADIENT: lambda *given: reweighted(*given).requires_grad_(),
 }
 
 
-@exercise(
-    "02.5",
-    "Ask again, with other prices",
-    difficulty=3,
-    minutes=30,
-    mistakes=LASSO_MISTAKES,
-)
+@exercise("02.5", "Ask again, with other prices", difficulty=3, minutes=30, mistakes=LASSO_MISTAKES)
 def reweighted_lasso(answer: object) -> None:
     """x (N, n), D (n, K), lam, rounds, epsilon -> z (N, K)."""
     for N, n, K, *settings in [

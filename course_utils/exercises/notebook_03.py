@@ -25,33 +25,22 @@ def found(D: Tensor, true: Tensor, threshold: float) -> Tensor:
 
 FOUND_MISTAKES = {
     "an atom and its negative are the same: take the absolute value.": (
-        lambda D, true, t: ((D.T @ true).amax(dim=0) > t).float().mean()
+        lambda D, T, t: ((D.T @ T).amax(dim=0) > t).float().mean()
     ),
-    "that is the share of the learned atoms; the maximum belongs to the other axis.": (
-        lambda D, true, t: found(true, D, t)
-    ),
+    "take the share of the true atoms, the other axis.": lambda D, T, t: found(T, D, t),
     "an atom that was learned twice counts once.": (
-        lambda D, true, t: ((D.T @ true).abs() > t).float().sum() / true.shape[1]
+        lambda D, T, t: ((D.T @ T).abs() > t).float().sum() / T.shape[1]
     ),
-    "that is how many; return a share from 0 to 1.": (
-        lambda D, true, t: found(D, true, t) * true.shape[1]
-    ),
-    "you divided by the number of learned atoms; divide by the true ones.": (
-        lambda D, true, t: found(D, true, t) * true.shape[1] / D.shape[1]
-    ),
-    "use the argument `threshold`, not 0.99.": lambda D, true, t: found(D, true, 0.99),
+    "return a share from 0 to 1, not a count.": lambda D, T, t: found(D, T, t) * T.shape[1],
+    "use the argument `threshold`, not 0.99.": lambda D, T, t: found(D, T, 0.99),
 }
 
 
 @exercise("03.1", "How many were found?", difficulty=1, minutes=10, mistakes=FOUND_MISTAKES)
 def atoms_found(answer: object) -> None:
     """D (n, K), true_atoms (n, M), threshold -> share of the true atoms found, a number."""
-    for n, learned, true, threshold in [
-        (20, 30, 12, 0.99),
-        (20, 30, 12, 0.5),
-        (4, 1, 1, 0.9),
-        (6, 4, 9, 0.95),
-    ]:
+    cases = [(20, 30, 12, 0.99), (20, 30, 12, 0.5), (4, 1, 1, 0.9), (6, 4, 9, 0.95)]
+    for n, learned, true, threshold in cases:
         true_atoms = normalise_atoms(torch.randn(n, true))
         D = normalise_atoms(torch.randn(n, learned))
         near = min(true, learned) // 2  # learned nearly exactly, in another order
@@ -75,40 +64,26 @@ def refill(x, D, z, atoms=None, error=None, unused=None) -> Tensor:
 
 REFILL_MISTAKES = {
     "the new atoms must have norm 1.": lambda x, D, z: refill(x, D, z, atoms=x),
-    "you took the signals coded best: sort the errors in descending order.": (
+    "sort the errors in descending order: you took the signals coded best.": (
         lambda x, D, z: refill(x, D, z, error=-(x - z @ D.T).norm(dim=1))
     ),
     "you took the residual; take the signal itself.": (
         lambda x, D, z: refill(x, D, z, atoms=normalize(x - z @ D.T))
     ),
-    "you took the largest signals; take those with the largest error |x - Dz|.": (
-        lambda x, D, z: refill(x, D, z, error=x.norm(dim=1))
-    ),
+    "take the largest errors, not signals.": lambda x, D, z: refill(x, D, z, error=x.norm(dim=1)),
     "the unused atoms are still there.": lambda x, D, z: D,
-    "unused means that all weights are zero; weights that cancel are uses.": (
-        lambda x, D, z: refill(x, D, z, unused=z.sum(dim=0) == 0)
-    ),
-    "negative weights are uses too: compare with != 0.": (
-        lambda x, D, z: refill(x, D, z, unused=(z <= 0).all(dim=0))
-    ),
+    "weights that cancel are uses.": lambda x, D, z: refill(x, D, z, unused=z.sum(dim=0) == 0),
+    "negative weights are uses.": lambda x, D, z: refill(x, D, z, unused=(z <= 0).all(dim=0)),
 }
 
 
 @exercise(
-    "03.2",
-    "Give the unused another chance",
-    difficulty=2,
-    minutes=15,
-    mistakes=REFILL_MISTAKES,
+    "03.2", "Give the unused another chance", difficulty=2, minutes=15, mistakes=REFILL_MISTAKES
 )
 def refill_unused(answer: object) -> None:
     """x (N, n), D (n, K), z (N, K) -> D with unused atoms replaced by the worst coded signals."""
-    for number, n, count, unused in [
-        (30, 6, 8, [2, 5]),
-        (10, 3, 4, [0]),
-        (12, 4, 5, []),
-        (9, 4, 6, [1, 3, 4]),
-    ]:
+    cases = [(30, 6, 8, [2, 5]), (10, 3, 4, [0]), (12, 4, 5, []), (9, 4, 6, [1, 3, 4])]
+    for number, n, count, unused in cases:
         x, D = 3 * torch.randn(number, n), normalise_atoms(torch.randn(n, count))
         z = torch.randn(number, count) * (torch.rand(number, count) < 0.6)
         others = [j for j in range(count) if j not in unused]
@@ -138,18 +113,10 @@ def power_step(x, D, z, j) -> tuple[Tensor, Tensor]:
 PAIR = "return two things: the atom (n,) and the weights (N,)."
 LENGTH = "the atom must have norm 1: the scale belongs to the weights."
 ATOM_MISTAKES = {
-    "only the signals that use the atom take part.": (
-        lambda x, D, z, j: best(x, D, z, j, users=z[:, j] == z[:, j])
-    ),
-    "put the atom back first: E is the residual without it.": (
-        lambda x, D, z, j: best(x, D, z, j, E=x - z @ D.T)
-    ),
-    "you fitted the signals: first take away what the other atoms explain.": (
-        lambda x, D, z, j: best(x, D, z, j, E=x)
-    ),
-    "the weights lack the singular value: w = S[0] U[:, 0].": (
-        lambda *given: (best(*given)[0], normalize(best(*given)[1], dim=0))
-    ),
+    "only users of the atom take part.": lambda x, D, z, j: best(x, D, z, j, users=slice(None)),
+    "put the atom back into the residual.": lambda x, D, z, j: best(x, D, z, j, E=x - z @ D.T),
+    "first take away the part of the other atoms.": lambda x, D, z, j: best(x, D, z, j, E=x),
+    "multiply the weights by S[0].": lambda *g: (best(*g)[0], normalize(best(*g)[1], dim=0)),
     "that is the power step; use torch.linalg.svd.": power_step,
     PAIR: lambda *given: best(*given)[0],
     LENGTH: lambda *given: (2 * best(*given)[0], best(*given)[1] / 2),
@@ -195,23 +162,13 @@ def blend(noisy: Tensor, patches: Tensor, mu: float) -> Tensor:
 
 
 BLEND_MISTAKES = {
-    "each patch has a vote, not only their mean.": (
-        lambda noisy, p, mu: (mu * noisy + blend(noisy, p, 0)) / (mu + 1)
-    ),
-    "divide by mu plus the number of patches.": (
-        lambda noisy, p, mu: (mu * noisy + total(p, noisy)) / cover(p, noisy)
-    ),
-    "the noisy image has no vote: add mu times it.": lambda noisy, p, mu: blend(noisy, p, 0),
-    "add mu times the noisy image above the line too.": (
-        lambda noisy, p, mu: blend(0 * noisy, p, mu)
-    ),
-    "do not clip the result.": lambda noisy, p, mu: blend(noisy, p, mu).clamp(0, 1),
-    "fewer than 64 patches cover a pixel near the border: count them.": (
-        lambda noisy, p, mu: (mu * noisy + total(p, noisy)) / (mu + 64)
-    ),
-    "that is a sum; divide by the number of votes.": (
-        lambda noisy, p, mu: mu * noisy + total(p, noisy)
-    ),
+    "give each patch a vote of its own.": lambda y, p, mu: (mu * y + blend(y, p, 0)) / (mu + 1),
+    "add mu to the denominator.": lambda y, p, mu: (mu * y + total(p, y)) / cover(p, y),
+    "the noisy image has no vote: add mu times it.": lambda y, p, mu: blend(y, p, 0),
+    "add mu times the noisy image above the line.": lambda y, p, mu: blend(0 * y, p, mu),
+    "do not clip the result.": lambda y, p, mu: blend(y, p, mu).clamp(0, 1),
+    "near the border there are fewer patches.": lambda y, p, mu: (mu * y + total(p, y)) / (mu + 64),
+    "that is a sum; divide by the number of votes.": lambda y, p, mu: mu * y + total(p, y),
 }
 
 
@@ -240,13 +197,9 @@ def least_squares(x: Tensor, z: Tensor) -> Tensor:
 
 BASIS_MISTAKES = {
     "transposed: take the SVD of xᵀz, D = U Vᵀ.": lambda x, z: procrustes(z, x),
-    "torch.linalg.svd returns Vᵀ already: D = U @ Vh.": (
-        lambda x, z: factors(x, z)[0] @ factors(x, z)[1].T
-    ),
+    "Vh is Vᵀ already: D = U @ Vh.": lambda x, z: factors(x, z)[0] @ factors(x, z)[1].T,
     "that is least squares without the condition DᵀD = I.": least_squares,
-    "those atoms have norm 1, but are not orthogonal.": (
-        lambda x, z: normalize(least_squares(x, z), dim=0)
-    ),
+    "those atoms are not orthogonal.": lambda x, z: normalize(least_squares(x, z), dim=0),
     "U alone is not the best rotation: multiply by Vᵀ.": lambda x, z: factors(x, z)[0],
     "the singular values are still in it; leave them out.": lambda x, z: x.T @ z,
 }
