@@ -16,11 +16,9 @@ def scaled(pixels: Tensor, largest: float = 255) -> Tensor:
 
 
 RANGE_MISTAKES = {
-    "the values are still 0 to 255: divide by 255.": lambda pixels: scaled(pixels, 1),
-    "divide by 255, not 256, else white is not 1.": lambda pixels: scaled(pixels, 256),
-    "you divided by the largest value of the batch; divide by 255, which is white.": (
-        lambda pixels: scaled(pixels, pixels.max())
-    ),
+    "the values are still 0 to 255: divide by 255.": lambda p: scaled(p, 1),
+    "divide by 255, not 256, else white is not 1.": lambda p: scaled(p, 256),
+    "divide by 255, which is white, not by the largest value.": lambda p: scaled(p, p.max()),
     "whole numbers are left: convert to float before dividing.": lambda p: p[:, None] // 255,
     "the channel axis is missing: make (N, 1, H, W) of (N, H, W).": lambda p: p.float() / 255,
     "the channel axis stands first; it belongs behind N.": lambda p: p[None].float() / 255,
@@ -42,16 +40,10 @@ def share(images: Tensor) -> Tensor:
 
 SHARE_MISTAKES = {
     "one number for the whole batch; each image has its own share.": lambda x: share(x).mean(),
-    "one number for each channel; each image has one share over all its channels.": (
-        lambda x: (x == 0).float().mean(dim=(2, 3))
-    ),
-    "that is the number of zeros; divide by the number of entries of an image.": (
-        lambda x: share(x) * x[0].numel()
-    ),
+    "take the mean over the channels too.": lambda x: (x == 0).float().mean(dim=(2, 3)),
+    "that is a count; divide by the entries of an image.": lambda x: share(x) * x[0].numel(),
     "that is the share of the entries that are not zero.": lambda x: 1 - share(x),
-    "with three channels an image has 3·H·W entries; you divided by H·W.": (
-        lambda x: share(x) * x.shape[1]
-    ),
+    "an image has C·H·W entries; you divided by H·W.": lambda x: share(x) * x.shape[1],
     "that is 0 to 100; a share lies between 0 and 1.": lambda x: 100 * share(x),
 }
 

@@ -32,11 +32,11 @@ def of_batch(a: Tensor, number: int) -> Tensor:
 
 TOPK_MISTAKES = {
     "negative numbers are never active: .relu().": lambda a, k: kept(a, a, k),
-    "you kept the largest magnitudes.": lambda a, k: kept(a, a.abs(), k).relu(),
+    "take the largest numbers, not the largest magnitudes.": lambda a, k: kept(
+        a, a.abs(), k
+    ).relu(),
     "you kept the k smallest: sort in descending order.": lambda a, k: kept(a, -a, k),
-    "you kept k of the whole batch on average, as BatchTopK does; choose within each row.": (
-        lambda a, k: of_batch(a, k * len(a)).relu()
-    ),
+    "choose within each row, as TopK does.": lambda a, k: of_batch(a, k * len(a)).relu(),
     "one too few: keep the k-th largest number too.": lambda a, k: topk(a, k - 1),
     "that is a ReLU: all positive numbers stay.": lambda a, k: a.relu(),
     DETACHED: lambda a, k: topk(a, k).detach(),
@@ -75,12 +75,7 @@ def batch_step(a, k, threshold, training, choose=chosen, move=moved) -> tuple[Te
 
 
 STEP_MISTAKES = {
-    "that is TopK; choose k * N of the whole batch, not k of each row.": (
-        partial(batch_step, choose=topk)
-    ),
-    "in evaluation a code must not depend on the others: keep what is above the threshold.": (
-        lambda a, k, t, training: (chosen(a, k), batch_step(a, k, t, training)[1])
-    ),
+    "that is TopK; choose k * N of the whole batch.": partial(batch_step, choose=topk),
     "you kept k numbers of the batch; keep k * N.": partial(batch_step, choose=of_batch),
     "negative numbers are never active: .relu().": (
         partial(batch_step, choose=lambda a, k: of_batch(a, k * len(a)))
@@ -88,13 +83,10 @@ STEP_MISTAKES = {
     "in evaluation the threshold must not change.": (
         lambda a, k, t, training: (batch_step(a, k, t, training)[0], moved(a, k, t))
     ),
+    "in evaluation use the threshold.": lambda a, k, t, training: batch_step(a, k, t, True),
     "the threshold did not move in training.": partial(batch_step, move=lambda a, k, t: t),
-    "the threshold moves only 1 % of the way to the smallest number kept.": (
-        partial(batch_step, move=partial(moved, weight=1.0))
-    ),
-    "take the minimum over the numbers kept, without the zeros.": (
-        partial(batch_step, move=lambda a, k, t: 0.99 * t)
-    ),
+    "move only 1 % of the way.": partial(batch_step, move=partial(moved, weight=1.0)),
+    "take the minimum without zeros.": partial(batch_step, move=lambda a, k, t: 0.99 * t),
     DETACHED: partial(batch_step, choose=lambda a, k: chosen(a, k).detach()),
     TIES: partial(batch_step, choose=lambda a, k: a.where(a >= moved(a, k, TIED[0, 0], 1.0), 0)),
 }
@@ -122,19 +114,11 @@ def perpendicular(gradient: Tensor, D: Tensor) -> Tensor:
 
 
 GRADIENT_MISTAKES = {
-    "that is the part along the atoms; return the gradient without it.": (
-        lambda g, D: g - perpendicular(g, D)
-    ),
+    "return what is left, not the part along the atoms.": lambda g, D: g - perpendicular(g, D),
     "you added the part along the atom; subtract it.": lambda g, D: 2 * g - perpendicular(g, D),
-    "atoms are columns: sum over the rows, dim=0.": (
-        lambda g, D: g - D * (g * D).sum(dim=1, keepdim=True)
-    ),
-    "the part along an atom d is (g·d) d; you subtracted the number g·d.": (
-        lambda g, D: g - (g * D).sum(dim=0)
-    ),
-    "DDᵀ mixes the atoms: each gradient loses only the part along its own atom.": (
-        lambda g, D: g - D @ (D.T @ g)
-    ),
+    "sum over the rows, dim=0.": lambda g, D: g - D * (g * D).sum(dim=1, keepdim=True),
+    "subtract (g·d) d, not the number g·d.": lambda g, D: g - (g * D).sum(dim=0),
+    "DDᵀ mixes the atoms: each has its own gradient.": lambda g, D: g - D @ (D.T @ g),
     "nothing was removed.": lambda g, D: g,
 }
 
@@ -152,24 +136,14 @@ def dead(batches: list[Tensor]) -> Tensor:
 
 
 DEAD_MISTAKES = {
-    "a dead unit is silent in all batches; you averaged the shares of the batches.": (
-        lambda batches: torch.stack([dead([batch]) for batch in batches]).mean()
-    ),
-    "that is the share of the living.": lambda batches: 1 - dead(batches),
-    "that is the last batch alone.": lambda batches: dead(batches[-1:]),
-    "uses that cancel are uses: compare with zero before adding up.": (
-        lambda batches: dead([torch.cat(batches).sum(dim=0, keepdim=True)])
-    ),
-    "negative numbers are uses too: != 0.": lambda batches: dead([b.relu() for b in batches]),
-    "ask for each unit, dim=0, not for each signal, dim=1.": (
-        lambda batches: (torch.cat(batches) == 0).all(dim=1).float().mean()
-    ),
-    "that is how many; return a share from 0 to 1.": (
-        lambda batches: dead(batches) * batches[0].shape[1]
-    ),
-    "that is the share of zeros in the codes; count units that are always zero.": (
-        lambda batches: (torch.cat(batches) == 0).float().mean()
-    ),
+    "a dead unit is silent in all batches.": lambda b: torch.stack([dead([x]) for x in b]).mean(),
+    "that is the share of the living.": lambda b: 1 - dead(b),
+    "that is the last batch alone.": lambda b: dead(b[-1:]),
+    "uses that cancel are uses.": lambda b: dead([torch.cat(b).sum(dim=0, keepdim=True)]),
+    "negative numbers are uses too: != 0.": lambda b: dead([codes.relu() for codes in b]),
+    "ask for each unit, dim=0.": lambda b: (torch.cat(b) == 0).all(dim=1).float().mean(),
+    "return a share from 0 to 1, not a count.": lambda b: dead(b) * b[0].shape[1],
+    "count units that are always zero, not zeros.": lambda b: (torch.cat(b) == 0).float().mean(),
 }
 
 
@@ -198,12 +172,8 @@ KL_MISTAKES = {
     "the gradient has the shape of the code.": lambda c, rho: force(c, rho)[0],
     "more activity than ρ must give a positive gradient.": lambda c, rho: -force(c, rho),
     "the second term is missing.": lambda c, rho: -rho / c.mean(dim=0).expand_as(c) / len(c),
-    "each unit has its own mean: take it over the signals, dim=0.": (
-        lambda c, rho: force(c, rho, c.mean())
-    ),
-    "the penalty uses the mean activity of a unit: all signals have the same gradient.": (
-        lambda c, rho: force(c, rho, c)
-    ),
+    "each unit has its own mean, over dim=0.": lambda c, rho: force(c, rho, c.mean()),
+    "take the mean activity of a unit, not each activity.": lambda c, rho: force(c, rho, c),
 }
 
 

@@ -1,6 +1,7 @@
 """Checks of notebook 06, Loss functions."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from course_utils.sparse_coding import normalise_atoms, soft_threshold
 
 __all__ = ["bce_gradient", "code_length", "encoding_weight", "lista_layer", "ssim_of_constants"]
 
-C1 = 0.01**2
+C1, LOG_2 = 0.01**2, math.log(2)
 
 
 def ssim(a: Tensor, b: Tensor, c: float = C1) -> Tensor:
@@ -25,7 +26,6 @@ SSIM_MISTAKES = {
     "c1 stands in the numerator too.": lambda a, b: 2 * a * b / (a**2 + b**2 + C1),
     "c1 is missing; without it black against black is 0/0.": lambda a, b: ssim(a, b, 0),
     "the second factor is c2 / c2 = 1, not zero.": lambda a, b: 0 * a,
-    "flat images differ in their means: compute the first factor.": lambda a, b: 0 * a + 1,
 }
 
 
@@ -51,19 +51,12 @@ def slope(a: Tensor) -> Tensor:
 
 BCE_MISTAKES = {
     "the loss is a mean: divide by the count of all numbers.": lambda a, x: a.sigmoid() - x,
-    "you divided by the number of images; divide by the count of all numbers.": (
-        lambda a, x: (a.sigmoid() - x) / len(a)
-    ),
+    "divide by all numbers, not by the images.": lambda a, x: (a.sigmoid() - x) / len(a),
     "the sign is turned: the gradient points uphill.": lambda a, x: -gradient(a, x),
-    "that is the gradient of the squared error.": lambda a, x: 2 * gradient(a, x) * slope(a),
     "the slope of the sigmoid cancels: leave it out.": lambda a, x: gradient(a, x) * slope(a),
     "a is the number before the sigmoid: take a.sigmoid().": lambda a, x: (a - x) / a.numel(),
-    "exp(a) is infinite at a = 120: take a.sigmoid().": (
-        lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel()
-    ),
-    "NaN: the slope of the sigmoid is 0 in float32 for large |a|. Cancel it on paper.": (
-        lambda a, x: gradient(a, x) / slope(a) * slope(a)
-    ),
+    "exp(120) is infinite: a.sigmoid().": lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel(),
+    "NaN: cancel the slope on paper.": lambda a, x: gradient(a, x) / slope(a) * slope(a),
     "the gradient vanishes for large |a|, as with autograd: cancel the slope on paper.": (
         lambda a, x: gradient(a, x).where(slope(a) > 0, 0)
     ),
@@ -88,24 +81,12 @@ def weight(x: Tensor, s: Tensor, x_hat: Tensor, share: float) -> Tensor:
 
 
 WEIGHT_MISTAKES = {
-    "the share is of the sum of both losses, not of the decoding loss.": (
-        lambda x, s, x_hat, share: weight(x, s, x_hat, share) * (1 - share)
-    ),
-    "upside down: a large encoding loss needs a small weight.": (
-        lambda x, s, x_hat, share: weight(x, x_hat, s, share)
-    ),
-    "the losses have different sizes: measure both, and divide.": (
-        lambda x, s, x_hat, share: share / (1 - share)
-    ),
-    "that gives the share to the decoding loss.": (
-        lambda x, s, x_hat, share: weight(x, s, x_hat, 1 - share)
-    ),
-    "multiply by the decoding loss.": (
-        lambda x, s, x_hat, share: share / (1 - share) / (x - s).square().mean()
-    ),
-    "decoding compares x_hat with x, not with s.": (
-        lambda x, s, x_hat, share: weight(s, x, x_hat, share)
-    ),
+    "the share is of the sum of both losses.": lambda x, s, y, p: weight(x, s, y, p) * (1 - p),
+    "upside down: divide by the encoding loss.": lambda x, s, y, p: weight(x, y, s, p),
+    "the losses have different sizes: measure both.": lambda x, s, y, p: p / (1 - p),
+    "that gives the share to the decoding loss.": lambda x, s, y, p: weight(x, s, y, 1 - p),
+    "multiply by the decoding loss.": lambda x, s, y, p: p / (1 - p) / (x - s).square().mean(),
+    "decoding compares x_hat with x, not with s.": lambda x, s, y, p: weight(s, x, y, p),
 }
 
 
@@ -124,23 +105,13 @@ def layer(x: Tensor, z: Tensor, D: Tensor, W: Tensor, theta: Tensor | float) -> 
 
 
 LAYER_MISTAKES = {
-    "the step starts from the present code: add z.": (
-        lambda x, z, D, W, theta: soft_threshold((x - z @ D.T) @ W, theta)
-    ),
-    "the threshold is missing.": lambda x, z, D, W, theta: layer(x, z, D, W, 0),
-    "the sign of the residual is turned: x - z Dᵀ.": (
-        lambda x, z, D, W, theta: layer(x, z, D, -W, theta)
-    ),
-    "make the residual with D, only the step back with W.": (
-        lambda x, z, D, W, theta: layer(x, z, W, W, theta)
-    ),
-    "W and D are exchanged.": lambda x, z, D, W, theta: layer(x, z, W, D, theta),
-    "that is a step of ISTA; make the step back with W.": (
-        lambda x, z, D, W, theta: layer(x, z, D, D, theta)
-    ),
-    "shrink the sum, not the step alone.": (
-        lambda x, z, D, W, theta: z + soft_threshold((x - z @ D.T) @ W, theta)
-    ),
+    "add the present code z.": lambda x, z, D, W, t: soft_threshold((x - z @ D.T) @ W, t),
+    "the threshold is missing.": lambda x, z, D, W, t: layer(x, z, D, W, 0),
+    "the sign of the residual is turned: x - z Dᵀ.": lambda x, z, D, W, t: layer(x, z, D, -W, t),
+    "make the residual with D, not with W.": lambda x, z, D, W, t: layer(x, z, W, W, t),
+    "W and D are exchanged.": lambda x, z, D, W, t: layer(x, z, W, D, t),
+    "that is ISTA; make the step back with W.": lambda x, z, D, W, t: layer(x, z, D, D, t),
+    "shrink the sum with z.": lambda x, z, D, W, t: z + soft_threshold((x - z @ D.T) @ W, t),
 }
 
 
@@ -159,33 +130,20 @@ def active(code: Tensor) -> Tensor:
     return (code != 0).sum(dim=1)
 
 
-def supports(code: Tensor, count=math.comb) -> Tensor:
-    """log2 of the number of supports of each code."""
-    return torch.tensor([math.log2(count(code.shape[1], int(k))) for k in active(code)])
-
-
-def length(code: Tensor, bits: float) -> Tensor:
-    return supports(code) + bits * active(code)
+def length(code: Tensor, bits: float, count=math.comb) -> Tensor:
+    """Bits of each code; `count` gives the number of supports from K and k."""
+    supports = [math.log2(count(code.shape[1], int(k))) for k in active(code)]
+    return torch.tensor(supports) + bits * active(code)
 
 
 LENGTH_MISTAKES = {
-    "you counted each set once for each order: subtract log2 k! too.": (
-        lambda code, bits: supports(code, math.perm) + bits * active(code)
-    ),
-    "the natural logarithm counts in nats; divide by log(2).": (
-        lambda code, bits: supports(code) * math.log(2) + bits * active(code)
-    ),
-    "the weights cost bits too: k times bits.": lambda code, bits: supports(code),
-    "k log2 K counts every order: take the binomial coefficient.": (
-        lambda code, bits: (math.log2(code.shape[1]) + bits) * active(code)
-    ),
-    "add log2 of the binomial coefficient for the places.": (
-        lambda code, bits: bits * active(code)
-    ),
-    "negative weights are active too: != 0.": lambda code, bits: length(code.relu(), bits),
-    "lgamma(n + 1) is the logarithm of n!, not lgamma(n).": (
-        lambda code, bits: length(code, bits) + math.inf
-    ),
+    "you counted each set in every order: subtract log2 k! too.": partial(length, count=math.perm),
+    "k log2 K counts every order.": partial(length, count=pow),
+    "that is in nats: divide by log(2).": lambda c, bits: length(c, bits / LOG_2) * LOG_2,
+    "the weights cost bits too: k times bits.": lambda c, bits: length(c, 0),
+    "add log2 of the number of supports.": lambda c, bits: bits * active(c),
+    "negative weights are active too: != 0.": lambda c, bits: length(c.relu(), bits),
+    "lgamma(n + 1) is the logarithm of n!.": lambda c, bits: length(c, bits) + math.inf,
 }
 
 

@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import fold
 
 from course_utils.exercises.core import exercise, expect_answer
 from course_utils.patches import average_patches, extract_patches
@@ -17,25 +16,18 @@ def counts(q: Tensor) -> Tensor:
     return torch.unique(q, return_counts=True)[1].double()
 
 
-def entropy(q: Tensor) -> Tensor:
-    return -(counts(q) * (counts(q) / q.numel()).log2()).sum()
+def entropy(q: Tensor, number: int | None = None) -> Tensor:
+    return -(counts(q) * (counts(q) / (number or q.numel())).log2()).sum()
 
 
 BITS_MISTAKES = {
     "do not round: a range coder spends fractions of a bit.": lambda q: entropy(q).ceil(),
-    "n is the number of entries, q.numel(); len(q) counts rows.": (
-        lambda q: -(counts(q) * (counts(q) / len(q)).log2()).sum()
-    ),
+    "n is the number of entries, q.numel(); len(q) counts rows.": lambda q: entropy(q, len(q)),
     "that is in nats: take the logarithm to base 2.": lambda q: entropy(q) * math.log(2),
     "that is the mean per number; return the bits for all.": lambda q: entropy(q) / q.numel(),
     "a logarithm of a share is negative: put a minus before the sum.": lambda q: -entropy(q),
-    "weigh each value with its share; you took all as equally likely.": (
-        lambda q: q.numel() * math.log2(len(counts(q)))
-    ),
+    "the values are not equally likely.": lambda q: q.numel() * math.log2(len(counts(q))),
     "5 and -5 are two values: do not take the absolute value.": lambda q: entropy(q.abs()),
-    "each value occurs n_v times: multiply by the counts.": (
-        lambda q: -(counts(q) / q.numel()).log2().sum()
-    ),
 }
 
 
@@ -54,7 +46,6 @@ def step(level: float) -> float:
 
 STEP_MISTAKES = {
     "the mean square error is Δ²/12: the root of 12 is missing.": lambda dB: step(dB) / 12**0.5,
-    "12 belongs under the root: Δ = √(12 MSE).": lambda dB: step(dB) * 12**0.5,
     "that is for pixels in [0, 1]; multiply by 255.": lambda dB: step(dB) / 255,
     "that is Δ²: take the root.": lambda dB: step(dB) ** 2,
     "do not round: Δ need not be a whole number.": lambda dB: round(step(dB)),
@@ -81,28 +72,14 @@ def masked(z, x, D, mask, lam, L=None) -> Tensor:
 
 
 MASK_MISTAKES = {
-    "the mask is not used: multiply x - Dz by it.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, 1, lam)
-    ),
-    "only x is masked; mask the whole x - Dz.": (
-        lambda z, x, D, mask, lam: masked(z, mask * x, D, 1, lam)
-    ),
-    "the mask is the wrong way round: 1 means known.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, 1 - mask, lam)
-    ),
-    "the step points uphill: add Dᵀ of the residual.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, -mask, lam)
-    ),
-    "L is missing in the step and in the threshold.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, mask, lam, 1)
-    ),
-    "L is the square of the norm.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, mask, lam, norm(D))
-    ),
-    "the threshold is lam / L.": (
-        lambda z, x, D, mask, lam: masked(z, x, D, mask, lam * norm(D) ** 2)
-    ),
-    "the shrinkage is missing.": lambda z, x, D, mask, lam: masked(z, x, D, mask, 0),
+    "the mask is not used: multiply x - Dz.": lambda z, x, D, m, lam: masked(z, x, D, 1, lam),
+    "mask the whole x - Dz, not only x.": lambda z, x, D, m, lam: masked(z, m * x, D, 1, lam),
+    "turn the mask: 1 means known.": lambda z, x, D, m, lam: masked(z, x, D, 1 - m, lam),
+    "the step points uphill.": lambda z, x, D, m, lam: masked(z, x, D, -m, lam),
+    "divide the step and lam by L.": lambda z, x, D, m, lam: masked(z, x, D, m, lam, 1),
+    "L is the square of the norm.": lambda z, x, D, m, lam: masked(z, x, D, m, lam, norm(D)),
+    "the threshold is lam / L.": lambda z, x, D, m, lam: masked(z, x, D, m, lam * norm(D) ** 2),
+    "the shrinkage is missing.": lambda z, x, D, m, lam: masked(z, x, D, m, 0),
 }
 
 
@@ -129,17 +106,11 @@ BORDER_MISTAKES = {
     "the border is still in it.": lambda e, x, b: inside(e, x, 0),
     "you cut top and left only.": lambda e, x, b: decibels((e - x)[..., b:, b:]),
     "you cut the rows only.": lambda e, x, b: decibels((e - x)[..., b : x.shape[2] - b, :]),
-    "you cut the columns only.": lambda e, x, b: decibels((e - x)[..., b : x.shape[3] - b]),
     "rows end at height - border, columns at width - border; you swapped them.": (
         lambda e, x, b: decibels((e - x)[..., b : x.shape[3] - b, b : x.shape[2] - b])
     ),
-    "-0 is 0, so your slice is empty for border 0: end it at height - border.": (
-        lambda e, x, b: decibels((e - x)[..., b:-b, b:-b])
-    ),
+    "b:-b is empty for a border of 0.": lambda e, x, b: decibels((e - x)[..., b:-b, b:-b]),
     "the sign: PSNR is -10 log10 of the mean square error.": lambda e, x, b: -inside(e, x, b),
-    "10 goes with the logarithm of the square, 20 with that of the root.": (
-        lambda e, x, b: 2 * inside(e, x, b)
-    ),
 }
 
 
@@ -165,20 +136,11 @@ def weighted(patches: Tensor, votes: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 VOTE_MISTAKES = {
-    "every patch has the same vote.": lambda p, v, shape: mean(p, shape),
-    "divide by the votes that cover a pixel, not by the number of patches.": (
-        lambda p, v, shape: mean(v[:, None] * p, shape)
-    ),
-    "that is a weighted sum; divide by the votes.": (
-        lambda p, v, shape: fold((v[:, None] * p).T[None], shape[2:], 8, stride=2)
-    ),
-    "divide by the votes that cover a pixel, not by the mean vote.": (
-        lambda p, v, shape: mean(v[:, None] * p, shape) / v.mean()
-    ),
-    "you divided by the votes; multiply.": lambda p, v, shape: weighted(p, 1 / v, shape),
-    "votes that sum to 1 over all patches do not do so at a pixel.": (
-        lambda p, v, shape: mean(v[:, None] * p, shape) / v.sum()
-    ),
+    "every patch has the same vote.": lambda p, v, s: mean(p, s),
+    "divide by the votes, not by the number of patches.": lambda p, v, s: mean(v[:, None] * p, s),
+    "each pixel has its own sum of votes.": lambda p, v, s: mean(v[:, None] * p, s) / v.mean(),
+    "not all votes cover a pixel.": lambda p, v, s: mean(v[:, None] * p, s) / v.sum(),
+    "you divided by the votes; multiply.": lambda p, v, s: weighted(p, 1 / v, s),
 }
 
 
