@@ -206,9 +206,8 @@ def expect_answer(
         what = what or f"the result for ({', '.join(map(described, inputs))})"
         expect_close(output, expected, wrong, what, tolerance)
         return output
-    count = len(expected)
-    if not isinstance(output, (tuple, list)) or len(output) != count:
-        raise Mistake(f"return {count} things: {', '.join(what)}.")
+    if not isinstance(output, (tuple, list)) or len(output) != len(expected):
+        raise Mistake(f"return {len(expected)} things: {', '.join(what)}.")
     for i, name in enumerate(what):
         part = {text: (lambda make=make, i=i: make()[i]) for text, make in wrong.items()}
         expect_close(output[i], expected[i], part, name, tolerance)

@@ -133,7 +133,7 @@ def stein(z, t, sigma, zeroed=None, taken=None) -> Tensor:
     return len(z) * sigma**2 - 2 * sigma**2 * zeroed.sum() + taken.sum()
 
 
-STEIN_MISTAKES = {
+RISK_MISTAKES = {
     "count |z| <= t; you counted the others.": lambda z, t, s: stein(z, t, s, zeroed=z.abs() > t),
     "the count has the factor 2σ².": lambda z, t, s: stein(z, t, s, zeroed=(z.abs() <= t) / 2),
     "count |z| <= t, not z <= t.": lambda z, t, s: stein(z, t, s, zeroed=z <= t),
@@ -153,7 +153,7 @@ STEIN_MISTAKES = {
     "Stein's risk: the error without the truth",
     difficulty=3,
     minutes=25,
-    mistakes=STEIN_MISTAKES,
+    mistakes=RISK_MISTAKES,
 )
 def stein_risk(answer: object) -> None:
     """z (n,), t, sigma -> estimate of |soft(z, t) - clean|², a number."""
@@ -163,4 +163,4 @@ def stein_risk(answer: object) -> None:
         (torch.randn(1), 5.0, 0.1),
         (torch.tensor([0.0, 1.0, -3.0]), 2.0, 0.7),
     ]:
-        expect_answer(answer, stein, z, t, sigma, mistakes=STEIN_MISTAKES, tolerance=1e-3)
+        expect_answer(answer, stein, z, t, sigma, mistakes=RISK_MISTAKES, tolerance=1e-3)

@@ -134,24 +134,11 @@ def group_threshold(answer: object) -> None:
         expect_answer(answer, shrunk, z, t, mistakes=GROUP_MISTAKES)
 
 
-def weighted_lasso(x: Tensor, D: Tensor, prices: Tensor) -> Tensor:
-    """Minimiser of ½|x - Dz|² + Σ prices |z|, to many digits (proximal steps with momentum)."""
-    L = norm2(D)
-    z = y = torch.zeros_like(prices)
-    t = x.new_ones(len(x), 1)
-    for _ in range(400):
-        new = soft_threshold(y + (x - y @ D.T) @ D / L, prices / L)
-        t = torch.where(((y - new) * (new - z)).sum(dim=1, keepdim=True) > 0, 1.0, t)
-        next_t = (1 + (1 + 4 * t.square()).sqrt()) / 2
-        y, z, t = new + (t - 1) / next_t * (new - z), new, next_t
-    return z
-
-
 def reweighted(x, D, lam, rounds, epsilon, weigh=lambda z, e, w: e / (z + e)) -> Tensor:
     """Rounds of the weighted lasso; `weigh` gives the next weights of lam from |z|."""
     weights = z = torch.ones_like(x @ D)
     for _ in range(rounds):
-        z = weighted_lasso(x, D, lam * weights)
+        z = proximal(x, D, lam * weights, 1000, shrink=soft_threshold)
         weights = weigh(z.abs(), epsilon, weights)
     return z
 

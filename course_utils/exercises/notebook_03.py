@@ -104,12 +104,6 @@ def best(x, D, z, j, E=None, users=None) -> tuple[Tensor, Tensor]:
     return Vh[0], weights
 
 
-def power_step(x, D, z, j) -> tuple[Tensor, Tensor]:
-    E = (x - z @ D.T + torch.outer(z[:, j], D[:, j])) * (z[:, j : j + 1] != 0)
-    d = normalize(E.T @ z[:, j], dim=0)
-    return d, E @ d
-
-
 PAIR = "return two things: the atom (n,) and the weights (N,)."
 LENGTH = "the atom must have norm 1: the scale belongs to the weights."
 ATOM_MISTAKES = {
@@ -117,7 +111,6 @@ ATOM_MISTAKES = {
     "put the atom back into the residual.": lambda x, D, z, j: best(x, D, z, j, E=x - z @ D.T),
     "first take away the part of the other atoms.": lambda x, D, z, j: best(x, D, z, j, E=x),
     "multiply the weights by S[0].": lambda *g: (best(*g)[0], normalize(best(*g)[1], dim=0)),
-    "that is the power step; use torch.linalg.svd.": power_step,
     PAIR: lambda *given: best(*given)[0],
     LENGTH: lambda *given: (2 * best(*given)[0], best(*given)[1] / 2),
 }
@@ -141,11 +134,8 @@ def best_rank_one(answer: object) -> None:
         output = attempt(answer, x, D, z, j)
         expect(isinstance(output, (tuple, list)), PAIR)
         expect([getattr(part, "shape", None) for part in output] == [(n,), (number,)], PAIR)
-        given = (partial(product, best), x, D, z, j)
-        what = "weights times atom"
-        expect_answer(
-            partial(product, answer), *given, mistakes=products, what=what, tolerance=1e-3
-        )
+        given = (partial(product, answer), partial(product, best), x, D, z, j)
+        expect_answer(*given, mistakes=products, what="weights times atom", tolerance=1e-3)
         expect(abs(output[0].norm().item() - 1) < 1e-3, LENGTH)
 
 
@@ -181,26 +171,18 @@ def blend_with_noisy(answer: object) -> None:
         expect_answer(answer, blend, noisy, patches, mu, mistakes=BLEND_MISTAKES)
 
 
-def factors(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def procrustes(x: Tensor, z: Tensor, join=torch.matmul) -> Tensor:
+    """The best orthonormal D; `join` makes it of U and Vh."""
     U, _, Vh = torch.linalg.svd(x.T @ z)
-    return U, Vh
-
-
-def procrustes(x: Tensor, z: Tensor) -> Tensor:
-    U, Vh = factors(x, z)
-    return U @ Vh
-
-
-def least_squares(x: Tensor, z: Tensor) -> Tensor:
-    return torch.linalg.lstsq(z, x).solution.T
+    return join(U, Vh)
 
 
 BASIS_MISTAKES = {
     "transposed: take the SVD of xᵀz, D = U Vᵀ.": lambda x, z: procrustes(z, x),
-    "Vh is Vᵀ already: D = U @ Vh.": lambda x, z: factors(x, z)[0] @ factors(x, z)[1].T,
-    "that is least squares without the condition DᵀD = I.": least_squares,
-    "those atoms are not orthogonal.": lambda x, z: normalize(least_squares(x, z), dim=0),
-    "U alone is not the best rotation: multiply by Vᵀ.": lambda x, z: factors(x, z)[0],
+    "Vh is Vᵀ already: D = U @ Vh.": partial(procrustes, join=lambda U, Vh: U @ Vh.T),
+    "U alone is not the best rotation.": partial(procrustes, join=lambda U, Vh: U),
+    "that is least squares without DᵀD = I.": lambda x, z: torch.linalg.lstsq(z, x).solution.T,
+    "those atoms are not orthogonal.": lambda x, z: normalize(torch.linalg.lstsq(z, x).solution).T,
     "the singular values are still in it; leave them out.": lambda x, z: x.T @ z,
 }
 
