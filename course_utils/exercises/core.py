@@ -79,9 +79,6 @@ def exercise(
             print(result)
             return result
 
-        checked.exercise = number
-        checked.difficulty = difficulty
-        checked.minutes = minutes
         checked.mistakes = mistakes or {}
         return checked
 

@@ -106,7 +106,7 @@ MP_MISTAKES = {
 @exercise("02.3", "Matching pursuit without the O", difficulty=2, minutes=15, mistakes=MP_MISTAKES)
 def matching_pursuit(answer: object) -> None:
     """x (n,), D (n, K), steps -> z (K,)."""
-    for n, K, steps in [(8, 12, 1), (16, 32, 6), (4, 10, 12), (3, 3, 20)]:
+    for n, K, steps in [(8, 12, 1), (16, 32, 6), (5, 11, 12), (3, 3, 20)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(n)
         expect_answer(answer, pursue, x, D, steps, mistakes=MP_MISTAKES, tolerance=1e-3)
 

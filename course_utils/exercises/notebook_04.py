@@ -24,12 +24,6 @@ def padding(kernel: int, dilation: int = 1) -> int:
     return dilation * (kernel - 1) // 2
 
 
-def without_even(kernel: int, dilation: int = 1) -> int:
-    if kernel % 2 == 0:
-        raise ValueError
-    return padding(kernel, dilation)
-
-
 NO_PADDING = "raise a ValueError where no padding keeps the size: for an odd d(k - 1)."
 HAS_PADDING = "you raised a ValueError where a padding keeps the size: d(k - 1) is even there."
 PADDING_MISTAKES = {
@@ -39,7 +33,6 @@ PADDING_MISTAKES = {
     "the kernel spans d(k - 1) + 1 pixels, not d k.": lambda k, d: d * k // 2,
     WHOLE: lambda k, d: d * (k - 1) / 2,
     NO_PADDING: padding,
-    HAS_PADDING: without_even,
 }
 
 
@@ -92,29 +85,25 @@ def field_width(answer: object) -> None:
         expect_whole(answer, width, layers, mistakes=WIDTH_MISTAKES)
 
 
-def orthonormal(A: Tensor) -> Tensor:
+def basis_of(A: Tensor) -> Tensor:
     return torch.linalg.qr(A)[0]
 
 
-def cosines(A: Tensor, B: Tensor, basis=orthonormal) -> Tensor:
-    return torch.linalg.svdvals(basis(A).T @ basis(B))
-
-
-def angle(A: Tensor, B: Tensor, basis=orthonormal, pick=torch.min) -> Tensor:
-    return pick(cosines(A, B, basis)).clamp_max(1).arccos().rad2deg()
+def angle(A, B, basis=basis_of, pick=torch.min, largest=1.0) -> Tensor:
+    """The largest angle; `largest` bounds the cosines, which rounding takes above 1."""
+    cosines = torch.linalg.svdvals(basis(A).T @ basis(B))
+    return pick(cosines).clamp_max(largest).arccos().rad2deg()
 
 
 EQUAL = "two bases of one space must give 0°: clamp the cosines to 1 before arccos."
 ANGLE_MISTAKES = {
     "that is in radians; return degrees.": lambda A, B: angle(A, B).deg2rad(),
     "the largest angle has the smallest cosine.": partial(angle, pick=torch.max),
-    "columns of norm 1 are not enough: torch.linalg.qr(A)[0].": (
-        partial(angle, basis=partial(F.normalize, dim=0))
-    ),
+    "columns of norm 1 are not enough: use qr.": partial(angle, basis=lambda A: A / A.norm(dim=0)),
     "first take orthonormal bases: torch.linalg.qr(A)[0].": partial(angle, basis=torch.clone),
-    "that is the cosine; take arccos of it.": lambda A, B: cosines(A, B).min(),
+    "that is the cosine; take arccos of it.": lambda A, B: angle(A, B).deg2rad().cos(),
     "NaN: the arccos of a number above 1.": lambda A, B: torch.tensor(math.nan),
-    EQUAL: lambda A, B: cosines(A, B).min().arccos().rad2deg(),
+    EQUAL: partial(angle, largest=2.0),
 }
 
 

@@ -6,6 +6,12 @@ import torch
 from torch import nn
 
 
+def shy(kernel, dilation=1):
+    if kernel % 2 == 0:
+        raise ValueError("even")
+    return dilation * (kernel - 1) // 2
+
+
 class Blind(nn.Module):
     """A decoder that ignores its code."""
 
@@ -57,6 +63,7 @@ def pruned(which, *places, then=()):
 
 
 WRONG = {
+    "same_padding": [(shy, "you raised a ValueError")],
     "build": [
         (lambda *a: network(*a, extra=(0, 0)), "output_padding"),
         (lambda *a: network(*a, act=nn.Identity), "encoder has no non-linearity"),
