@@ -62,7 +62,7 @@ def run(number, source):
 
 
 def wrong_answers():
-    """The mistakes that the checks name, and the wrong answers that stand in tests/wrong_answers."""
+    """The mistakes that the checks name, and the wrong answers of tests/wrong_answers."""
     for number in sorted({number for number, _ in STUBS}):
         checks = vars(importlib.import_module(f"course_utils.exercises.notebook_{number}"))
         cases = [

@@ -11,16 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-__all__ = [
-    "Mistake",
-    "Result",
-    "attempt",
-    "exercise",
-    "expect",
-    "expect_answer",
-    "expect_close",
-]
-
+__all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_answer", "expect_close"]
 
 COURSE = (str(Path(__file__).resolve().parent.parent),)
 PACKAGES = (
@@ -112,11 +103,10 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
 
 def raised_by_the_learner(error: BaseException) -> bool:
     """Whether code from outside the course and its packages took part: a cell, a file."""
+    known = (*COURSE, *PACKAGES)
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    return any(
-        not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES))
-        for file in files
-    )
+    paths = [str(file.resolve() if file.is_file() else file) for file in files]
+    return not all(path.startswith(known) for path in paths)
 
 
 def attempt(function: Callable, *inputs: object) -> object:

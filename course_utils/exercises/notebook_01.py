@@ -55,8 +55,12 @@ def best_psnr(z: Tensor, k: int) -> Tensor:
 PSNR_MISTAKES = {
     "measure what you drop, not what you keep.": lambda z, k: psnr(sizes(z)[:, :k], z[0].numel()),
     "divide by the number of entries, C·H·W.": lambda z, k: psnr(sizes(z)[:, k:], 1),
-    "divide by C·H·W, not by H·W.": lambda z, k: psnr(sizes(z)[:, k:], z[0, 0].numel()),
-    "sort in descending order.": lambda z, k: psnr(sizes(z).flip(1)[:, k:], z[0].numel()),
+    "with C channels an image has C·H·W entries, not H·W.": (
+        lambda z, k: psnr(sizes(z)[:, k:], z[0, 0].numel())
+    ),
+    "you dropped the largest coefficients: sort in descending order.": (
+        lambda z, k: psnr(sizes(z).flip(1)[:, k:], z[0].numel())
+    ),
     "sort by magnitude first.": lambda z, k: psnr(z.flatten(1)[:, k:], z[0].numel()),
     "20 log10 goes with the root of the error; you have its square.": (
         lambda z, k: 2 * best_psnr(z, k)

@@ -61,9 +61,13 @@ def refit(x: Tensor, D: Tensor, z: Tensor) -> Tensor:
 REFIT_MISTAKES = {
     "nothing has changed: solve least squares on the non-zero places.": lambda x, D, z: z,
     "you fitted all atoms; use only those with z != 0.": lambda x, D, z: refit(x, D, z == z),
-    "solve for all atoms of a code together.": lambda x, D, z: (x @ D).where(z != 0, 0),
+    "that is the inner product with each atom; solve for all together.": (
+        lambda x, D, z: (x @ D).where(z != 0, 0)
+    ),
     "fit x, not the residual x - Dz.": lambda x, D, z: refit(x - z @ D.T, D, z),
-    "each signal has its own atoms.": lambda x, D, z: refit(x, D, (z != 0).any(0).expand_as(z)),
+    "you used the atoms of all codes; each signal has its own.": (
+        lambda x, D, z: refit(x, D, (z != 0).any(0).expand_as(z))
+    ),
     "a negative weight is not zero: use z != 0.": lambda x, D, z: refit(x, D, z.relu()),
 }
 
@@ -118,10 +122,16 @@ def shrunk(z: Tensor, t: float, length: Tensor | None = None) -> Tensor:
 
 GROUP_MISTAKES = {
     "you shrank each number; shrink the C weights of an atom together.": soft_threshold,
-    "take the norm over the channels.": lambda z, t: shrunk(z, t, z.norm(dim=2, keepdim=True)),
+    "the norm goes over the channels, dim=1, not over the atoms.": (
+        lambda z, t: shrunk(z, t, z.norm(dim=2, keepdim=True))
+    ),
     "vectors shorter than t turn round: clamp.": lambda z, t: z - t * normalize(z, dim=1),
-    "longer vectors must lose t too.": lambda z, t: z.where(z.norm(dim=1, keepdim=True) > t, 0),
-    "the norm is a root.": lambda z, t: shrunk(z, t, z.norm(dim=1, keepdim=True) ** 2),
+    "that is hard thresholding: longer vectors must lose t too.": (
+        lambda z, t: z.where(z.norm(dim=1, keepdim=True) > t, 0)
+    ),
+    "the norm is the root of the sum of squares; you left the root out.": (
+        lambda z, t: shrunk(z, t, z.norm(dim=1, keepdim=True) ** 2)
+    ),
 }
 
 
@@ -152,9 +162,15 @@ LASSO_MISTAKES = {
     "one round too many: the plain lasso is the first.": (
         lambda x, D, lam, rounds, e: reweighted(x, D, lam, rounds + 1, e)
     ),
-    "a large |z| needs a small price.": partial(reweighted, weigh=lambda z, e, w: (z + e) / e),
-    "where z is 0 the price is lam.": partial(reweighted, weigh=lambda z, e, w: 1 / (z + e)),
-    "start each round from lam.": partial(reweighted, weigh=lambda z, e, w: w * e / (z + e)),
+    "the wrong way round: where |z| is large the price must be small.": (
+        partial(reweighted, weigh=lambda z, e, w: (z + e) / e)
+    ),
+    "epsilon is missing in the numerator: where z is 0 the price is lam.": (
+        partial(reweighted, weigh=lambda z, e, w: 1 / (z + e))
+    ),
+    "you multiply the prices round by round; start each time from lam.": (
+        partial(reweighted, weigh=lambda z, e, w: w * e / (z + e))
+    ),
     DTYPE: lambda *given: reweighted(*given).float(),
     NO_GRADIENT: lambda *given: reweighted(*given).requires_grad_(),
 }

@@ -72,8 +72,12 @@ REFILL_MISTAKES = {
     ),
     "take the largest errors, not signals.": lambda x, D, z: refill(x, D, z, error=x.norm(dim=1)),
     "the unused atoms are still there.": lambda x, D, z: D,
-    "weights that cancel are uses.": lambda x, D, z: refill(x, D, z, unused=z.sum(dim=0) == 0),
-    "negative weights are uses.": lambda x, D, z: refill(x, D, z, unused=(z <= 0).all(dim=0)),
+    "an atom whose weights cancel is used: all weights must be zero.": (
+        lambda x, D, z: refill(x, D, z, unused=z.sum(dim=0) == 0)
+    ),
+    "negative weights are uses too: compare with != 0.": (
+        lambda x, D, z: refill(x, D, z, unused=(z <= 0).all(dim=0))
+    ),
 }
 
 
@@ -152,7 +156,9 @@ def blend(noisy: Tensor, patches: Tensor, mu: float) -> Tensor:
 
 
 BLEND_MISTAKES = {
-    "give each patch a vote of its own.": lambda y, p, mu: (mu * y + blend(y, p, 0)) / (mu + 1),
+    "you gave one vote to the mean of the patches; each patch has a vote.": (
+        lambda y, p, mu: (mu * y + blend(y, p, 0)) / (mu + 1)
+    ),
     "add mu to the denominator.": lambda y, p, mu: (mu * y + total(p, y)) / cover(p, y),
     "the noisy image has no vote: add mu times it.": lambda y, p, mu: blend(y, p, 0),
     "add mu times the noisy image above the line.": lambda y, p, mu: blend(0 * y, p, mu),

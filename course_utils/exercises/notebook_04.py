@@ -66,7 +66,9 @@ def width(layers: list[tuple[int, int]], overlap: int = 1, own: bool = False) ->
 
 
 WIDTH_MISTAKES = {
-    "multiply by the strides before.": lambda layers: width([(k, 1) for k, _ in layers]),
+    "the strides are missing: behind a stride of s a step is s times as long.": (
+        lambda layers: width([(k, 1) for k, _ in layers])
+    ),
     "a layer's own stride counts only behind it.": partial(width, own=True),
     "the strides that count are those of the layers before.": lambda layers: width(layers[::-1]),
     "kernels overlap: each adds k - 1 steps, not k.": partial(width, overlap=0),
@@ -102,7 +104,9 @@ ANGLE_MISTAKES = {
     "columns of norm 1 are not enough: use qr.": partial(angle, basis=lambda A: A / A.norm(dim=0)),
     "first take orthonormal bases: torch.linalg.qr(A)[0].": partial(angle, basis=torch.clone),
     "that is the cosine; take arccos of it.": lambda A, B: angle(A, B).deg2rad().cos(),
-    "NaN: the arccos of a number above 1.": lambda A, B: torch.tensor(math.nan),
+    "NaN: arccos of a number above 1. Are both bases orthonormal?": (
+        lambda A, B: torch.tensor(math.nan)
+    ),
     EQUAL: partial(angle, largest=2.0),
 }
 
@@ -135,7 +139,9 @@ def spread(y: Tensor, weight: Tensor, stride: int, padding: int, add: bool = Tru
 SPREAD_MISTAKES = {
     "neighbouring copies stand `stride` pixels apart.": lambda y, w, s, p: spread(y, w, 1, p),
     "add the copies (+=); yours overwrite each other.": partial(spread, add=False),
-    "spread the kernel unturned.": lambda y, w, s, p: spread(y, w.flip(2, 3), s, p),
+    "the kernel is turned round; spread it as it is.": (
+        lambda y, w, s, p: spread(y, w.flip(2, 3), s, p)
+    ),
     "rows and columns of the kernel are exchanged.": lambda y, w, s, p: spread(y, w.mT, s, p),
     "cut `padding` pixels off at each side.": lambda y, w, s, p: spread(y, w, s, 0),
     "x[p:-p] is empty for p = 0.": lambda y, w, s, p: spread(y, w, s, 0)[..., p:-p, p:-p],
@@ -145,12 +151,7 @@ SPREAD_MISTAKES = {
 @exercise("04.4", "Spread instead of gather", difficulty=2, minutes=20, mistakes=SPREAD_MISTAKES)
 def conv_transpose2d(answer: object) -> None:
     """y (N, maps, H, W), weight (maps, C, k, k), stride, padding -> (N, C, H', W')."""
-    cases = [  # images, maps, channels, height, width, k, stride, padding
-        (2, 3, 2, 4, 5, 3, 1, 0),
-        (1, 1, 1, 3, 3, 4, 2, 1),
-        (1, 2, 1, 1, 1, 3, 1, 1),
-        (2, 1, 3, 3, 4, 2, 3, 0),
-    ]
+    cases = [(2, 3, 2, 4, 5, 4, 2, 1), (2, 1, 3, 3, 4, 2, 3, 0), (1, 2, 1, 1, 1, 3, 1, 1)]
     for number, maps, channels, height, width, k, stride, padding in cases:
         y, weight = torch.randn(number, maps, height, width), torch.randn(maps, channels, k, k)
         expect_answer(answer, spread, y, weight, stride, padding, mistakes=SPREAD_MISTAKES)

@@ -83,10 +83,16 @@ STEP_MISTAKES = {
     "in evaluation the threshold must not change.": (
         lambda a, k, t, training: (batch_step(a, k, t, training)[0], moved(a, k, t))
     ),
-    "in evaluation use the threshold.": lambda a, k, t, training: batch_step(a, k, t, True),
+    "in evaluation a code must not depend on the others: use the threshold.": (
+        lambda a, k, t, training: batch_step(a, k, t, True)
+    ),
     "the threshold did not move in training.": partial(batch_step, move=lambda a, k, t: t),
-    "move only 1 % of the way.": partial(batch_step, move=partial(moved, weight=1.0)),
-    "take the minimum without zeros.": partial(batch_step, move=lambda a, k, t: 0.99 * t),
+    "the threshold moves only 1 % of the way to the smallest number kept.": (
+        partial(batch_step, move=partial(moved, weight=1.0))
+    ),
+    "take the minimum over the numbers kept, without the zeros.": (
+        partial(batch_step, move=lambda a, k, t: 0.99 * t)
+    ),
     DETACHED: partial(batch_step, choose=lambda a, k: chosen(a, k).detach()),
     TIES: partial(batch_step, choose=lambda a, k: a.where(a >= moved(a, k, TIED[0, 0], 1.0), 0)),
 }

@@ -55,8 +55,12 @@ BCE_MISTAKES = {
     "the sign is turned: the gradient points uphill.": lambda a, x: -gradient(a, x),
     "the slope of the sigmoid cancels: leave it out.": lambda a, x: gradient(a, x) * slope(a),
     "a is the number before the sigmoid: take a.sigmoid().": lambda a, x: (a - x) / a.numel(),
-    "exp(120) is infinite: a.sigmoid().": lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel(),
-    "NaN: cancel the slope on paper.": lambda a, x: gradient(a, x) / slope(a) * slope(a),
+    "exp(120) is infinite in float32: take a.sigmoid().": (
+        lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel()
+    ),
+    "NaN: the slope of the sigmoid is 0 for large |a|. Cancel it on paper.": (
+        lambda a, x: gradient(a, x) / slope(a) * slope(a)
+    ),
     "the gradient vanishes for large |a|, as with autograd: cancel the slope on paper.": (
         lambda a, x: gradient(a, x).where(slope(a) > 0, 0)
     ),

@@ -139,7 +139,9 @@ VOTE_MISTAKES = {
     "every patch has the same vote.": lambda p, v, s: mean(p, s),
     "divide by the votes, not by the number of patches.": lambda p, v, s: mean(v[:, None] * p, s),
     "each pixel has its own sum of votes.": lambda p, v, s: mean(v[:, None] * p, s) / v.mean(),
-    "not all votes cover a pixel.": lambda p, v, s: mean(v[:, None] * p, s) / v.sum(),
+    "divide by the votes that cover a pixel, not by all.": (
+        lambda p, v, s: mean(v[:, None] * p, s) / v.sum()
+    ),
     "you divided by the votes; multiply.": lambda p, v, s: weighted(p, 1 / v, s),
 }
 
