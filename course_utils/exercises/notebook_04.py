@@ -26,7 +26,7 @@ def padding(kernel: int, dilation: int = 1) -> int:
 
 NO_PADDING = "raise a ValueError where no padding keeps the size: for an odd d(k - 1)."
 HAS_PADDING = "you raised a ValueError where a padding keeps the size: d(k - 1) is even there."
-PADDING_MISTAKES = {
+SIZE_MISTAKES = {
     "that is the padding of both sides; half of it goes to each side.": lambda k, d: d * (k - 1),
     "the dilation is not used: the kernel spans d(k - 1) + 1 pixels.": lambda k, d: (k - 1) // 2,
     "take half of d(k - 1), not d times half of k.": lambda k, d: d * (k // 2),
@@ -36,14 +36,12 @@ PADDING_MISTAKES = {
 }
 
 
-@exercise(
-    "04.1", "Padding that keeps the size", difficulty=1, minutes=10, mistakes=PADDING_MISTAKES
-)
+@exercise("04.1", "Padding that keeps the size", difficulty=1, minutes=10, mistakes=SIZE_MISTAKES)
 def same_padding(answer: object) -> None:
     """kernel, dilation -> padding, an int; ValueError where there is none."""
     for given in [(1, 1), (3, 1), (11, 1), (3, 2), (5, 3), (1, 4), (4, 2), (2, 2), (6, 4)]:
         try:
-            expect_whole(answer, padding, *given, mistakes=PADDING_MISTAKES)
+            expect_whole(answer, padding, *given, mistakes=SIZE_MISTAKES)
         except Mistake as mistake:
             expect(not isinstance(mistake.__cause__, ValueError), HAS_PADDING)
             raise
@@ -178,8 +176,7 @@ def build(answer: object) -> None:
         text = f"{case} the decoder leaves [0, 1]: end in a Sigmoid."
         expect(far.min() >= 0 and far.max() <= 1, text)
         strides = [max(m.stride) for m in encoder.modules() if isinstance(m, nn.Conv2d)]
-        text = "your encoder needs at least two convolutions with stride 2."
-        expect(sum(stride > 1 for stride in strides) >= 2, text)
+        expect(sum(s > 1 for s in strides) >= 2, "use at least two convolutions with stride 2.")
         parts = [("encoder", encoder.eval(), images), ("decoder", decoder, torch.randn(5, code))]
         for name, part, inputs in parts:
             pair = straight_pair(part, inputs)
