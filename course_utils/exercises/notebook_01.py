@@ -146,9 +146,7 @@ RISK_MISTAKES = {
     "the last term is Σ min(|z|, t)², what is taken; you summed what is left.": (
         lambda z, t, s: stein(z, t, s, taken=soft_threshold(z, t).square())
     ),
-    "return the sum over the coefficients, not their mean.": lambda z, t, s: (
-        stein(z, t, s) / len(z)
-    ),
+    "return the sum, not the mean.": lambda z, t, s: stein(z, t, s) / len(z),
 }
 
 

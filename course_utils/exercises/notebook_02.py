@@ -94,9 +94,9 @@ def pursue(x, D, steps, add=True, pick=torch.abs, update=True) -> Tensor:
 
 
 MP_MISTAKES = {
-    "that is OMP; do not fit earlier weights.": lambda x, D, k: omp(x[None], D, min(k, *D.shape))[
-        0
-    ],
+    "that is OMP: it fits the earlier weights again, matching pursuit does not.": (
+        lambda x, D, k: omp(x[None], D, min(k, *D.shape))[0]
+    ),
     "an atom that came up again lost its weight: z[j] += ...": partial(pursue, add=False),
     "take the product that is largest in magnitude.": partial(pursue, pick=torch.clone),
     "the residual never changes: subtract the part of each atom.": partial(pursue, update=False),

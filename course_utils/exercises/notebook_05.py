@@ -32,9 +32,7 @@ def of_batch(a: Tensor, number: int) -> Tensor:
 
 TOPK_MISTAKES = {
     "negative numbers are never active: .relu().": lambda a, k: kept(a, a, k),
-    "take the largest numbers, not the largest magnitudes.": lambda a, k: kept(
-        a, a.abs(), k
-    ).relu(),
+    "you kept the largest magnitudes, not numbers.": lambda a, k: kept(a, a.abs(), k).relu(),
     "you kept the k smallest: sort in descending order.": lambda a, k: kept(a, -a, k),
     "choose within each row, as TopK does.": lambda a, k: of_batch(a, k * len(a)).relu(),
     "one too few: keep the k-th largest number too.": lambda a, k: topk(a, k - 1),
