@@ -16,8 +16,8 @@ BOTH = ("discriminator", "generator")
 
 
 def alternating(
-    judge: Callable[[Tensor, Tensor], Tensor] = judged,
-    price: Callable[[Tensor], Tensor] = priced,
+    judge: Callable = judged,
+    price: Callable = priced,
     detach: bool = True,
     clear: str = "each",
     order: tuple[str, ...] = BOTH,

@@ -164,7 +164,7 @@ def alternating_step(answer: object) -> None:
         return lambda *sizes: trained(step, *sizes)
 
     mistakes = {text: trained_with(mistake) for text, mistake in STEP_MISTAKES.items()}
-    what = ("the weights of both networks after two steps", "the pair of losses")
+    what = ("the state of the networks after two steps", "the pair of losses")
     for sizes in [(6, 2, 3), (1, 1, 1), (5, 3, 2)]:
         result, again = trained(step, *sizes), trained(step, *sizes)
         expect(

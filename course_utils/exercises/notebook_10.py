@@ -159,7 +159,7 @@ def stretch(forward: Callable, *given: object, **how: bool) -> Tensor:
 
 
 STRETCH = {
-    "that is its square: forward and back stretch twice.": lambda *a: stretch(*a).square(),
+    "that is its square: use |forward(v)|.": lambda f, t, *a: t(f(iterated(f, t, *a))).norm(),
     "that is its root: |forward(v)| / |v| is the stretch.": lambda *a: stretch(*a).sqrt(),
     "replace the vector in every step.": lambda f, t, x, steps: stretch(f, t, x, 0),
     "normalise the vector after every step.": lambda *a: stretch(*a, unit=False),

@@ -57,7 +57,7 @@ def usage(answer: object) -> None:
         if number == 500:  # a unit that is on once: rare, not dead
             code[:, 0] = 0
             code[3, 0] = 0.2
-        what = ("the shares", "the share of dead units")
+        what = ("the share of each unit", "the share of dead units")
         output = as_tensors(attempt(answer, code))
         expect_answer(lambda *_: output, used, code, mistakes=USAGE, what=what)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.exercises.notebook_15 import name, not_rounded, pairs, plan
+from course_utils.exercises.notebook_15 import name, plan
 
 
 def seeded(count, seed):
@@ -45,10 +45,6 @@ def sorting(measured, budget, seeds, warm_up=3):
 
 
 WRONG = {
-    "seeds_needed": [
-        (not_rounded, "math.ceil"),
-        (lambda *case: str(pairs(*case)), "expected an integer"),
-    ],
     "hold_out": [
         (single_images, "equal one"),
         (lambda *given: held(*given, naming=exact), "mirror image"),
