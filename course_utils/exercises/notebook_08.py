@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -137,9 +138,7 @@ def non_saturating_loss(answer: object) -> None:
     with Calls() as calls:
         attempt(answer, extreme)
     used = " and ".join(sorted(name for name in calls.names if name.startswith(READY_MADE)))
-    expect(
-        not used, f"correct, but with {used}: write it with exp, log, clamp, abs and their like."
-    )
+    expect(not used, f"correct, but with {used}: write it with exp, log, clamp and abs.")
 
 
 @exercise("08.4", "The alternating step", difficulty=2, minutes=10, mistakes=STEP_MISTAKES)
@@ -160,10 +159,7 @@ def alternating_step(answer: object) -> None:
                 "discriminator(fake) again after the discriminator's step."
             ) from None
 
-    def trained_with(step: Callable) -> Callable:
-        return lambda *sizes: trained(step, *sizes)
-
-    mistakes = {text: trained_with(mistake) for text, mistake in STEP_MISTAKES.items()}
+    mistakes = {text: partial(trained, mistake) for text, mistake in STEP_MISTAKES.items()}
     what = ("the state of the networks after two steps", "the pair of losses")
     for sizes in [(6, 2, 3), (1, 1, 1), (5, 3, 2)]:
         result, again = trained(step, *sizes), trained(step, *sizes)
@@ -171,10 +167,8 @@ def alternating_step(answer: object) -> None:
             torch.equal(result[0], again[0]),
             "two calls with the same input differ: use the given z for both networks.",
         )
-        right = trained_with(alternating())
-        expect_answer(
-            lambda *_: result, right, *sizes, mistakes=mistakes, what=what, tolerance=1e-5
-        )
+        how = {"mistakes": mistakes, "what": what, "tolerance": 1e-5}
+        expect_answer(lambda *_: result, partial(trained, alternating()), *sizes, **how)
 
 
 def kl(a: Tensor, b: Tensor) -> Tensor:

@@ -61,16 +61,12 @@ def covered(real: Tensor, generated: Tensor, k: int) -> Tensor:
 
 COVERAGE = {
     "each point is its own nearest: take number k + 1.": lambda r, g, k: covered(r, g, k - 1),
-    "that is the precision: count real points.": lambda r, g, k: (
-        inside(g, r, k).any(1).double().mean()
-    ),
+    "that is the precision.": lambda r, g, k: inside(g, r, k).any(dim=1).double().mean(),
     "that is the recall, with balls around generated points: an outlier flatters it.": (
         lambda r, g, k: covered(g, r, min(k, len(g) - 1))
     ),
     "count each real point once.": lambda r, g, k: inside(g, r, k).sum() / len(r),
-    "that is the density: count each real point once.": (
-        lambda r, g, k: inside(g, r, k).sum() / (k * len(g))
-    ),
+    "that is the density.": lambda r, g, k: inside(g, r, k).sum() / (k * len(g)),
     "one generated point in the ball is enough; you ask for k.": (
         lambda r, g, k: (inside(g, r, k).sum(dim=0) >= k).double().mean()
     ),
@@ -108,15 +104,11 @@ def averaging(decay: Callable = warm, averaged: Callable = Tensor.is_floating_po
 
 COUNTER = "num_batches_tracked is a counter: copy it from the generator as it is."
 WARM = {
-    "the decay starts too large: take min(decay, (1 + t)/(10 + t)).": averaging(lambda d, t: d),
-    "decay goes to the average, 1 - decay to the generator; yours is the other way round.": (
-        averaging(lambda d, t: 1 - warm(d, t))
-    ),
+    "the decay starts too large: take the smaller one.": averaging(lambda d, t: d),
+    "decay is the weight of the average.": averaging(lambda d, t: 1 - warm(d, t)),
     "that exceeds decay later: take the smaller one.": averaging(lambda d, t: (1 + t) / (10 + t)),
     "1 + step is above, not step.": averaging(lambda d, t: min(d, t / (10 + t))),
-    "buffers such as running_mean are averaged, too: ask is_floating_point().": (
-        averaging(averaged=lambda part: part.ndim == 2)
-    ),
+    "average buffers as well, but no counter.": averaging(averaged=lambda part: part.ndim == 2),
     COUNTER: averaging(averaged=lambda part: True),
 }
 SHAPES = {"weight": (3, 2), "running_mean": (3,), "scale": ()}
@@ -167,9 +159,7 @@ SLERP = {
     "that is the straight line.": lambda a, b, t: torch.lerp(a, b, t[:, None]),
     "a and b are swapped: t = 0 is a.": lambda a, b, t: arc(b, a, t),
     "the division by sin ω is missing.": lambda a, b, t: arc(a, b, t) * angle(a, b).sin()[:, None],
-    "the result keeps the norms of a and b; you used their directions.": (
-        lambda a, b, t: arc(normalize(a, dim=1), normalize(b, dim=1), t)
-    ),
+    "keep the norms of a and b.": lambda a, b, t: arc(normalize(a), normalize(b), t),
     "divide a and b by their norms before the product: the angle is that of the directions.": (
         lambda a, b, t: arc(a, b, t, (a * b).sum(dim=1).clamp(-1, 1).arccos())
     ),

@@ -21,9 +21,7 @@ def divergence(counts: Tensor) -> Tensor:
 
 
 DIVERGENCE = {
-    "0 · log 0 is NaN: leave modes without samples out.": (
-        lambda counts: (shares(counts) * shares(counts).log()).sum()
-    ),
+    "0 · log 0 is NaN: leave empty modes out.": lambda n: (shares(n) * shares(n).log()).sum(),
     "that is KL(uniform ‖ shares), infinite for an empty mode: asked is the other order.": (
         lambda counts: -(shares(counts) * len(counts)).log().mean()
     ),
@@ -59,9 +57,7 @@ def with_std(x: Tensor, size: int, spread: Callable = deviations) -> Tensor:
 NO_GRADIENT = "the new column has no gradient, and the generator cannot learn from it: no detach()."
 ROOT = "1e-8 belongs under the root: equal samples give its root, 1e-4."
 GROUPS = {
-    "each group has its own deviation; that is one for the whole batch.": (
-        lambda x, size: behind(x, deviations(x, dim=0).mean())
-    ),
+    "that is one value for the batch.": lambda x, size: behind(x, deviations(x, dim=0).mean()),
     "take the deviation over the samples of a group.": lambda x, size: behind(x, deviations(x)),
     "a group is made of neighbours, rows 0 to size - 1; yours takes every n-th row.": (
         lambda x, size: behind(x, deviations(x.view(size, -1, x.shape[1]), 0).mean(1).repeat(size))
@@ -107,24 +103,15 @@ def above(slope: Tensor) -> Tensor:
     return (slope - 1).clamp_min(0).square().mean()
 
 
-NOT_TRAINABLE = (
-    "the penalty has no gradient for the weights of the discriminator: create_graph=True, "
-    "and no detach(), item() or no_grad."
-)
+NOT_TRAINABLE = "no gradient reaches the weights: create_graph=True, no detach(), no item()."
 PENALTY = {
     "only what is above 1 counts.": lambda d, x: (slopes(d, x) - 1).square().mean(),
     "that is R1: subtract 1, and cut at 0.": lambda d, x: slopes(d, x).square().mean(),
     "the square is missing.": lambda d, x: (slopes(d, x) - 1).clamp_min(0).mean(),
     "the wrong side: slopes above 1 are punished.": lambda d, x: above(2 - slopes(d, x)),
-    "take the norm for each sample, not of the whole batch.": lambda d, x: above(
-        gradient(d, x).norm()
-    ),
-    "take the norm over all entries of a sample: flatten(1) first.": (
-        lambda d, x: above(gradient(d, x).norm(dim=-1))
-    ),
-    "take the gradient of the sum of the scores, not of the mean.": (
-        lambda d, x: above(slopes(d, x) / len(x))
-    ),
+    "each sample has its own norm.": lambda d, x: above(gradient(d, x).norm()),
+    "flatten(1) before the norm.": lambda d, x: above(gradient(d, x).norm(dim=-1)),
+    "take the gradient of the sum of the scores.": lambda d, x: above(slopes(d, x) / len(x)),
     "cut before the mean over the samples.": lambda d, x: above(slopes(d, x).mean()),
     NOT_TRAINABLE: lambda d, x: above(slopes(d, x)).detach(),
 }

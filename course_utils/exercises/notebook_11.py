@@ -24,9 +24,7 @@ KL = {
     "the two Gaussians are swapped.": lambda m1, l1, m2, l2: kl(m2, l2, m1, l1).sum(dim=1),
     "the factor 1/2 is missing.": lambda *a: 2 * kl(*a).sum(dim=1),
     "the -1 is missing.": lambda *a: (kl(*a) + 0.5).sum(dim=1),
-    "log_variance is the logarithm of the variance, not of the standard deviation.": (
-        lambda m1, l1, m2, l2: kl(m1, 2 * l1, m2, 2 * l2).sum(dim=1)
-    ),
+    "log_variance is log σ², not log σ.": lambda m, v, n, w: kl(m, 2 * v, n, 2 * w).sum(dim=1),
     "that is the divergence from N(0, I).": lambda m, v, *_: kl(m, v, 0 * m, 0 * v).sum(dim=1),
 }
 
@@ -89,12 +87,14 @@ def log_p(x: Tensor, logits: Tensor) -> Tensor:
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1)
 
 
-def elbo(x: Tensor, logits: Tensor, *code: Tensor, weight: float = 1) -> Tensor:
-    return log_p(x, logits).sum(dim=1) - weight * prior_kl(*code).sum(dim=1)
-
-
 def prior_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     return kl(mean, log_variance, torch.zeros(()), torch.zeros(()))
+
+
+def elbo(x, logits, mean, log_variance, weight=1.0, pixels=torch.sum, latent=torch.sum) -> Tensor:
+    """The bound with another weight of the divergence, or other reductions."""
+    divergence = latent(prior_kl(mean, log_variance), dim=1)
+    return pixels(log_p(x, logits), dim=1) - weight * divergence
 
 
 ELBO = {
@@ -102,15 +102,11 @@ ELBO = {
     "subtract the divergence: ELBO = E log p(x|z) - KL.": lambda *given: elbo(*given, weight=-1),
     "the divergence is missing.": lambda *given: elbo(*given, weight=0),
     "the factor 1/2 of the divergence is missing.": lambda *given: elbo(*given, weight=2),
-    "sum over the pixels, do not average.": (
-        lambda x, y, *code: log_p(x, y).mean(dim=1) - prior_kl(*code).sum(dim=1)
+    "sum over the pixels, do not average.": lambda *given: elbo(*given, pixels=torch.mean),
+    'take reduction="none", then sum over the pixels of each image.': (
+        lambda *given: elbo(*given, pixels=lambda log_p, dim: log_p.mean())
     ),
-    'the default averages over pixels and images: take reduction="none", sum over the pixels.': (
-        lambda x, y, *code: log_p(x, y).mean() - prior_kl(*code).sum(dim=1)
-    ),
-    "sum the divergence over the latent dimensions, do not average.": (
-        lambda x, y, *code: log_p(x, y).sum(dim=1) - prior_kl(*code).mean(dim=1)
-    ),
+    "sum over the latent dimensions.": lambda *given: elbo(*given, latent=torch.mean),
     "one value for each image, not for the batch.": lambda *given: elbo(*given).mean(),
     "give the logits, not their sigmoid.": lambda x, y, *code: elbo(x, y.sigmoid(), *code),
 }
@@ -139,9 +135,7 @@ BOUND = {
     "subtract log q: each draw has the weight 1 / q.": lambda p, q: log_mean(p + q),
     "the weights 1 / q are missing.": lambda p, q: log_mean(p),
     "the draws are along the first axis: dim=0.": lambda p, q: log_mean(p - q, dim=1),
-    "that is the ratio of the means; take the mean of the ratios.": (
-        lambda p, q: log_mean(p) - log_mean(q)
-    ),
+    "that is the ratio of the means.": lambda p, q: log_mean(p) - log_mean(q),
     "exp(-900) is 0: use torch.logsumexp.": lambda p, q: (p - q).exp().mean(dim=0).log(),
 }
 
@@ -179,9 +173,7 @@ SIGMA = {
         lambda gap: gap.norm() / len(gap) ** 0.5
     ),
     "that is the mean absolute error.": sigma_mistake(lambda gap: gap.abs().mean()),
-    "average over all images before the root.": (
-        sigma_mistake(lambda gap: gap.square().mean(dim=1).sqrt().mean())
-    ),
+    "average before the root.": sigma_mistake(lambda gap: (gap**2).mean(dim=1).sqrt().mean()),
     "one σ serves all images.": sigma_mistake(lambda gap: gap.square().mean(dim=1).sqrt()),
     "that is the error of one pixel.": error_mistake(lambda right, x: right / x[0].numel()),
     "the first part is missing, n/2.": error_mistake(lambda right, x: right - x[0].numel() / 2),

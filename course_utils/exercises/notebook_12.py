@@ -87,9 +87,6 @@ PRICE = {
     "nothing was brought to [0, 1], neither for the encoder nor for the error.": price(same, same),
     "the weight is missing.": lambda *given: price()(*given[:3], 1.0),
     "take the mean over images and pixels.": price(loss=lambda a, b: (a - b).square().sum()),
-    "take the mean over the pixels of an image, too.": (
-        price(loss=lambda a, b: (a - b).square().sum(dim=(1, 2, 3)).mean())
-    ),
     "that is the absolute error; asked is the squared one.": price(loss=F.l1_loss),
     NO_GRADIENT: lambda *given: price()(*given).detach(),
     ENCODER: lambda d, e, x, weight: weight * F.mse_loss(d(e(unit(x))), unit(x)),
@@ -154,16 +151,12 @@ PASSED = "stop when the share is reached, not when it is passed: *at least* the 
 PIXELS = {
     "one too few: the last pixel counts as well.": lambda *given: pixels(*given) - 1,
     "one too many: stop when the share is reached.": lambda *given: pixels(*given) + 1,
-    "that is the absolute change; asked is the squared one.": (
-        lambda a, b, share: fewest((b - a).abs().sum(dim=1).flatten(1), share)
-    ),
+    "that is the absolute change.": lambda a, b, s: fewest((b - a).abs().sum(1).flatten(1), s),
     "take the largest first: descending=True.": lambda a, b, s: fewest(squares(a, b), s, False),
     "that counts the pixels above a share of the largest change.": (
         lambda a, b, share: (squares(a, b) >= share * squares(a, b).amax(1, True)).sum(dim=1)
     ),
-    "sum the squares over the channels first.": (
-        lambda a, b, share: fewest((b - a).square().flatten(1), share)
-    ),
+    "sum over the channels first.": lambda a, b, s: fewest((b - a).square().flatten(1), s),
     PASSED: lambda a, b, share: pixels(a, b, share * (1 + 1e-6)),
 }
 

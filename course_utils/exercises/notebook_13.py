@@ -25,7 +25,7 @@ class Machine:
         return self.now
 
 
-def timed(step: Callable, clock: Callable, warm_up: int, runs: int) -> list[float]:
+def rate(step, clock, images: int, warm_up: int, runs: int, of=statistics.median) -> float:
     for _ in range(warm_up):
         step()
     seconds = []
@@ -33,11 +33,7 @@ def timed(step: Callable, clock: Callable, warm_up: int, runs: int) -> list[floa
         begin = clock()
         step()
         seconds.append(clock() - begin)
-    return seconds
-
-
-def rate(step: Callable, clock: Callable, images: int, *runs: int, of=statistics.median) -> float:
-    return images / of(timed(step, clock, *runs))
+    return images / of(seconds)
 
 
 RATE = {

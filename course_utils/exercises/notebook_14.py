@@ -31,21 +31,13 @@ def other_dead(dead: Callable) -> Callable:
 
 USAGE = {
     "the mean goes over the signals, dim=0.": other_shares(lambda c: (c != 0).float().mean(dim=1)),
-    "that is the mean activation; asked is how often a unit is on: (code != 0).": (
-        other_shares(lambda code: code.mean(dim=0))
-    ),
+    "that is the mean activation; asked is how often.": other_shares(lambda c: c.mean(dim=0)),
     "divide by the number of signals.": other_shares(lambda code: (code != 0).sum(dim=0)),
     "that is the share of living units.": other_dead(lambda code: 1 - used(code)[1]),
-    "that is the share of zeros in the code; a dead unit is off for every signal.": (
-        other_dead(lambda code: (code == 0).float().mean())
-    ),
+    "that is the share of zeros in the code.": other_dead(lambda c: (c == 0).float().mean()),
     "divide by the number of units.": other_dead(lambda c: (c == 0).all(dim=0).sum()),
-    "a unit that was on once is rare, not dead.": (
-        other_dead(lambda code: (used(code)[0] < 0.01).float().mean())
-    ),
-    "off for all signals, not for any.": (
-        other_dead(lambda code: (code == 0).any(dim=0).float().mean())
-    ),
+    "on once is rare, not dead.": other_dead(lambda c: (used(c)[0] < 0.01).float().mean()),
+    "off for all, not for any.": other_dead(lambda c: (c == 0).any(dim=0).float().mean()),
 }
 
 
@@ -68,9 +60,7 @@ def norm(x: Tensor, dim: int = 1) -> Tensor:
 
 NORM = {
     "each row has its own norm: norm(dim=1, keepdim=True).": lambda x, y: y / y.norm() * x.norm(),
-    "a row of zeros has norm 0, and nothing may be divided by that: clamp_min.": (
-        lambda x, y: y / y.norm(dim=1, keepdim=True) * norm(x)
-    ),
+    "a row of zeros gives 0/0: clamp_min.": lambda x, y: y / y.norm(dim=1)[:, None] * norm(x),
     "that has norm 1; multiply by the norm of x.": lambda x, y: y / norm(y),
     "x is rescaled; asked is x_hat with the norm of x.": lambda x, y: x / norm(x) * norm(y),
     "x_hat keeps its own norm as a factor: divide by it.": lambda x, y: y * norm(x),
@@ -100,16 +90,12 @@ def clamp_mistake(step: Callable) -> Callable:
 
 
 CLAMP = {
-    "that is the decoded code, without what it misses of x: add the difference to x.": (
-        lambda x, code, D, *setting: clamped(code @ D.T, code, D, *setting)
-    ),
+    "this replaces x by the decoded code.": lambda x, c, D, *rest: clamped(c @ D.T, c, D, *rest),
     "that adds the value: set it, value - code.": clamp_mistake(lambda now, value: value + 0 * now),
     "that takes the feature away: the value is missing.": clamp_mistake(lambda now, value: -now),
     "the sign is wrong: add value - code.": clamp_mistake(lambda now, value: now - value),
     "set the feature to the value, do not multiply.": clamp_mistake(lambda c, v: (v - 1) * c),
-    "set the feature everywhere, not only where it is on already.": (
-        clamp_mistake(lambda now, value: (now > 0) * (value - now))
-    ),
+    "set the feature also where it is off.": clamp_mistake(lambda c, v: (c > 0) * (v - c)),
 }
 
 
@@ -134,9 +120,7 @@ def largest(D: Tensor, E: Tensor) -> Tensor:
 
 
 MATCH = {
-    "that is the mean of the largest cosines; take those of the pairs.": (
-        lambda D, E: (matched(D, E)[0], largest(D, E))
-    ),
+    "that averages the largest cosines.": lambda D, E: (matched(D, E)[0], largest(D, E)),
     "two atoms of D have the same partner in E: give each once (linear_sum_assignment).": (
         lambda D, E: ((D.T @ E).argmax(dim=1), largest(D, E))
     ),

@@ -71,9 +71,7 @@ SEEDS = {
     "square the quotient.": lambda *case: max(2, math.ceil(not_rounded(*case) ** 0.5)),
     "the quotient is upside down: more spread needs more seeds.": lambda d, s, *a: pairs(s, d, *a),
     "that is for groups that are not paired.": lambda *case: math.ceil(2 * not_rounded(*case)),
-    "power and level are arguments: yours keeps 0.8 and 0.05.": (
-        lambda d, s, p, a: pairs(d, s, 0.8, 0.05)
-    ),
+    "power and level are arguments.": lambda d, s, *_: pairs(d, s, 0.8, 0.05),
 }
 
 
