@@ -105,10 +105,8 @@ def reconstruction_price(answer: object) -> None:
         output.backward()
         expect(all(p.grad is not None and p.grad.any() for p in decoder.parameters()), NO_GRADIENT)
         expect(all(p.grad is None or not p.grad.any() for p in encoder.parameters()), ENCODER)
-        expect(
-            all(p.requires_grad for p in encoder.parameters()),
-            "you switched the encoder's weights off for good; use torch.no_grad() around the call.",
-        )
+        trainable = all(p.requires_grad for p in encoder.parameters())
+        expect(trainable, "the encoder's weights are switched off for good: use torch.no_grad().")
 
 
 def choices(units: int, k: int) -> float:

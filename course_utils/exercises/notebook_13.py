@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +26,11 @@ class Machine:
         return self.now
 
 
+def on_machine(function: Callable, seconds: list[float], *given: int) -> object:
+    machine = Machine(seconds)
+    return function(machine.step, machine.clock, *given)
+
+
 def rate(step, clock, images: int, warm_up: int, runs: int, of=statistics.median) -> float:
     for _ in range(warm_up):
         step()
@@ -37,9 +43,7 @@ def rate(step, clock, images: int, warm_up: int, runs: int, of=statistics.median
 
 
 RATE = {
-    "one slow run spoils the mean: take the median.": lambda *given: rate(
-        *given, of=statistics.mean
-    ),
+    "a slow run spoils the mean: take the median.": lambda *a: rate(*a, of=statistics.mean),
     "the warm-up must not count.": lambda *given: rate(*given[:3], 0, sum(given[3:])),
     "that is the shortest run; asked is the median.": lambda *given: rate(*given, of=min),
     "that is seconds per image; divide the other way round.": lambda *given: 1 / rate(*given),
@@ -50,15 +54,7 @@ RATE = {
 @exercise("13.1", "Measured rightly", 1, 6, mistakes=RATE)
 def images_per_second(answer: object) -> None:
     """A step, a clock, the images of a step, two counts of calls -> images per second, median."""
-
-    def on_machine(function: Callable) -> Callable:
-        def measured(seconds: list[float], *given: int) -> object:
-            machine = Machine(seconds)
-            return function(machine.step, machine.clock, *given)
-
-        return measured
-
-    wrong = {text: on_machine(mistake) for text, mistake in RATE.items()}
+    wrong = {text: partial(on_machine, mistake) for text, mistake in RATE.items()}
     for images, warm_up, runs in [(32, 3, 5), (10, 0, 1), (7, 1, 7)]:
         seconds = [4.0] * warm_up + [0.5 + 0.01 * (3 * i % runs) for i in range(runs)]
         seconds[-1] += 2.0 if runs > 1 else 0.0  # somebody else used the machine
@@ -69,9 +65,8 @@ def images_per_second(answer: object) -> None:
             f"step() was called {machine.steps} times; expected {warm_up} to warm up "
             f"and {runs} that count.",
         )
-        expect_answer(
-            lambda *_: found, on_machine(rate), seconds, *given, mistakes=wrong, what="the rate"
-        )
+        right = partial(on_machine, rate)
+        expect_answer(lambda *_: found, right, seconds, *given, mistakes=wrong, what="the rate")
 
 
 def gradients(x: Tensor, y: Tensor, w: Tensor, size: int) -> list[Tensor]:
@@ -106,16 +101,14 @@ def warmed(step: int, base: float, batch: int, warm_up: int, power: float = 1) -
 
 
 WARM_UP = {
-    "step 0 has the first of warm_up parts, not 0.": (
-        lambda step, *rest: warmed(step - 1, *rest) if rest[-1] else warmed(step, *rest)
+    "step 0 has the first part of the warm-up, not 0.": (
+        lambda step, base, batch, warm_up: base * batch / 32 * min(1, step / max(1, warm_up))
     ),
     "the rate goes on rising after the warm-up.": (
         lambda step, base, batch, warm_up: base * batch / 32 * (step + 1) / max(1, warm_up)
     ),
     "the rate does not scale with the batch.": lambda *given: warmed(*given, power=0),
-    "that is the root, as for Adam; scale with the batch.": lambda *given: warmed(
-        *given, power=0.5
-    ),
+    "that is the root, as for Adam; scale with the batch.": lambda *a: warmed(*a, power=0.5),
     "there is no warm-up.": lambda step, base, batch, warm_up: base * batch / 32,
 }
 

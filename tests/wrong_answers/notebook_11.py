@@ -23,8 +23,8 @@ def through_sigmoid(x, logits, mean, log_variance):
 WRONG = {
     "kl_gaussians": [(of_variances, "-200")],
     "draw_laplace": [
-        (lambda m, s, u: laplace(m, s.exp().detach(), u), "reaches log_scale"),
-        (lambda m, s, u: laplace(m.detach(), s.exp(), u), "gradient to the mean"),
+        (lambda m, s, u: laplace(m, s.exp().detach(), u), "reaches mean or log_scale"),
+        (lambda m, s, u: laplace(m.detach(), s.exp(), u), "reaches mean or log_scale"),
         (lambda m, s, u: Laplace(m, s.exp()).rsample(), "differs from call to call"),
     ],
     "coin_elbo": [(through_sigmoid, "logit of -200")],
