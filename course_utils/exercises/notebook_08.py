@@ -35,7 +35,7 @@ QUADRATURE = {
     "that is a mean; an integral weighs each value with dx.": lambda x, *a: terms(*a).mean(),
     "the sign is wrong: both logarithms are negative.": lambda *a: -quadrature(*a),
     "p and q are swapped: log D belongs to p.": lambda x, p, q, s: quadrature(x, q, p, s),
-    "the second term is log(1 - D).": lambda x, p, q, s: quadrature(x, p + q, 0 * q, s),
+    "the second term is log(1 - D), not log D.": lambda x, p, q, s: quadrature(x, p + q, 0 * q, s),
 }
 V_AT_200 = (
     "V is wrong at scores of ±200: log(sigmoid(s)) is -inf there, and an epsilon or a clamp "

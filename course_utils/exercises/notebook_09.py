@@ -61,12 +61,14 @@ def covered(real: Tensor, generated: Tensor, k: int) -> Tensor:
 
 COVERAGE = {
     "each point is its own nearest: take number k + 1.": lambda r, g, k: covered(r, g, k - 1),
-    "that is the precision.": lambda r, g, k: inside(g, r, k).any(dim=1).double().mean(),
+    "that is the precision; asked is the share of *real* points.": lambda r, g, k: (
+        inside(g, r, k).any(dim=1).double().mean()
+    ),
     "that is the recall, with balls around generated points: an outlier flatters it.": (
         lambda r, g, k: covered(g, r, min(k, len(g) - 1))
     ),
     "count each real point once.": lambda r, g, k: inside(g, r, k).sum() / len(r),
-    "that is the density.": lambda r, g, k: inside(g, r, k).sum() / (k * len(g)),
+    "that is the density; count once.": lambda r, g, k: inside(g, r, k).sum() / (k * len(g)),
     "one generated point in the ball is enough; you ask for k.": (
         lambda r, g, k: (inside(g, r, k).sum(dim=0) >= k).double().mean()
     ),
@@ -105,9 +107,9 @@ def averaging(decay: Callable = warm, averaged: Callable = Tensor.is_floating_po
 COUNTER = "num_batches_tracked is a counter: copy it from the generator as it is."
 WARM = {
     "the decay starts too large: take the smaller one.": averaging(lambda d, t: d),
-    "decay is the weight of the average.": averaging(lambda d, t: 1 - warm(d, t)),
+    "swapped: decay is the weight of the old average.": averaging(lambda d, t: 1 - warm(d, t)),
     "that exceeds decay later: take the smaller one.": averaging(lambda d, t: (1 + t) / (10 + t)),
-    "1 + step is above, not step.": averaging(lambda d, t: min(d, t / (10 + t))),
+    "the numerator is 1 + step, not step.": averaging(lambda d, t: min(d, t / (10 + t))),
     "average buffers as well, but no counter.": averaging(averaged=lambda part: part.ndim == 2),
     COUNTER: averaging(averaged=lambda part: True),
 }
@@ -159,7 +161,9 @@ SLERP = {
     "that is the straight line.": lambda a, b, t: torch.lerp(a, b, t[:, None]),
     "a and b are swapped: t = 0 is a.": lambda a, b, t: arc(b, a, t),
     "the division by sin ω is missing.": lambda a, b, t: arc(a, b, t) * angle(a, b).sin()[:, None],
-    "keep the norms of a and b.": lambda a, b, t: arc(normalize(a), normalize(b), t),
+    "you used the directions; the result keeps the norms of a and b.": lambda a, b, t: arc(
+        normalize(a), normalize(b), t
+    ),
     "divide a and b by their norms before the product: the angle is that of the directions.": (
         lambda a, b, t: arc(a, b, t, (a * b).sum(dim=1).clamp(-1, 1).arccos())
     ),

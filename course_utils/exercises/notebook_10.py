@@ -26,7 +26,7 @@ DIVERGENCE = {
         lambda counts: -(shares(counts) * len(counts)).log().mean()
     ),
     "that is the entropy; subtract it from log(modes).": lambda n: math.log(len(n)) - divergence(n),
-    "add log(modes).": lambda n: divergence(n) - math.log(len(n)),
+    "that is minus the entropy: add log(modes).": lambda n: divergence(n) - math.log(len(n)),
     "that is in bits: use the natural logarithm.": lambda n: divergence(n) / math.log(2),
     "weigh each logarithm with its share, not with its count.": lambda n: divergence(n) * n.sum(),
     "equal shares are 1 / modes, with the empty modes.": lambda n: divergence(n[n > 0]),
@@ -57,7 +57,9 @@ def with_std(x: Tensor, size: int, spread: Callable = deviations) -> Tensor:
 NO_GRADIENT = "the new column has no gradient, and the generator cannot learn from it: no detach()."
 ROOT = "1e-8 belongs under the root: equal samples give its root, 1e-4."
 GROUPS = {
-    "that is one value for the batch.": lambda x, size: behind(x, deviations(x, dim=0).mean()),
+    "that is one value for the batch; each group has its own.": lambda x, size: behind(
+        x, deviations(x, dim=0).mean()
+    ),
     "take the deviation over the samples of a group.": lambda x, size: behind(x, deviations(x)),
     "a group is made of neighbours, rows 0 to size - 1; yours takes every n-th row.": (
         lambda x, size: behind(x, deviations(x.view(size, -1, x.shape[1]), 0).mean(1).repeat(size))
@@ -104,12 +106,14 @@ def above(slope: Tensor) -> Tensor:
 
 NOT_TRAINABLE = "no gradient reaches the weights: create_graph=True, no detach(), no item()."
 PENALTY = {
-    "only what is above 1 counts.": lambda d, x: (slopes(d, x) - 1).square().mean(),
+    "small slopes are free: cut slope - 1 at 0.": lambda d, x: (slopes(d, x) - 1).square().mean(),
     "that is R1: subtract 1, and cut at 0.": lambda d, x: slopes(d, x).square().mean(),
     "the square is missing.": lambda d, x: (slopes(d, x) - 1).clamp_min(0).mean(),
     "the wrong side: slopes above 1 are punished.": lambda d, x: above(2 - slopes(d, x)),
-    "each sample has its own norm.": lambda d, x: above(gradient(d, x).norm()),
-    "flatten(1) before the norm.": lambda d, x: above(gradient(d, x).norm(dim=-1)),
+    "one norm for the batch: take one per sample.": lambda d, x: above(gradient(d, x).norm()),
+    "that is over the last axis: flatten(1) first.": lambda d, x: above(
+        gradient(d, x).norm(dim=-1)
+    ),
     "take the gradient of the sum of the scores.": lambda d, x: above(slopes(d, x) / len(x)),
     "cut before the mean over the samples.": lambda d, x: above(slopes(d, x).mean()),
     NOT_TRAINABLE: lambda d, x: above(slopes(d, x)).detach(),
@@ -147,8 +151,8 @@ def stretch(forward: Callable, *given: object, **how: bool) -> Tensor:
 STRETCH = {
     "that is its square: use |forward(v)|.": lambda f, t, *a: t(f(iterated(f, t, *a))).norm(),
     "that is its root: |forward(v)| / |v| is the stretch.": lambda *a: stretch(*a).sqrt(),
-    "replace the vector in every step.": lambda f, t, x, steps: stretch(f, t, x, 0),
-    "normalise the vector after every step.": lambda *a: stretch(*a, unit=False),
+    "the vector stays the first one: replace it.": lambda f, t, x, steps: stretch(f, t, x, 0),
+    "the vector grows without bound: divide by its norm.": lambda *a: stretch(*a, unit=False),
     "divide |forward(v)| by |v| at the end.": lambda f, *a: f(iterated(f, *a, unit=False)).norm(),
 }
 

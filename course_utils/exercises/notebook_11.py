@@ -23,7 +23,7 @@ KL = {
     "sum over the latent dimensions, do not average.": lambda *a: kl(*a).mean(dim=1),
     "the two Gaussians are swapped.": lambda m1, l1, m2, l2: kl(m2, l2, m1, l1).sum(dim=1),
     "the factor 1/2 is missing.": lambda *a: 2 * kl(*a).sum(dim=1),
-    "the -1 is missing.": lambda *a: (kl(*a) + 0.5).sum(dim=1),
+    "the -1 is missing: equal Gaussians have divergence 0.": lambda *a: (kl(*a) + 0.5).sum(dim=1),
     "log_variance is log σ², not log σ.": lambda m, v, n, w: kl(m, 2 * v, n, 2 * w).sum(dim=1),
     "that is the divergence from N(0, I).": lambda m, v, *_: kl(m, v, 0 * m, 0 * v).sum(dim=1),
 }
@@ -47,9 +47,9 @@ def laplace(mean: Tensor, log_scale: Tensor, u: Tensor) -> Tensor:
 DETACHED = "the draws carry no gradient: leave detach, no_grad and .data away."
 LAPLACE = {
     "the sign before b is wrong: log(1 - 2|u|) is negative.": lambda m, s, u: laplace(m, s, -u),
-    "b = exp(log_scale).": lambda m, s, u: m + s * laplace(0, 0 * s, u),
+    "log_scale is log b: take its exp.": lambda m, s, u: m + s * laplace(0, 0 * s, u),
     "log_scale is no log-variance: no 1/2.": lambda m, s, u: laplace(m, s / 2, u),
-    "sign(u) is missing.": lambda m, s, u: laplace(m, s, u.abs()),
+    "sign(u) is missing: all draws lie on one side.": lambda m, s, u: laplace(m, s, u.abs()),
     "u must go through the inverse of the distribution function.": lambda m, s, u: m + s.exp() * u,
     "the mean is missing.": lambda m, s, u: laplace(0, s, u),
     "|u| is doubled: log(1 - 2|u|).": lambda m, s, u: laplace(m, s, u / 2),
@@ -95,7 +95,7 @@ def elbo(x, logits, mean, log_variance, weight=1.0, pixels=torch.sum, latent=tor
 
 
 ELBO = {
-    "that is the loss, -ELBO.": lambda *given: -elbo(*given),
+    "that is the loss, -ELBO: the sign is wrong.": lambda *given: -elbo(*given),
     "subtract the divergence: ELBO = E log p(x|z) - KL.": lambda *given: elbo(*given, weight=-1),
     "the divergence is missing.": lambda *given: elbo(*given, weight=0),
     "the factor 1/2 of the divergence is missing.": lambda *given: elbo(*given, weight=2),
@@ -103,9 +103,9 @@ ELBO = {
     'take reduction="none", then sum over the pixels of each image.': (
         lambda *given: elbo(*given, pixels=lambda log_p, dim: log_p.mean())
     ),
-    "sum over the latent dimensions.": lambda *given: elbo(*given, latent=torch.mean),
+    "sum the divergence, do not average.": lambda *given: elbo(*given, latent=torch.mean),
     "one value for each image, not for the batch.": lambda *given: elbo(*given).mean(),
-    "give the logits, not their sigmoid.": lambda x, y, *code: elbo(x, y.sigmoid(), *code),
+    "one sigmoid too many: give the logits.": lambda x, y, *code: elbo(x, y.sigmoid(), *code),
 }
 
 
@@ -130,9 +130,9 @@ BOUND = {
     "the mean is missing: subtract log K.": lambda p, q: (p - q).logsumexp(dim=0),
     "subtract log K, do not divide by K.": lambda p, q: (p - q).logsumexp(dim=0) / len(p),
     "subtract log q: each draw has the weight 1 / q.": lambda p, q: log_mean(p + q),
-    "the weights 1 / q are missing.": lambda p, q: log_mean(p),
+    "the weights 1 / q are missing: subtract log q.": lambda p, q: log_mean(p),
     "the draws are along the first axis: dim=0.": lambda p, q: log_mean(p - q, dim=1),
-    "that is the ratio of the means.": lambda p, q: log_mean(p) - log_mean(q),
+    "that is a ratio of means: take the mean of ratios.": lambda p, q: log_mean(p) - log_mean(q),
     "exp(-900) is 0: use torch.logsumexp.": lambda p, q: (p - q).exp().mean(dim=0).log(),
 }
 
@@ -169,8 +169,10 @@ SIGMA = {
     "σ belongs to one pixel, not to an image.": sigma_mistake(
         lambda gap: gap.norm() / len(gap) ** 0.5
     ),
-    "that is the mean absolute error.": sigma_mistake(lambda gap: gap.abs().mean()),
-    "average before the root.": sigma_mistake(lambda gap: (gap**2).mean(dim=1).sqrt().mean()),
+    "that is the mean absolute error: square.": sigma_mistake(lambda gap: gap.abs().mean()),
+    "average over the images before the root.": sigma_mistake(
+        lambda gap: (gap**2).mean(dim=1).sqrt().mean()
+    ),
     "one σ serves all images.": sigma_mistake(lambda gap: gap.square().mean(dim=1).sqrt()),
     "that is the error of one pixel.": error_mistake(lambda right, x: right / x[0].numel()),
     "the first part is missing, n/2.": error_mistake(lambda right, x: right - x[0].numel() / 2),

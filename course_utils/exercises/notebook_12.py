@@ -64,10 +64,6 @@ def unit(real: Tensor) -> Tensor:
     return (real + 1) / 2
 
 
-def same(real: Tensor) -> Tensor:
-    return real
-
-
 def price(seen: Callable = unit, wanted: Callable = unit, loss: Callable = F.mse_loss) -> Callable:
     """The price with other images for the encoder, other images to reconstruct, another loss."""
 
@@ -82,9 +78,9 @@ def price(seen: Callable = unit, wanted: Callable = unit, loss: Callable = F.mse
 NO_GRADIENT = "no gradient reaches the decoder: only the *encoding* belongs under no_grad."
 ENCODER = "the encoder gets a gradient; it must stay as it is: encode under torch.no_grad()."
 PRICE = {
-    "the decoder's images lie in [0, 1]: compare them with (real + 1) / 2.": price(wanted=same),
-    "the encoder takes images in [0, 1], (real + 1) / 2.": price(seen=same),
-    "nothing was brought to [0, 1], neither for the encoder nor for the error.": price(same, same),
+    "the decoder's images lie in [0, 1]: compare with (real + 1) / 2.": price(wanted=torch.clone),
+    "the encoder takes images in [0, 1], (real + 1) / 2.": price(seen=torch.clone),
+    "bring the images to [0, 1] first, (real + 1) / 2.": price(torch.clone, torch.clone),
     "the weight is missing.": lambda *given: price()(*given[:3], 1.0),
     "take the mean over images and pixels.": price(loss=lambda a, b: (a - b).square().sum()),
     "that is the absolute error; asked is the squared one.": price(loss=F.l1_loss),
@@ -149,7 +145,9 @@ PASSED = "stop when the share is reached, not when it is passed: *at least* the 
 PIXELS = {
     "one too few: the last pixel counts as well.": lambda *given: pixels(*given) - 1,
     "one too many: stop when the share is reached.": lambda *given: pixels(*given) + 1,
-    "that is the absolute change.": lambda a, b, s: fewest((b - a).abs().sum(1).flatten(1), s),
+    "that is the absolute change; asked is the squared one.": lambda a, b, s: fewest(
+        (b - a).abs().sum(1).flatten(1), s
+    ),
     "take the largest first: descending=True.": lambda a, b, s: fewest(squares(a, b), s, False),
     "that counts the pixels above a share of the largest change.": (
         lambda a, b, share: (squares(a, b) >= share * squares(a, b).amax(1, True)).sum(dim=1)
@@ -198,7 +196,7 @@ def farther(generated: Tensor, stored: Tensor) -> Tensor:
 COPY = {
     "a stored row that is there twice is its own second nearest: leave out equal rows.": second,
     "the ratio is upside down: a copy is near 0.": lambda *given: 1 / ratio(*given),
-    "those are squared distances.": lambda *given: ratio(*given).square(),
+    "that is the square of the ratio.": lambda *given: ratio(*given).square(),
     "divide by the distance to the nearest *other* row.": lambda *given: distances(*given)[0],
     "leave out rows that are *equal* to the nearest, not rows that are equally far.": farther,
 }

@@ -47,7 +47,7 @@ RATE = {
     "the warm-up must not count.": lambda *given: rate(*given[:3], 0, sum(given[3:])),
     "that is the shortest run; asked is the median.": lambda *given: rate(*given, of=min),
     "that is seconds per image; divide the other way round.": lambda *given: 1 / rate(*given),
-    "multiply by the images of a step.": lambda *given: rate(*given) / given[2],
+    "these are steps per second: multiply by the images.": lambda *given: rate(*given) / given[2],
 }
 
 

@@ -32,12 +32,16 @@ def other_dead(dead: Callable) -> Callable:
 USAGE = {
     "the mean goes over the signals, dim=0.": other_shares(lambda c: (c != 0).float().mean(dim=1)),
     "that is the mean activation; asked is how often.": other_shares(lambda c: c.mean(dim=0)),
-    "divide by the number of signals.": other_shares(lambda code: (code != 0).sum(dim=0)),
+    "that is a count; divide by the signals.": other_shares(lambda code: (code != 0).sum(dim=0)),
     "that is the share of living units.": other_dead(lambda code: 1 - used(code)[1]),
     "that is the share of zeros in the code.": other_dead(lambda c: (c == 0).float().mean()),
-    "divide by the number of units.": other_dead(lambda c: (c == 0).all(dim=0).sum()),
-    "on once is rare, not dead.": other_dead(lambda c: (used(c)[0] < 0.01).float().mean()),
-    "off for all, not for any.": other_dead(lambda c: (c == 0).any(dim=0).float().mean()),
+    "that is a count; divide by the units.": other_dead(lambda c: (c == 0).all(dim=0).sum()),
+    "a unit that was on once is rare, not dead.": other_dead(
+        lambda c: (used(c)[0] < 0.01).float().mean()
+    ),
+    "a dead unit is off for all signals; yours is off for at least one.": other_dead(
+        lambda c: (c == 0).any(dim=0).float().mean()
+    ),
 }
 
 
@@ -120,7 +124,10 @@ def largest(D: Tensor, E: Tensor) -> Tensor:
 
 
 MATCH = {
-    "that averages the largest cosines.": lambda D, E: (matched(D, E)[0], largest(D, E)),
+    "that is the mean of the largest cosines; take those of the pairs.": lambda D, E: (
+        matched(D, E)[0],
+        largest(D, E),
+    ),
     "two atoms of D have the same partner in E: give each once (linear_sum_assignment).": (
         lambda D, E: ((D.T @ E).argmax(dim=1), largest(D, E))
     ),

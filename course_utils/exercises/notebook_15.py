@@ -31,9 +31,9 @@ def normal(means: Tensor, level: float) -> Tensor:
 BOOTSTRAP = {
     "the lower and the upper end are swapped.": lambda *given: interval(*given).flip(0),
     "take the mean of each draw first.": lambda d, p, level: ends(d[p].flatten(), level),
-    "the draws are missing.": lambda d, p, level: ends(d, level),
+    "quantiles of the differences: the draws are missing.": lambda d, p, level: ends(d, level),
     "each end leaves out half of 1 - level.": lambda d, p, level: ends(d[p].mean(dim=1), level, 1),
-    "each draw has its mean: dim=1.": lambda d, p, level: ends(d[p].mean(dim=0), level),
+    "average over each draw: dim=1.": lambda d, p, level: ends(d[p].mean(dim=0), level),
     "that is 95 % whatever the level.": lambda d, p, level: interval(d, p, 0.95),
     "mean ± standard deviations assumes a normal distribution: take the quantiles of the means.": (
         lambda d, p, level: normal(d[p].mean(dim=1), level)
@@ -68,10 +68,10 @@ SEEDS = {
     "the test is two-sided: each side has level / 2.": lambda *case: pairs(*case, sides=1),
     "z(power) is missing.": lambda d, s, p, a: pairs(d, s, 0.5, a),
     "add z(power), not z(1 - power).": lambda d, s, p, a: pairs(d, s, 1 - p, a),
-    "square the quotient.": lambda *case: max(2, math.ceil(not_rounded(*case) ** 0.5)),
+    "the quotient is not squared.": lambda *case: max(2, math.ceil(not_rounded(*case) ** 0.5)),
     "the quotient is upside down: more spread needs more seeds.": lambda d, s, *a: pairs(s, d, *a),
     "that is for groups that are not paired.": lambda *case: math.ceil(2 * not_rounded(*case)),
-    "power and level are arguments.": lambda d, s, *_: pairs(d, s, 0.8, 0.05),
+    "yours keeps power 0.8 and level 0.05.": lambda d, s, *_: pairs(d, s, 0.8, 0.05),
 }
 
 
