@@ -153,7 +153,7 @@ def test_pytorch_for_the_cpu_is_taken_where_its_index_offers_it(
 ):
     asked = []
 
-    def pip(stage, command, *arguments):
+    def pip(stage, command, *arguments, quiet=False):
         asked.append(command)
         if command == "download":
             assert pack.CPU in arguments and "torch==9.0" in (stage / "constraints.txt").read_text()

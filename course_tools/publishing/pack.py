@@ -29,11 +29,11 @@ __all__ = ["data_sets", "make_pack"]
 CPU = "https://download.pytorch.org/whl/cpu"  # as in the Makefile: PyTorch without CUDA, for Linux
 
 
-def pip(stage: Path, *arguments: str | Path) -> bool:
+def pip(stage: Path, *arguments: str | Path, quiet: bool = False) -> bool:
     """Run pip with its temporary files in `stage`; whether it succeeded."""
     command = [sys.executable, "-m", "pip", *map(str, arguments), "-q"]
     environment = os.environ | {"TMPDIR": str(stage), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return subprocess.run(command, env=environment).returncode == 0
+    return subprocess.run(command, env=environment, capture_output=quiet).returncode == 0
 
 
 def versions_here(course: str) -> str:
@@ -57,7 +57,7 @@ def fetch_wheels(stage: Path, torch: str) -> list[Path]:
     small.mkdir()
     if torch == "cpu" and sys.platform == "linux":
         only = ["--no-deps", "-c", constraints, "--index-url", CPU]
-        pip(stage, "download", "torch", "torchvision", *only, "-d", small)
+        pip(stage, "download", "torch", "torchvision", *only, "-d", small, quiet=True)
         if not list(small.glob("torch-*+cpu-*.whl")):
             print("PyTorch without CUDA is not available: the pack is 3 GB larger.", flush=True)
     wanted = [f"{course}[test]", "pip", *project(course)["build-system"]["requires"]]
