@@ -41,6 +41,7 @@ def folder(tmp_path):
     folder.mkdir()
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
+    (folder / "course_tools/publishing").mkdir(parents=True)  # the student edition goes without it
     python(folder, "3.12.0")
     return folder
 
