@@ -151,12 +151,17 @@ def test_data_put_there_by_hand_are_found_without_fetching(machine, place):
     assert place in data.load("cifar10", "test").source and machine.fetched == []
 
 
-def test_a_damaged_file_is_reported_and_replaced(machine):
+def test_a_damaged_file_is_reported_and_passed_over_or_replaced(machine):
     (sources.DATA / "cifar-10-batches-py").mkdir(parents=True)
-    kept = sources.DATA / "downloads" / "cifar10.npz"
+    kept, shared = (machine.root / place / "cifar10.npz" for place in ("data/downloads", "course"))
     kept.parent.mkdir()
+    shared.parent.mkdir()
     kept.write_bytes(b"PK")
+    images, labels = machine.splits["train"]
+    np.savez(shared, train_images=images, train_labels=labels)  # the wanted split is enough
     with pytest.warns() as said:
+        assert "$COURSE_DATA" in data.load("cifar10").source and machine.fetched == []
+        shared.unlink()
         data.load("cifar10")
     said = "".join(str(warning.message) for warning in said)
     assert "cifar-10-batches-py/ in data cannot be used" in said
