@@ -53,9 +53,7 @@ def stage(target: pathlib.Path, chosen: list[str], root: pathlib.Path = ROOT) ->
 
 def parts() -> list[tuple[str, list[str]]]:
     """Title and notebook numbers of each part of the course; notebook 00 comes before them."""
-    return [("Start here", ["00"])] + [
-        (title, [number for number, _ in boxes]) for title, _, boxes in PARTS
-    ]
+    return [("Start here", ["00"])] + [(title, list(boxes)) for title, _, boxes in PARTS]
 
 
 def text_page(
