@@ -2,7 +2,7 @@
 
     python -m course_tools.links                          check
     python -m course_tools.links --repository OWNER/NAME  rewrite, after a move or a rename
-    python -m course_tools.links --hub https://hub.example.org  nbgitpuller links of all lessons for a JupyterHub
+    python -m course_tools.links --hub https://hub.example.org  nbgitpuller links for a JupyterHub
 
 The address stands in pyproject.toml; the rest follows from it.
 """
@@ -14,6 +14,7 @@ import re
 import urllib.parse
 
 from course_tools.project_file import repository
+from course_tools.run_notebooks import notebooks
 from course_tools.setup_cell import setup_cell
 from course_utils.files import ROOT, write_text
 
@@ -43,10 +44,9 @@ def badges(repository: str, path: str) -> str:
 
 
 def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
-    """The nbgitpuller link that updates OWNER/NAME in a student's home on a JupyterHub and opens `path` there.
+    """The nbgitpuller link that updates OWNER/NAME in a home on a JupyterHub and opens `path`.
 
-    hub: the address at which students log in, such as "https://hub.example.org". Raises ValueError
-    for another.
+    hub: the address at which students log in. Raises ValueError for what is none.
     """
     parts = urllib.parse.urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -56,7 +56,7 @@ def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
     options = {
         "repo": f"https://github.com/{repository}",
         "branch": branch,
-        "urlpath": f"lab/tree/{repository.split('/')[1]}/{path}",  # the clone bears the repository's name
+        "urlpath": f"lab/tree/{repository.split('/')[1]}/{path}",  # of a clone called NAME
         "depth": 1,  # without the history
     }
     query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
@@ -86,16 +86,10 @@ def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
     old = re.escape(repository(root))
     hosts = r"(github\.com/|colab\.research\.google\.com/github/|mybinder\.org/v2/gh/)"
     anywhere = re.compile(hosts + old + r"(?=\.git\b|(?![\w-]|\.\w))")
-    texts = [
-        *root.glob("*.md"),
-        *root.glob("*.cff"),
-        *root.glob("*.toml"),
-        root / "notebooks/LICENSE",
-    ]
+    texts = [file for kind in ("*.md", "*.cff", "*.toml") for file in root.glob(kind)]
+    texts += root.glob("notebooks/LICENSE")
     changes = {}
-    for file in sorted(texts) + sorted(root.glob("notebooks/**/[0-9]*.ipynb")):
-        if not file.is_file() or ".ipynb_checkpoints" in file.parts:
-            continue
+    for file in sorted(texts) + notebooks(root):
         before = file.read_bytes().decode("utf-8")
         after = anywhere.sub(lambda match: match[1] + new, before)
         if file.suffix == ".ipynb":
@@ -132,13 +126,11 @@ def notebook_updated(text: str, new: str, path: str) -> str:
 
 def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
     """A Markdown table of all lessons with their links (see `hub_link`)."""
-    lessons = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-    paths = [lesson.relative_to(root).as_posix() for lesson in lessons]
-    rows = [
-        f"| [{pathlib.PurePath(path).stem}]({hub_link(hub, repository(root), path, branch)}) |"
-        for path in paths
-    ]
-    return "\n".join(["| lesson |", "|---|", *rows])
+    rows = ["| lesson |", "|---|"]
+    for file in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+        link = hub_link(hub, repository(root), f"notebooks/{file.name}", branch)
+        rows.append(f"| [{file.stem}]({link}) |")
+    return "\n".join(rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,15 +148,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--branch", default=BRANCH, help="of those links; default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        changed = rewrite(options.repository) if options.repository else []
         if options.hub:
             print(hub_table(options.hub, options.branch))
             return 0
+        if options.repository:
+            changed = rewrite(options.repository)
+            print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
+            return 0
     except ValueError as error:
         parser.error(str(error))
-    if options.repository:
-        print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
-        return 0
     stale = outdated()
     print("\n".join(f"outdated: {name}" for name in stale) or f"All links lead to {repository()}.")
     if stale:
