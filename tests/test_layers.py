@@ -81,6 +81,16 @@ def test_imports_inside_functions_count():
     assert "course_utils.gans" in imports_of("def f():\n    from course_utils import gans\n")
 
 
+def test_no_helper_reads_notebooks():
+    for file in MODULES.values():
+        assert not {"nbformat", "nbclient"} & imports_of(file.read_text(encoding="utf-8")), file
+
+
+def test_every_module_says_what_it_exports():
+    for name, file in (MODULES | modules_of("course_tools")).items():
+        assert re.search("^__all__ = ", file.read_text(encoding="utf-8"), re.MULTILINE), name
+
+
 def test_no_helper_and_no_lesson_imports_the_tools():
     """A learner on Colab does not have them."""
     line = re.compile(r"""^[\s"]*(?:from|import) course_tools\b""", re.MULTILINE)
