@@ -4,13 +4,12 @@
     python -m course_tools.record_gpu_cells 09_cifar            run this one
     python -m course_tools.record_gpu_cells --all --minutes 60  the others, at most an hour each
 
-A cell runs in a fresh kernel, behind the set-up and the imports of its lesson, and behind the cells
-between if it uses a name of theirs. Each piece is stored when it ends (`course_utils.gpu_cell`), so
-an interrupted recording resumes with the next piece. `make run` shows the records in the notebooks.
+A cell runs in a fresh kernel, after the cells above it. Each piece is stored when it ends
+(`course_utils.gpu_cell`), so an interrupted recording resumes with the next piece. `make run` shows
+the records in the notebooks.
 """
 
 import argparse
-import ast
 import pathlib
 import re
 from dataclasses import dataclass
@@ -45,26 +44,10 @@ def gpu_cells(root: pathlib.Path = ROOT) -> dict[str, GpuCell]:
     return found
 
 
-def above(cells: list) -> list:
-    """What runs before the last cell: set-up and imports, or all if it uses a name of theirs."""
-    code = [cell for cell in cells[:-1] if cell.cell_type == "code"]
-    made = set()
-    for cell in code[2:]:
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                made.add(node.id)
-            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                made.add(node.name)
-            elif isinstance(node, ast.alias):
-                made.add(node.asname or node.name)
-    used = {node.id for node in ast.walk(ast.parse(cells[-1].source)) if isinstance(node, ast.Name)}
-    return code if used & made else code[:2]
-
-
 def run(cell: GpuCell, seconds: float) -> None:
-    """Run a cell and what it needs, to be recorded. Raises RuntimeError, which names the cell."""
-    cells = nbformat.read(cell.notebook, as_version=4).cells[: cell.index + 1]
-    notebook = nbformat.v4.new_notebook(cells=[*above(cells), cells[-1]])
+    """Run a cell and those above, to be recorded. RuntimeError names the cell that failed."""
+    notebook = nbformat.read(cell.notebook, as_version=4)
+    del notebook.cells[cell.index + 1 :]
     environment = ENVIRONMENT | {"COURSE_RECORD": cell.name}
     with kernel(notebook, cell.notebook.parent, environment) as client:
         failed = run_cells(client, seconds)

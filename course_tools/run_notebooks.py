@@ -179,9 +179,8 @@ def run_in_kernel(file: pathlib.Path, machine: SmallMachine | None = None) -> Ru
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep what a reader needs: no timing, no widget state, nothing of this machine."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook.metadata = nbformat.from_dict(
-        {"kernelspec": kernel, "language_info": {"name": "python"}}
-    )
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = nbformat.from_dict(metadata)
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
         for output in cell.get("outputs", []):
