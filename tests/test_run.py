@@ -168,7 +168,7 @@ def test_a_class_is_measured_while_it_waits_and_at_its_peak(course, capsys):
     row = classroom.together(file, 2)
     assert row.kernels == 2 and 1.5 <= row.seconds < 60 and 0 < row.cpu_seconds < 30
     # Twice 200 MB; what is shared counts less when other programs come to share it.
-    assert 40 < row.idle_mb < 300 and 380 < row.peak_mb - row.idle_mb < 500
+    assert 40 < row.idle_mb < 300 and 380 < row.peak_mb - row.idle_mb < 1000
     assert (
         classroom.main(["1", "--notebook", str(written(course, "1 / 0", name="02_y.ipynb"))]) == 1
     )

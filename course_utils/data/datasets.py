@@ -12,7 +12,7 @@ from course_utils.arguments import check_choice, check_int, generator
 from course_utils.data.natural_images import COLOUR_PHOTOGRAPHS, colour_crops
 from course_utils.data.sources import SPLITS, DataError, find, read_embedded
 
-__all__ = ["CLASSES", "DATASETS", "ImageSet", "load"]
+__all__ = ["DATASETS", "ImageSet", "load"]
 
 CLOTHES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
