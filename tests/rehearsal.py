@@ -53,10 +53,14 @@ class Elsewhere(torch.Tensor):
 
 
 class Generator(torch.Generator):
-    """Random numbers for any device, drawn on the CPU: its device is not checked."""
+    """Random numbers that are drawn on the CPU and say that they come from `device`."""
 
-    def __new__(cls, device: torch.device | str | None = None):
-        return super().__new__(cls)
+    device = torch.device("cpu")
+
+    def __new__(cls, device: torch.device | str = "cpu"):
+        generator = super().__new__(cls)
+        generator.device = torch.device(device)
+        return generator
 
 
 class Rehearsal(TorchDispatchMode):

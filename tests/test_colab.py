@@ -13,9 +13,8 @@ import sys
 
 import pytest
 
-from course_tools.links import address
+from course_tools.links import BRANCH, address
 from course_tools.run_notebooks import ENVIRONMENT, notebooks
-from course_tools.setup_cell import setup_cell
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = {file.stem: file for file in notebooks()}
@@ -60,22 +59,17 @@ def test_a_notebook_copied_alone_runs_to_the_end_and_torch_is_untouched(name, fr
     before = run(fresh, "-c", VERSION)
     run(fresh, "-m", "pip", "uninstall", "-q", "-y", "sparse-to-image-course")  # of the last one
     text = NOTEBOOKS[name].read_text(encoding="utf-8")
-    assert text.count(f'REPOSITORY = \\"{address()}\\"') == 1
+    assert text.count(f'REPOSITORY, VERSION = \\"{address()}\\"') == 1
     alone = tmp_path / NOTEBOOKS[name].name
     (tmp_path / "course.part").mkdir()  # what a clone leaves that was cut short
     (tmp_path / "course.part/README.md").touch()
-    alone.write_text(text.replace(f'\\"{address()}\\"', f'\\"{ROOT.as_uri()}\\"'), encoding="utf-8")
+    here = f'\\"{ROOT.as_uri()}\\"'
+    head = run("git", "-C", ROOT, "rev-parse", "--abbrev-ref", "HEAD").strip()  # a branch
+    text = text.replace(f'\\"{address()}\\", \\"{BRANCH}\\"', f'{here}, \\"{head}\\"')
+    alone.write_text(text, encoding="utf-8")
     ours = ("PYTHON", "VIRTUAL_ENV", "JUPYTER")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     environment = clean | ENVIRONMENT | {"COLAB_RELEASE_TAG": "a test"}
     run(fresh, "-c", EXECUTE, alone, cwd=tmp_path, env=environment)
     assert (tmp_path / "course/course_utils/session.py").is_file()
     assert run(fresh, "-c", VERSION) == before
-
-
-def test_without_a_network_the_cell_says_what_it_needs(fresh, tmp_path):
-    cell = setup_cell((ROOT / "nowhere").as_uri())
-    code = "import sys; sys.modules['course_utils'] = None\n" + cell
-    result = subprocess.run([fresh, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert "Fetching the course needs git and a network" in result.stderr
-    assert not (tmp_path / "course").exists()

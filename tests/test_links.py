@@ -2,6 +2,9 @@
 
 import json
 import pathlib
+import shutil
+import subprocess
+import sys
 import urllib.parse
 
 import nbformat
@@ -23,7 +26,7 @@ def course(tmp_path):
     header = f"# λ\n{links.badges(OLD, PATH)}\n\nText, see {ADDRESS}/issues."
     cells = [
         nbformat.v4.new_markdown_cell(header),
-        nbformat.v4.new_code_cell(setup_cell(ADDRESS), metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell(setup_cell(ADDRESS, "main"), metadata={"tags": ["setup"]}),
         nbformat.v4.new_code_cell("x = 'é'"),
     ]
     (tmp_path / "notebooks").mkdir()
@@ -47,9 +50,41 @@ def test_a_move_rewrites_every_address_and_a_move_back_restores_every_byte(cours
     everywhere = b"".join(everything(course).values()).decode()
     assert everywhere.count(OLD) == 1 and f"{ADDRESS}s" in everywhere  # another repository
     cells = json.loads((course / PATH).read_text(encoding="utf-8"))["cells"]
-    assert "".join(cells[1]["source"]) == setup_cell(f"https://github.com/{NEW}")
+    assert "".join(cells[1]["source"]) == setup_cell(f"https://github.com/{NEW}", "main")
     links.rewrite(OLD, course)
     assert everything(course) == before
+
+
+def test_a_release_is_cloned_and_opened_at_its_tag_and_a_later_version_at_the_branch(course):
+    project = (course / "pyproject.toml").read_text()
+    before = everything(course)
+    (course / "pyproject.toml").write_text(f'[project]\nversion = "2.1"\n{project}')
+    assert links.rewrite(OLD, course) == ["README.md", PATH]
+    text = (course / PATH).read_text(encoding="utf-8")
+    assert f'REPOSITORY, VERSION = \\"{ADDRESS}\\", \\"v2.1\\"' in text
+    assert f"/{OLD}/blob/v2.1/{PATH}" in text and f"/{OLD}/v2.1?urlpath" in text
+    (course / "pyproject.toml").write_text(f'[project]\nversion = "2.2.dev0"\n{project}')
+    links.rewrite(OLD, course)
+    (course / "pyproject.toml").write_text(project)
+    assert everything(course) == before
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+@pytest.mark.parametrize("folder, said", [("nowhere", "does not "), ("there", "v9.9 not found")])
+def test_a_course_that_cannot_be_fetched_is_explained(tmp_path, folder, said):
+    """No repository, as without a network, and one without the tag."""
+    author = ["-c", "user.name=a", "-c", "user.email=a@b.org"]
+    subprocess.run(["git", "init", "-q", tmp_path / "there"], check=True)
+    commit = ["git", *author, "commit", "-q", "--allow-empty", "-m", "x"]
+    subprocess.run(commit, cwd=tmp_path / "there", check=True)
+    cell = setup_cell((tmp_path / folder).as_uri(), "v9.9")
+    code = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport importlib.util as u\n"
+    code += "find = u.find_spec\nu.find_spec = lambda n: None if n == 'course_utils' else find(n)\n"
+    result = subprocess.run(
+        [sys.executable, "-c", code + cell], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "Fetching the course (v9.9) needs git and a network. Run me again." in result.stderr
+    assert said in result.stderr and not (tmp_path / "course").exists()
 
 
 def test_a_renamed_notebook_gets_its_own_badges(course):
