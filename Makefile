@@ -96,7 +96,7 @@ $(PEERS): $(STAMP)
 $(EXTRA): extras := test
 $(ALL): extras := test,site
 $(EXTRA) $(ALL): $(STAMP)
-	@$(PY) tests/environment.py $(extras) && touch $(EXTRA) $@ || \
+	@$(PY) tests/environment.py $(extras) $(if $(LOCK),-c $(LOCK)) && touch $(EXTRA) $@ || \
 		echo "The extra \`test\` of pyproject.toml cannot be installed now: the tests that need it are skipped."
 
 # The extra `site`: the generator of the website, and what pages and slides need to work without a network.
