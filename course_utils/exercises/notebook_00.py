@@ -1,6 +1,7 @@
 """Checks of notebook 00, Start here."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ RANGE_MISTAKES = {
 
 
 @exercise("00.1", "From bytes to the unit range", difficulty=1, minutes=5, mistakes=RANGE_MISTAKES)
-def to_unit_range(answer: object) -> None:
+def to_unit_range(answer: Any) -> None:
     """pixels uint8 (N, H, W) -> float (N, 1, H, W) in [0, 1]."""
     for shape in [(1, 1, 1), (2, 28, 28), (3, 5, 7)]:
         pixels = torch.randint(0, 200, shape, dtype=torch.uint8)  # without a white pixel
@@ -49,7 +50,7 @@ SHARE_MISTAKES = {
 
 
 @exercise("00.2", "How many pixels are black?", difficulty=1, minutes=5, mistakes=SHARE_MISTAKES)
-def share_of_zeros(answer: object) -> None:
+def share_of_zeros(answer: Any) -> None:
     """images (N, C, H, W) -> share of entries that are zero, (N,)."""
     for shape in [(3, 3, 5, 4), (4, 1, 28, 28), (1, 1, 1, 1)]:
         images = torch.rand(shape) * (torch.rand(shape) > 0.4)
@@ -57,7 +58,7 @@ def share_of_zeros(answer: object) -> None:
 
 
 @exercise("00.3", "The same noise twice", difficulty=2, minutes=10)
-def add_noise(answer: object) -> None:
+def add_noise(answer: Any) -> None:
     """x, sigma, seed -> x + sigma * Gaussian noise drawn from a generator with that seed."""
     x, sigma = torch.rand(2, 1, 64, 64), 0.2
     before = random_states()
@@ -90,4 +91,5 @@ def add_noise(answer: object) -> None:
 
 def random_states() -> tuple:
     """The global states of torch, NumPy and Python."""
-    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
+    key = np.random.get_state(legacy=False)["state"]["key"]
+    return torch.get_rng_state().tolist(), key.tolist(), random.getstate()

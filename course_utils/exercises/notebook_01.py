@@ -1,6 +1,7 @@
 """Checks of notebook 01, Sparse representation."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ HAAR_MISTAKES = {
 
 
 @exercise("01.1", "Undo a Haar step", difficulty=1, minutes=10, mistakes=HAAR_MISTAKES)
-def inverse_haar_step(answer: object) -> None:
+def inverse_haar_step(answer: Any) -> None:
     """a, d (..., n/2) -> x (..., n)."""
     for shape in [(1,), (4,), (3, 8), (2, 1, 1)]:
         a, d = torch.randn(shape), torch.randn(shape)
@@ -70,7 +71,7 @@ PSNR_MISTAKES = {
 
 
 @exercise("01.2", "PSNR without going back", difficulty=2, minutes=10, mistakes=PSNR_MISTAKES)
-def psnr_of_best_k(answer: object) -> None:
+def psnr_of_best_k(answer: Any) -> None:
     """z (N, C, H, W) orthonormal coefficients, k -> PSNR (N,)."""
     for shape, k in [((1, 1, 8, 8), 5), ((3, 1, 16, 4), 1), ((2, 3, 8, 8), 100), ((1, 1, 8, 8), 0)]:
         z = dct2(torch.rand(shape))
@@ -91,7 +92,7 @@ GARROTE_MISTAKES = {
 
 
 @exercise("01.3", "Between soft and hard", difficulty=1, minutes=15, mistakes=GARROTE_MISTAKES)
-def garrote_threshold(answer: object) -> None:
+def garrote_threshold(answer: Any) -> None:
     """z, t -> z - t²/z where |z| > t, else 0."""
     edges = torch.tensor([0.0, 1.0, -1.0, 2.0, -2.0])
     for z, t in [(torch.randn(50) * 3, 1.0), (torch.randn(2, 1, 4, 4), 0.5), (edges, 1.0)]:
@@ -122,7 +123,7 @@ SIGMA_MISTAKES = {
 
 
 @exercise("01.4", "How strong is the noise?", difficulty=2, minutes=15, mistakes=SIGMA_MISTAKES)
-def estimate_sigma(answer: object) -> None:
+def estimate_sigma(answer: Any) -> None:
     """noisy (N, 1, H, W) -> sigma (N,)."""
     for number, height in [(1, 32), (3, 64)]:
         ramp = torch.linspace(0, 1, 32) * torch.linspace(0, 1, height)[:, None]
@@ -157,7 +158,7 @@ RISK_MISTAKES = {
     minutes=25,
     mistakes=RISK_MISTAKES,
 )
-def stein_risk(answer: object) -> None:
+def stein_risk(answer: Any) -> None:
     """z (n,), t, sigma -> estimate of |soft(z, t) - clean|², a number."""
     for z, t, sigma in [
         (torch.randn(1000) * 2, 1.0, 1.0),

@@ -1,6 +1,8 @@
 """Checks of notebook 02, Sparse coding."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ def positive(v: Tensor, t: float) -> Tensor:
     return (v - t).clamp_min(0)
 
 
-def proximal(x, D, lam, steps, shrink=positive, L=None) -> Tensor:
+def proximal(x, D, lam, steps, *, shrink=positive, L=None) -> Tensor:
     """Steps from zero, with the shrinkage `shrink(v, lam / L)`."""
     L = norm2(D) if L is None else L
     z = x.new_zeros(len(x), D.shape[1])
@@ -30,7 +32,7 @@ def proximal(x, D, lam, steps, shrink=positive, L=None) -> Tensor:
     return z
 
 
-SUM_MISTAKES = {
+SUM_MISTAKES: dict[str, Callable] = {
     "that is the lasso with both signs: z >= 0 is asked.": partial(proximal, shrink=soft_threshold),
     "cut at zero in every step, not only at the end.": (
         lambda *given: proximal(*given, shrink=soft_threshold).clamp_min(0)
@@ -43,7 +45,7 @@ SUM_MISTAKES = {
 
 
 @exercise("02.1", "Only sums, no differences", difficulty=1, minutes=15, mistakes=SUM_MISTAKES)
-def nonnegative_ista(answer: object) -> None:
+def nonnegative_ista(answer: Any) -> None:
     """x (N, n), D (n, K), lam, steps -> z >= 0 (N, K)."""
     for N, n, K, lam, steps in [(4, 8, 20, 0.2, 7), (2, 12, 12, 0.1, 40), (3, 5, 9, 0.0, 5)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(N, n)
@@ -73,7 +75,7 @@ REFIT_MISTAKES = {
 
 
 @exercise("02.2", "Give back what λ took", difficulty=2, minutes=15, mistakes=REFIT_MISTAKES)
-def debias(answer: object) -> None:
+def debias(answer: Any) -> None:
     """x (N, n), D (n, K), z (N, K) -> refitted z (N, K)."""
     for N, n, K, k in [(1, 8, 12, 3), (5, 16, 20, 4), (3, 10, 30, 1)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(N, n)
@@ -93,7 +95,7 @@ def pursue(x, D, steps, add=True, pick=torch.abs, update=True) -> Tensor:
     return z
 
 
-MP_MISTAKES = {
+MP_MISTAKES: dict[str, Callable] = {
     "that is OMP: it fits the earlier weights again, matching pursuit does not.": (
         lambda x, D, k: omp(x[None], D, min(k, *D.shape))[0]
     ),
@@ -108,7 +110,7 @@ MP_MISTAKES = {
 
 
 @exercise("02.3", "Matching pursuit without the O", difficulty=2, minutes=15, mistakes=MP_MISTAKES)
-def matching_pursuit(answer: object) -> None:
+def matching_pursuit(answer: Any) -> None:
     """x (n,), D (n, K), steps -> z (K,)."""
     for n, K, steps in [(8, 12, 1), (16, 32, 6), (5, 11, 12), (3, 3, 20)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(n)
@@ -136,7 +138,7 @@ GROUP_MISTAKES = {
 
 
 @exercise("02.4", "Colours share their atoms", difficulty=2, minutes=15, mistakes=GROUP_MISTAKES)
-def group_threshold(answer: object) -> None:
+def group_threshold(answer: Any) -> None:
     """z (N, C, K), t -> z (N, C, K)."""
     for shape, t in [((4, 3, 5), 0.7), ((1, 3, 8), 1.0), ((2, 1, 6), 0.5), ((3, 4, 3), 0.0)]:
         z = torch.randn(shape)
@@ -155,7 +157,7 @@ def reweighted(x, D, lam, rounds, epsilon, weigh=lambda z, e, w: e / (z + e)) ->
 
 NO_GRADIENT = "the code carries gradients: work without autograd here."
 DTYPE = "the codes have another dtype than the signals: begin with x.new_zeros(...)."
-LASSO_MISTAKES = {
+LASSO_MISTAKES: dict[str, Callable] = {
     "that is the plain lasso: the prices never change.": (
         partial(reweighted, weigh=lambda z, e, w: w)
     ),
@@ -177,7 +179,7 @@ LASSO_MISTAKES = {
 
 
 @exercise("02.5", "Ask again, with other prices", difficulty=3, minutes=30, mistakes=LASSO_MISTAKES)
-def reweighted_lasso(answer: object) -> None:
+def reweighted_lasso(answer: Any) -> None:
     """x (N, n), D (n, K), lam, rounds, epsilon -> z (N, K)."""
     for N, n, K, *settings in [
         (3, 12, 18, 0.1, 1, 0.1),

@@ -1,6 +1,8 @@
 """Checks of notebook 03, Dictionary learning."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +39,7 @@ FOUND_MISTAKES = {
 
 
 @exercise("03.1", "How many were found?", difficulty=1, minutes=10, mistakes=FOUND_MISTAKES)
-def atoms_found(answer: object) -> None:
+def atoms_found(answer: Any) -> None:
     """D (n, K), true_atoms (n, M), threshold -> share of the true atoms found, a number."""
     cases = [(20, 30, 12, 0.99), (20, 30, 12, 0.5), (4, 1, 1, 0.9), (6, 4, 9, 0.95)]
     for n, learned, true, threshold in cases:
@@ -84,7 +86,7 @@ REFILL_MISTAKES = {
 @exercise(
     "03.2", "Give the unused another chance", difficulty=2, minutes=15, mistakes=REFILL_MISTAKES
 )
-def refill_unused(answer: object) -> None:
+def refill_unused(answer: Any) -> None:
     """x (N, n), D (n, K), z (N, K) -> D with unused atoms replaced by the worst coded signals."""
     cases = [(30, 6, 8, [2, 5]), (10, 3, 4, [0]), (12, 4, 5, []), (9, 4, 6, [1, 3, 4])]
     for number, n, count, unused in cases:
@@ -110,7 +112,7 @@ def best(x, D, z, j, E=None, users=None) -> tuple[Tensor, Tensor]:
 
 PAIR = "return two things: the atom (n,) and the weights (N,)."
 LENGTH = "the atom must have norm 1: the scale belongs to the weights."
-ATOM_MISTAKES = {
+ATOM_MISTAKES: dict[str, Callable] = {
     "only users of the atom take part.": lambda x, D, z, j: best(x, D, z, j, users=slice(None)),
     "put the atom back into the residual.": lambda x, D, z, j: best(x, D, z, j, E=x - z @ D.T),
     "first take away the part of the other atoms.": lambda x, D, z, j: best(x, D, z, j, E=x),
@@ -127,7 +129,7 @@ def product(pair, *given) -> Tensor:
 
 
 @exercise("03.3", "K-SVD with the SVD", difficulty=2, minutes=20, mistakes=ATOM_MISTAKES)
-def best_rank_one(answer: object) -> None:
+def best_rank_one(answer: Any) -> None:
     """x (N, n), D (n, K), z (N, K), j -> atom (n,) and weights (N,)."""
     products = {text: partial(product, wrong) for text, wrong in ATOM_MISTAKES.items()}
     products.pop(PAIR)
@@ -169,7 +171,7 @@ BLEND_MISTAKES = {
 
 
 @exercise("03.4", "Ask the noisy pixel too", difficulty=2, minutes=15, mistakes=BLEND_MISTAKES)
-def blend_with_noisy(answer: object) -> None:
+def blend_with_noisy(answer: Any) -> None:
     """noisy (1, C, H, W), patches (number, C·64), mu -> image (1, C, H, W)."""
     for shape, mu in [((1, 1, 12, 10), 0.5), ((1, 3, 9, 9), 3.0), ((1, 1, 8, 8), 0.0)]:
         noisy = torch.rand(shape)
@@ -183,7 +185,7 @@ def procrustes(x: Tensor, z: Tensor, join=torch.matmul) -> Tensor:
     return join(U, Vh)
 
 
-BASIS_MISTAKES = {
+BASIS_MISTAKES: dict[str, Callable] = {
     "transposed: take the SVD of xᵀz, D = U Vᵀ.": lambda x, z: procrustes(z, x),
     "Vh is Vᵀ already: D = U @ Vh.": partial(procrustes, join=lambda U, Vh: U @ Vh.T),
     "U alone is not the best rotation.": partial(procrustes, join=lambda U, Vh: U),
@@ -194,7 +196,7 @@ BASIS_MISTAKES = {
 
 
 @exercise("03.5", "A dictionary that is a basis", difficulty=3, minutes=25, mistakes=BASIS_MISTAKES)
-def orthonormal_update(answer: object) -> None:
+def orthonormal_update(answer: Any) -> None:
     """x (N, n), z (N, n) -> orthonormal D (n, n)."""
     for number, n in [(50, 6), (30, 4), (5, 1)]:
         x = torch.randn(number, n) * torch.linspace(1, 2, n)

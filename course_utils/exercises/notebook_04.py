@@ -1,7 +1,9 @@
 """Checks of notebook 04, Autoencoders."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +16,9 @@ __all__ = ["build", "conv_transpose2d", "field_width", "largest_angle", "same_pa
 WHOLE = "return an int: // divides."
 
 
-def expect_whole(answer: object, *given: object, mistakes: dict) -> None:
+def expect_whole(answer: Any, reference: Callable, *given: object, mistakes: dict) -> None:
     """As expect_answer, for an int, also one of NumPy or torch."""
-    output = expect_answer(answer, *given, mistakes=mistakes)
+    output = expect_answer(answer, reference, *given, mistakes=mistakes)
     expect(not torch.as_tensor(output).is_floating_point(), WHOLE)
 
 
@@ -26,7 +28,7 @@ def padding(kernel: int, dilation: int = 1) -> int:
 
 NO_PADDING = "raise a ValueError where no padding keeps the size: for an odd d(k - 1)."
 HAS_PADDING = "you raised a ValueError where a padding keeps the size: d(k - 1) is even there."
-SIZE_MISTAKES = {
+SIZE_MISTAKES: dict[str, Callable] = {
     "that is the padding of both sides; half of it goes to each side.": lambda k, d: d * (k - 1),
     "the dilation is not used: the kernel spans d(k - 1) + 1 pixels.": lambda k, d: (k - 1) // 2,
     "take half of d(k - 1), not d times half of k.": lambda k, d: d * (k // 2),
@@ -37,7 +39,7 @@ SIZE_MISTAKES = {
 
 
 @exercise("04.1", "Padding that keeps the size", difficulty=1, minutes=10, mistakes=SIZE_MISTAKES)
-def same_padding(answer: object) -> None:
+def same_padding(answer: Any) -> None:
     """kernel, dilation -> padding, an int; ValueError where there is none."""
     for given in [(1, 1), (3, 1), (11, 1), (3, 2), (5, 3), (1, 4), (4, 2), (2, 2), (6, 4)]:
         try:
@@ -63,7 +65,7 @@ def width(layers: list[tuple[int, int]], overlap: int = 1, own: bool = False) ->
     return size
 
 
-WIDTH_MISTAKES = {
+WIDTH_MISTAKES: dict[str, Callable] = {
     "the strides are missing: behind a stride of s a step is s times as long.": (
         lambda layers: width([(k, 1) for k, _ in layers])
     ),
@@ -78,7 +80,7 @@ WIDTH_MISTAKES = {
 @exercise(
     "04.2", "The formula of the receptive field", difficulty=2, minutes=15, mistakes=WIDTH_MISTAKES
 )
-def field_width(answer: object) -> None:
+def field_width(answer: Any) -> None:
     """layers = [(kernel, stride), ...] -> width of the receptive field, an int."""
     for count in range(7):
         layers = [tuple(pair) for pair in torch.randint(1, 5, (count, 2)).tolist()]
@@ -96,7 +98,7 @@ def angle(A, B, basis=basis_of, pick=torch.min, largest=1.0) -> Tensor:
 
 
 EQUAL = "two bases of one space must give 0°: clamp the cosines to 1 before arccos."
-ANGLE_MISTAKES = {
+ANGLE_MISTAKES: dict[str, Callable] = {
     "that is in radians; return degrees.": lambda A, B: angle(A, B).deg2rad(),
     "the largest angle has the smallest cosine.": partial(angle, pick=torch.max),
     "columns of norm 1 are not enough: use qr.": partial(angle, basis=lambda A: A / A.norm(dim=0)),
@@ -110,7 +112,7 @@ ANGLE_MISTAKES = {
 
 
 @exercise("04.3", "The angle without SciPy", difficulty=2, minutes=15, mistakes=ANGLE_MISTAKES)
-def largest_angle(answer: object) -> None:
+def largest_angle(answer: Any) -> None:
     """A (n, k), B (n, k) -> largest principal angle in degrees."""
     for n, k, tilt in [(8, 3, 1.0), (30, 5, 0.2), (6, 1, 0.5), (5, 4, 1.0), (12, 3, 0.05)]:
         A, change = torch.randn(2, n, k, dtype=torch.float64)
@@ -134,7 +136,7 @@ def spread(y: Tensor, weight: Tensor, stride: int, padding: int, add: bool = Tru
     return x[..., padding : x.shape[2] - padding, padding : x.shape[3] - padding]
 
 
-SPREAD_MISTAKES = {
+SPREAD_MISTAKES: dict[str, Callable] = {
     "neighbouring copies stand `stride` pixels apart.": lambda y, w, s, p: spread(y, w, 1, p),
     "add the copies (+=); yours overwrite each other.": partial(spread, add=False),
     "the kernel is turned round; spread it as it is.": (
@@ -147,7 +149,7 @@ SPREAD_MISTAKES = {
 
 
 @exercise("04.4", "Spread instead of gather", difficulty=2, minutes=20, mistakes=SPREAD_MISTAKES)
-def conv_transpose2d(answer: object) -> None:
+def conv_transpose2d(answer: Any) -> None:
     """y (N, maps, H, W), weight (maps, C, k, k), stride, padding -> (N, C, H', W')."""
     cases = [(2, 3, 2, 4, 5, 4, 2, 1), (2, 1, 3, 3, 4, 2, 3, 0), (1, 2, 1, 1, 1, 3, 1, 1)]
     for number, maps, channels, height, width, k, stride, padding in cases:
@@ -156,14 +158,14 @@ def conv_transpose2d(answer: object) -> None:
 
 
 @exercise("04.5", "An autoencoder for any size", difficulty=3, minutes=25)
-def build(answer: object) -> None:
+def build(answer: Any) -> None:
     """channels, height, width, code -> encoder and decoder."""
     cases = [(1, 28, 28, 8), (3, 30, 45, 16), (1, 29, 31, 4), (3, 7, 12, 5), (1, 4, 5, 2)]
     for *shape, code in cases:
         case = f"for images of shape {tuple(shape)}, code {code},"
         output = attempt(answer, *shape, code)
-        pair = isinstance(output, (tuple, list)) and len(output) == 2
-        modules = pair and all(isinstance(part, nn.Module) for part in output)
+        two = isinstance(output, (tuple, list)) and len(output) == 2
+        modules = two and all(isinstance(part, nn.Module) for part in output)
         expect(modules, "return two modules: the encoder, the decoder.")
         encoder, decoder = output
         images = torch.rand(5, *shape)

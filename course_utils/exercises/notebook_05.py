@@ -1,6 +1,8 @@
 """Checks of notebook 05, The sparse autoencoder."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +45,7 @@ TOPK_MISTAKES = {
 
 
 @exercise("05.1", "TopK from a sort", difficulty=1, minutes=10, mistakes=TOPK_MISTAKES)
-def topk_by_sort(answer: object) -> None:
+def topk_by_sort(answer: Any) -> None:
     """a (N, units), k -> code (N, units): the k largest positive numbers of each row."""
     for number, units, k in [(6, 9, 3), (5, 8, 8), (4, 7, 1), (1, 1, 1), (8, 12, 5)]:
         a = torch.randn(number, units)
@@ -72,7 +74,7 @@ def batch_step(a, k, threshold, training, choose=chosen, move=moved) -> tuple[Te
     return torch.where(a > threshold, a, 0.0), threshold
 
 
-STEP_MISTAKES = {
+STEP_MISTAKES: dict[str, Callable] = {
     "that is TopK; choose k * N of the whole batch.": partial(batch_step, choose=topk),
     "you kept k numbers of the batch; keep k * N.": partial(batch_step, choose=of_batch),
     "negative numbers are never active: .relu().": (
@@ -97,7 +99,7 @@ STEP_MISTAKES = {
 
 
 @exercise("05.2", "BatchTopK after training", difficulty=2, minutes=20, mistakes=STEP_MISTAKES)
-def batch_topk(answer: object) -> None:
+def batch_topk(answer: Any) -> None:
     """a (N, units), k, threshold, training -> code (N, units), new threshold."""
     cases = [(8, 10, 2, True), (8, 10, 2, False), (1, 6, 3, True), (4, 5, 3, True)]
     for number, units, k, training in cases:
@@ -128,7 +130,7 @@ GRADIENT_MISTAKES = {
 
 
 @exercise("05.3", "No step along an atom", difficulty=2, minutes=15, mistakes=GRADIENT_MISTAKES)
-def keep_perpendicular(answer: object) -> None:
+def keep_perpendicular(answer: Any) -> None:
     """gradient (n, K), D (n, K) with unit columns -> gradient without its part along each atom."""
     for n, count in [(6, 9), (5, 5), (4, 1), (7, 3)]:
         gradient, D = torch.randn(n, count), normalize(torch.randn(n, count), dim=0)
@@ -152,7 +154,7 @@ DEAD_MISTAKES = {
 
 
 @exercise("05.4", "Dead units, batch by batch", difficulty=1, minutes=10, mistakes=DEAD_MISTAKES)
-def dead_share(answer: object) -> None:
+def dead_share(answer: Any) -> None:
     """A list of codes (N_i, units) -> the share of units that no signal of any batch uses."""
     for sizes, units in [((4, 3, 5), 40), ((6,), 30), ((1, 1, 2, 1), 25)]:
         batches = [torch.randn(size, units) * (torch.rand(size, units) < 0.2) for size in sizes]
@@ -182,7 +184,7 @@ KL_MISTAKES = {
 
 
 @exercise("05.5", "The force of the KL penalty", difficulty=2, minutes=15, mistakes=KL_MISTAKES)
-def kl_gradient(answer: object) -> None:
+def kl_gradient(answer: Any) -> None:
     """code (N, units) in (0, 1), rho -> gradient of kl_sparsity by the code, (N, units)."""
     for number, units, rho in [(7, 5, 0.05), (4, 3, 0.3), (1, 4, 0.1), (20, 1, 0.02)]:
         code = 0.02 + 0.9 * torch.rand(number, units)

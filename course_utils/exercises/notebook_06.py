@@ -1,7 +1,9 @@
 """Checks of notebook 06, Loss functions."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,11 +32,11 @@ SSIM_MISTAKES = {
 
 
 @exercise("06.1", "SSIM of two flat images", difficulty=1, minutes=10, mistakes=SSIM_MISTAKES)
-def ssim_of_constants(answer: object) -> None:
+def ssim_of_constants(answer: Any) -> None:
     """Grey levels a, b (n,) in [0, 1] -> SSIM of flat images of these levels (n,)."""
     dark, darker = torch.tensor([0.02, 0.05, 1.0]), torch.tensor([0.01, 0.03, 0.2])
     black, other = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 0.5, 1.0])
-    random, single = torch.rand(2, 6), torch.rand(2, 1)
+    random, single = torch.rand(2, 6).unbind(), torch.rand(2, 1).unbind()
     for a, b in [(dark, darker), random, (black, other), single]:
         # ssim_loss on images is a right answer, which float32 rounds
         expect_answer(answer, ssim, a, b, mistakes=SSIM_MISTAKES, tolerance=5e-4)
@@ -70,7 +72,7 @@ BCE_MISTAKES = {
 @exercise(
     "06.2", "The gradient that does not vanish", difficulty=2, minutes=15, mistakes=BCE_MISTAKES
 )
-def bce_gradient(answer: object) -> None:
+def bce_gradient(answer: Any) -> None:
     """a, x of one shape -> gradient of the mean cross-entropy of sigmoid(a) with respect to a."""
     for shape in [(5, 4), (3, 1, 6, 2), (1,)]:
         a, x = 3 * torch.randn(shape), torch.rand(shape)
@@ -95,7 +97,7 @@ WEIGHT_MISTAKES = {
 
 
 @exercise("06.3", "Balance two losses", difficulty=2, minutes=15, mistakes=WEIGHT_MISTAKES)
-def encoding_weight(answer: object) -> None:
+def encoding_weight(answer: Any) -> None:
     """x, s, x_hat of one shape, share -> weight of the encoding loss, a number."""
     for shape, share in [((4, 1, 6, 5), 0.2), ((3, 8), 0.9), ((2, 3, 4, 4), 0.5), ((1, 2), 0.01)]:
         x = torch.rand(shape)
@@ -108,7 +110,7 @@ def layer(x: Tensor, z: Tensor, D: Tensor, W: Tensor, theta: Tensor | float) -> 
     return soft_threshold(z + (x - z @ D.T) @ W, theta)
 
 
-LAYER_MISTAKES = {
+LAYER_MISTAKES: dict[str, Callable] = {
     "add the present code z.": lambda x, z, D, W, t: soft_threshold((x - z @ D.T) @ W, t),
     "the threshold is missing.": lambda x, z, D, W, t: layer(x, z, D, W, 0),
     "the sign of the residual is turned: x - z Dᵀ.": lambda x, z, D, W, t: layer(x, z, D, -W, t),
@@ -122,7 +124,7 @@ LAYER_MISTAKES = {
 @exercise(
     "06.4", "A layer that knows the dictionary", difficulty=2, minutes=15, mistakes=LAYER_MISTAKES
 )
-def lista_layer(answer: object) -> None:
+def lista_layer(answer: Any) -> None:
     """x (N, n), z (N, K), D (n, K), W (n, K), theta (K,) -> the next code (N, K)."""
     for number, n, K in [(7, 5, 9), (4, 6, 3), (1, 1, 1)]:
         D, W = normalise_atoms(torch.randn(n, K)), torch.randn(n, K)
@@ -140,7 +142,7 @@ def length(code: Tensor, bits: float, count=math.comb) -> Tensor:
     return torch.tensor(supports) + bits * active(code)
 
 
-LENGTH_MISTAKES = {
+LENGTH_MISTAKES: dict[str, Callable] = {
     "you counted each set in every order: subtract log2 k! too.": partial(length, count=math.perm),
     "k log2 K counts every order.": partial(length, count=pow),
     "that is in nats: divide by log(2).": lambda c, bits: length(c, bits / LOG_2) * LOG_2,
@@ -152,7 +154,7 @@ LENGTH_MISTAKES = {
 
 
 @exercise("06.5", "Bits by counting", difficulty=2, minutes=20, mistakes=LENGTH_MISTAKES)
-def code_length(answer: object) -> None:
+def code_length(answer: Any) -> None:
     """code (N, K), bits -> (N,) log2 of the number of supports plus the bits of the weights."""
     for number, K, bits in [(6, 10, 5), (5, 300, 3), (3, 1, 4)]:
         used = torch.rand(number, K) < torch.linspace(0, 1, number)[:, None]  # none in the first

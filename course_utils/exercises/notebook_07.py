@@ -1,6 +1,7 @@
 """Checks of notebook 07, Image restoration."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ BITS_MISTAKES = {
 
 
 @exercise("07.1", "The fewest bits", difficulty=1, minutes=10, mistakes=BITS_MISTAKES)
-def entropy_bits(answer: object) -> None:
+def entropy_bits(answer: Any) -> None:
     """Whole numbers of any shape -> bits for all of them by their entropy, a number."""
     expect_answer(answer, entropy, torch.randint(-3, 4, (40, 5)), mistakes=BITS_MISTAKES)
     expect_answer(answer, entropy, (4 * torch.randn(300)).int(), mistakes=BITS_MISTAKES)
@@ -56,7 +57,7 @@ STEP_MISTAKES = {
 
 
 @exercise("07.2", "Which step for which quality?", difficulty=1, minutes=10, mistakes=STEP_MISTAKES)
-def step_for_psnr(answer: object) -> None:
+def step_for_psnr(answer: Any) -> None:
     """PSNR in dB, a number -> step of plain rounding, in grey levels of 255."""
     for level in (40.0, 58.9, 31.0, 20.0):
         expect_answer(answer, step, level, mistakes=STEP_MISTAKES, tolerance=1e-3)
@@ -84,7 +85,7 @@ MASK_MISTAKES = {
 
 
 @exercise("07.3", "One step with a mask", difficulty=2, minutes=15, mistakes=MASK_MISTAKES)
-def masked_step(answer: object) -> None:
+def masked_step(answer: Any) -> None:
     """z (N, K), x (N, n), D (n, K), mask (N, n), lam -> z after one proximal step."""
     for number, n, count, lam in [(6, 16, 24, 0.05), (3, 9, 5, 0.2), (1, 4, 4, 0.0)]:
         D, z = normalise_atoms(torch.randn(n, count)), torch.randn(number, count)
@@ -115,7 +116,7 @@ BORDER_MISTAKES = {
 
 
 @exercise("07.4", "Without the border", difficulty=1, minutes=10, mistakes=BORDER_MISTAKES)
-def psnr_inside(answer: object) -> None:
+def psnr_inside(answer: Any) -> None:
     """estimate, truth (N, C, H, W), border >= 0 -> PSNR of each image without its border, (N,)."""
     shapes = [(3, 1, 12, 16), (2, 3, 9, 9), (2, 1, 6, 5), (1, 1, 20, 20)]
     for shape, border in zip(shapes, (2, 4, 0, 1)):
@@ -127,11 +128,11 @@ def psnr_inside(answer: object) -> None:
         expect_answer(answer, inside, *given, mistakes=BORDER_MISTAKES, tolerance=1e-3)
 
 
-def mean(patches: Tensor, shape: tuple[int, ...]) -> Tensor:
+def mean(patches: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
     return average_patches(patches, shape, 8, 2)
 
 
-def weighted(patches: Tensor, votes: Tensor, shape: tuple[int, ...]) -> Tensor:
+def weighted(patches: Tensor, votes: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
     return mean(votes[:, None] * patches, shape) / mean(votes[:, None].repeat(1, 64), shape)
 
 
@@ -147,7 +148,7 @@ VOTE_MISTAKES = {
 
 
 @exercise("07.5", "Votes that differ", difficulty=2, minutes=15, mistakes=VOTE_MISTAKES)
-def weighted_average(answer: object) -> None:
+def weighted_average(answer: Any) -> None:
     """patches (number, 64) at stride 2, votes (number,), shape (1, 1, H, W) -> image."""
     for shape in [(1, 1, 16, 20), (1, 1, 8, 8), (1, 1, 12, 10)]:
         patches = extract_patches(torch.randn(shape), 8, 2)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ V_AT_200 = (
 
 
 @exercise("08.1", "The value by quadrature", difficulty=1, minutes=5, mistakes=QUADRATURE)
-def value_by_quadrature(answer: object) -> None:
+def value_by_quadrature(answer: Any) -> None:
     """x, p, q, score (n,) -> V by the trapezoid rule on a grid of unequal steps."""
     for n, scale in [(41, 1.0), (2, 1.0), (17, 3.0), (9, 100.0)]:
         x = torch.rand(n).add(0.1).cumsum(0)
@@ -71,7 +72,7 @@ BEST = {
 
 
 @exercise("08.2", "The best discriminator from log densities", 1, minutes=5, mistakes=BEST)
-def best_discriminator(answer: object) -> None:
+def best_discriminator(answer: Any) -> None:
     """Log densities (n,) -> p / (p + q), also where both densities vanish."""
     for n in (30, 1, 7):
         expect_answer(answer, best, 2 * torch.randn(n), 2 * torch.randn(n), mistakes=BEST)
@@ -116,7 +117,7 @@ LOSS_AT_200 = (
 
 
 @exercise("08.3", "The generator's loss at ±200", difficulty=2, minutes=10, mistakes=LOSS)
-def non_saturating_loss(answer: object) -> None:
+def non_saturating_loss(answer: Any) -> None:
     """Scores (N,) -> mean of -log sigmoid(score), value and gradient."""
     for n in (12, 1, 5):
         expect_answer(answer, non_saturating, 2 * torch.randn(n), mistakes=LOSS)
@@ -142,7 +143,7 @@ def non_saturating_loss(answer: object) -> None:
 
 
 @exercise("08.4", "The alternating step", difficulty=2, minutes=10, mistakes=STEP_MISTAKES)
-def alternating_step(answer: object) -> None:
+def alternating_step(answer: Any) -> None:
     """Both networks after two steps, against a reference, and the two losses."""
     expect(callable(answer), f"expected a function, your answer is a {type(answer).__name__}.")
 
@@ -167,8 +168,8 @@ def alternating_step(answer: object) -> None:
             torch.equal(result[0], again[0]),
             "two calls with the same input differ: use the given z for both networks.",
         )
-        how = {"mistakes": mistakes, "what": what, "tolerance": 1e-5}
-        expect_answer(lambda *_: result, partial(trained, alternating()), *sizes, **how)
+        given = (partial(trained, alternating()), *sizes)
+        expect_answer(lambda *_: result, *given, mistakes=mistakes, what=what, tolerance=1e-5)
 
 
 def kl(a: Tensor, b: Tensor) -> Tensor:
@@ -193,7 +194,7 @@ JSD = {
 
 
 @exercise("08.5", "Jensen-Shannon and its bounds", difficulty=1, minutes=10, mistakes=JSD)
-def jensen_shannon_divergence(answer: object) -> None:
+def jensen_shannon_divergence(answer: Any) -> None:
     """Two distributions (n,) with zeros allowed -> JSD in nats."""
     for n, zeros in [(6, 0), (2, 0), (9, 4), (5, 2)]:
         p, q = torch.rand(n) + 0.05, torch.rand(n) + 0.05

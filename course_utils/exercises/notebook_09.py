@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ FRECHET = {
 
 
 @exercise("09.1", "A ruler that sees one feature at a time", 1, minutes=10, mistakes=FRECHET)
-def diagonal_frechet(answer: object) -> None:
+def diagonal_frechet(answer: Any) -> None:
     """Features (N, d), (M, d) -> sum of (m - m')² + (σ - σ')² over the features, a number."""
     for n, m, d in [(12, 7, 5), (30, 40, 3), (3, 2, 1), (6, 6, 8)]:
         real = torch.randn(d) + (0.5 + 2 * torch.rand(d)) * torch.randn(n, d)
@@ -76,7 +77,7 @@ COVERAGE = {
 
 
 @exercise("09.2", "A recall that cannot be flattered", difficulty=2, minutes=15, mistakes=COVERAGE)
-def coverage(answer: object) -> None:
+def coverage(answer: Any) -> None:
     """Real (N, d), generated (M, d), k -> share of real points whose ball holds a generated one."""
     sizes = [(40, 25, 2, 3), (30, 60, 3, 5), (12, 12, 1, 1), (50, 8, 4, 2), (6, 1, 2, 2)]
     for n, m, d, k in [*sizes, (40, 30, 2, 5)]:
@@ -122,7 +123,7 @@ def entries(average: Callable) -> Callable:
 
 
 @exercise("09.3", "An average that starts fast", difficulty=2, minutes=15, mistakes=WARM)
-def warm_average(answer: object) -> None:
+def warm_average(answer: Any) -> None:
     """Two state dictionaries, decay, step -> a new one: floats averaged with the warm decay."""
     expect(callable(answer), f"expected a function, your answer is a {type(answer).__name__}.")
     for decay, step in [(0.99, 5), (0.5, 40), (0.99, 0), (0.999, 10_000), (0.0, 3)]:
@@ -172,7 +173,7 @@ SLERP = {
 
 
 @exercise("09.4", "At constant speed along the sphere", difficulty=2, minutes=15, mistakes=SLERP)
-def slerp(answer: object) -> None:
+def slerp(answer: Any) -> None:
     """a, b (N, d), t (N,) -> points along the arc (N, d); the angle is that of the directions."""
     for n, d, norm in [(3, 2, 2.0), (5, 6, 0.6), (1, 64, 8.0)]:
         a, b = normalize(torch.randn(2, n, d), dim=2)
@@ -205,14 +206,14 @@ BIAS = {
 
 
 @exercise("09.5", "The distance with infinitely many pictures", 2, minutes=15, mistakes=BIAS)
-def without_bias(answer: object) -> None:
+def without_bias(answer: Any) -> None:
     """Sizes (K,), distances (K,) -> the value at 1/n = 0 of the line of least squares in 1/n."""
-    for sizes, limit, slope, noise in [
+    for counts, limit, slope, noise in [
         ([100.0, 200.0, 500.0], 3.0, 4000.0, 0.0),
         ([50.0, 400.0], 10.0, 900.0, 0.0),
         ([500.0, 1000.0, 2000.0, 5000.0, 5000.0], 0.0, 5000.0, 0.5),
         ([2500.0, 1000.0, 700.0, 100.0], 80.0, 3000.0, 2.0),
     ]:
-        sizes = torch.tensor(sizes)
+        sizes = torch.tensor(counts)
         distances = limit + slope / sizes + noise * torch.randn(len(sizes))
         expect_answer(answer, at_infinity, sizes, distances, mistakes=BIAS, tolerance=2e-3)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ DIVERGENCE = {
 
 
 @exercise("10.1", "How fair are the shares?", difficulty=1, minutes=10, mistakes=DIVERGENCE)
-def kl_to_uniform(answer: object) -> None:
+def kl_to_uniform(answer: Any) -> None:
     """counts (modes,) integers, not all zero -> KL of their shares to equal shares, in nats."""
     for counts in ([5, 0, 10, 4, 1, 0], [3, 3, 3], [0, 0, 7, 0, 0], [2, 8, 1, 0, 4] * 5, [1, 0]):
         expect_answer(answer, divergence, torch.tensor(counts), mistakes=DIVERGENCE)
@@ -77,7 +78,7 @@ GROUPS = {
 
 
 @exercise("10.2", "Statistics of small groups", difficulty=2, minutes=15, mistakes=GROUPS)
-def group_std(answer: object) -> None:
+def group_std(answer: Any) -> None:
     """x (N, C), size that divides N -> (N, C + 1): beside each row the spread of its own group."""
     for shape, size in [((12, 3), 4), ((8, 5), 8), ((6, 1), 2), ((10, 4), 5)]:
         x = torch.randn(shape) * torch.linspace(0.3, 3, shape[0])[:, None]
@@ -121,7 +122,7 @@ PENALTY = {
 
 
 @exercise("10.3", "A slope may be small", difficulty=2, minutes=15, mistakes=PENALTY)
-def one_sided_penalty(answer: object) -> None:
+def one_sided_penalty(answer: Any) -> None:
     """discriminator, x (N, ...) -> mean over samples of max(0, norm of the gradient - 1)²."""
     for shape in [(7, 2), (5, 1, 4, 4), (1, 3), (6, 2, 3)]:
         x = torch.randn(shape)
@@ -136,15 +137,17 @@ def one_sided_penalty(answer: object) -> None:
         expect(isinstance(penalty, Tensor) and penalty.requires_grad, NOT_TRAINABLE)
 
 
-def iterated(forward: Callable, transpose: Callable, x: Tensor, steps: int, unit=True) -> Tensor:
+def iterated(
+    forward: Callable, transpose: Callable, x: Tensor, steps: int, *, unit: bool = True
+) -> Tensor:
     for _ in range(steps):
         x = transpose(forward(x))
         x = x / x.norm() if unit else x
     return x
 
 
-def stretch(forward: Callable, *given: object, **how: bool) -> Tensor:
-    x = iterated(forward, *given, **how)
+def stretch(forward: Callable, *given: Any, unit: bool = True) -> Tensor:
+    x = iterated(forward, *given, unit=unit)
     return forward(x).norm() / x.norm()
 
 
@@ -158,7 +161,7 @@ STRETCH = {
 
 
 @exercise("10.4", "How far can a convolution stretch?", 3, minutes=20, mistakes=STRETCH)
-def largest_stretch(answer: object) -> None:
+def largest_stretch(answer: Any) -> None:
     """forward, transpose (functions), x of the first step, steps -> largest |forward(x)| / |x|."""
     kernel, matrix = torch.randn(3, 2, 3, 3), torch.randn(5, 4)
     convolution = lambda v: conv2d(v, kernel, padding=1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ KL = {
 
 
 @exercise("11.1", "From one guess to another", difficulty=2, minutes=15, mistakes=KL)
-def kl_gaussians(answer: object) -> None:
+def kl_gaussians(answer: Any) -> None:
     """Two means and log-variances (N, latent) -> KL of the first from the second in nats, (N,)."""
     reference = lambda *given: kl(*given).sum(dim=1)
     for number, latent in [(6, 4), (1, 3), (5, 1), (3, 20)]:
@@ -40,7 +41,7 @@ def kl_gaussians(answer: object) -> None:
     expect_answer(answer, reference, zero, zero - 200, zero, zero, what=what)
 
 
-def laplace(mean: Tensor, log_scale: Tensor, u: Tensor) -> Tensor:
+def laplace(mean: Tensor | float, log_scale: Tensor, u: Tensor) -> Tensor:
     return mean - log_scale.exp() * u.sign() * torch.log1p(-2 * u.abs())
 
 
@@ -58,7 +59,7 @@ LAPLACE = {
 
 
 @exercise("11.2", "Another noise", difficulty=2, minutes=15, mistakes=LAPLACE)
-def draw_laplace(answer: object) -> None:
+def draw_laplace(answer: Any) -> None:
     """mean, log_scale, u (N, latent) -> Laplace draws with gradients to mean and log_scale."""
     for number, latent in [(7, 3), (1, 1), (40, 2)]:
         given = torch.randn(2, number, latent).requires_grad_()
@@ -88,7 +89,9 @@ def prior_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     return kl(mean, log_variance, torch.zeros(()), torch.zeros(()))
 
 
-def elbo(x, logits, mean, log_variance, weight=1.0, pixels=torch.sum, latent=torch.sum) -> Tensor:
+def elbo(
+    x, logits, mean, log_variance, *, weight=1.0, pixels=torch.sum, latent=torch.sum
+) -> Tensor:
     """The bound with another weight of the divergence, or other reductions."""
     divergence = latent(prior_kl(mean, log_variance), dim=1)
     return pixels(log_p(x, logits), dim=1) - weight * divergence
@@ -110,7 +113,7 @@ ELBO = {
 
 
 @exercise("11.3", "The bound for coins", difficulty=2, minutes=20, mistakes=ELBO)
-def coin_elbo(answer: object) -> None:
+def coin_elbo(answer: Any) -> None:
     """x, logits (N, C, H, W), mean, log_variance (N, latent) -> ELBO of each image, nats."""
     for *shape, latent in [(5, 1, 6, 4, 3), (1, 1, 3, 3, 2), (4, 3, 5, 5, 1), (1, 1, 1, 2, 4)]:
         x, logits = (torch.rand(shape) < 0.4).float(), 2 * torch.randn(shape)
@@ -138,7 +141,7 @@ BOUND = {
 
 
 @exercise("11.4", "A tighter bound", difficulty=3, minutes=25, mistakes=BOUND)
-def importance_bound(answer: object) -> None:
+def importance_bound(answer: Any) -> None:
     """log p(x, z_k), log q(z_k | x), both (K, N) -> bound on log p(x), (N,)."""
     for draws, number in [(5, 4), (1, 3), (30, 1), (4, 4)]:
         for level in (0, -900):
@@ -184,7 +187,7 @@ SIGMA = {
 
 
 @exercise("11.5", "The best σ", difficulty=2, minutes=20, mistakes=SIGMA)
-def best_sigma(answer: object) -> None:
+def best_sigma(answer: Any) -> None:
     """x, x_hat (N, C, H, W) -> the sigma with the smallest error, and the error, nats per image."""
     for number, shape, noise in [(6, (1, 5, 4), 0.1), (1, (3, 4, 4), 0.3), (3, (1, 2, 2), 0.05)]:
         x = torch.rand(number, *shape)

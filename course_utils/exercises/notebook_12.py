@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ def each(c: Tensor, m: Tensor, L: Tensor) -> Tensor:
     return MultivariateNormal(m, scale_tril=L).log_prob(c[:, None])
 
 
-def mixture(c: Tensor, w: Tensor, m: Tensor, L: Tensor, logdets: float = 0) -> Tensor:
+def mixture(c: Tensor, w: Tensor, m: Tensor, L: Tensor, *, logdets: float = 0) -> Tensor:
     """The log density, with so many times log det L too much."""
     extra = logdets * L.diagonal(dim1=1, dim2=2).log().sum(dim=1)
     return torch.logsumexp(each(c, m, L) + extra + w.log(), dim=1)
@@ -35,8 +36,10 @@ MIXTURE = {
     "the shares are missing: add log w_i.": lambda c, w, m, L: each(c, m, L).logsumexp(dim=1),
     "add log w_i, not w_i.": lambda c, w, m, L: (each(c, m, L) + w).logsumexp(dim=1),
     "add up the densities, not their logarithms: logsumexp.": lambda c, w, m, L: each(c, m, L) @ w,
-    "the determinant is missing: subtract log det L.": lambda *given: mixture(*given, 1),
-    "det L is the root of the determinant: subtract it once.": lambda *given: mixture(*given, -1),
+    "the determinant is missing: subtract log det L.": lambda *given: mixture(*given, logdets=1),
+    "det L is the root of the determinant: subtract it once.": (
+        lambda *given: mixture(*given, logdets=-1)
+    ),
     "the constant n/2 log 2π is missing.": (
         lambda c, *rest: mixture(c, *rest) + c.shape[1] / 2 * math.log(2 * math.pi)
     ),
@@ -47,7 +50,7 @@ MIXTURE = {
 
 
 @exercise("12.1", "Is this a code?", difficulty=3, minutes=25, mistakes=MIXTURE)
-def mixture_log_density(answer: object) -> None:
+def mixture_log_density(answer: Any) -> None:
     """Codes (N, n), shares (K,), means (K, n), lower factors (K, n, n) -> log density, (N,)."""
     for number, components, n in [(6, 3, 2), (1, 4, 3), (5, 1, 4), (4, 3, 1)]:
         codes, means = 2 * torch.randn(number, n), torch.randn(components, n)
@@ -90,7 +93,7 @@ PRICE = {
 
 
 @exercise("12.2", "The price of a wrong reconstruction", 2, minutes=15, mistakes=PRICE)
-def reconstruction_price(answer: object) -> None:
+def reconstruction_price(answer: Any) -> None:
     """decoder, encode, real in [-1, 1], weight -> weighted mean squared error in [0, 1]."""
     for number, weight in [(5, 100.0), (1, 10.0), (3, 0.5)]:
         encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
@@ -121,7 +124,7 @@ BITS = {
 
 
 @exercise("12.3", "Bits of a TopK code", difficulty=1, minutes=10, mistakes=BITS)
-def topk_bits(answer: object) -> None:
+def topk_bits(answer: Any) -> None:
     """units, k, bits per value -> bits of a code: log2 of the number of choices, and the values."""
     for case in [(128, 32, 4.0), (10, 1, 3.0), (6, 6, 2.5), (64, 5, 1.0), (20_000, 3000, 6.0)]:
         expect_answer(answer, lambda n, k, b: choices(n, k) + k * b, *case, mistakes=BITS)
@@ -158,7 +161,7 @@ PIXELS = {
 
 
 @exercise("12.4", "How local is an edit?", difficulty=2, minutes=15, mistakes=PIXELS)
-def pixels_changed(answer: object) -> None:
+def pixels_changed(answer: Any) -> None:
     """Images before and after (N, C, H, W), share -> fewest pixels with the share of the change."""
     cases = [(5, 1, 6, 5, 0.9), (1, 1, 4, 4, 0.5), (4, 3, 5, 4, 0.8), (3, 1, 1, 1, 0.9)]
     for *shape, share in cases:
@@ -203,7 +206,7 @@ COPY = {
 
 
 @exercise("12.5", "A test for copies that duplicates cannot fool", 3, minutes=25, mistakes=COPY)
-def copy_ratio(answer: object) -> None:
+def copy_ratio(answer: Any) -> None:
     """Rows generated (N, d), stored (M, d) -> ratio of two distances for each generated row."""
     for number, many, d, twins in [(6, 12, 3, 0), (1, 5, 2, 0), (5, 9, 4, 4), (3, 6, 1, 3)]:
         stored = torch.randn(many, d)

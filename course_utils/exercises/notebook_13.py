@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def on_machine(function: Callable, seconds: list[float], *given: int) -> object:
     return function(machine.step, machine.clock, *given)
 
 
-def rate(step, clock, images: int, warm_up: int, runs: int, of=statistics.median) -> float:
+def rate(step, clock, images: int, warm_up: int, runs: int, *, of=statistics.median) -> float:
     for _ in range(warm_up):
         step()
     seconds = []
@@ -44,7 +45,7 @@ def rate(step, clock, images: int, warm_up: int, runs: int, of=statistics.median
 
 RATE = {
     "a slow run spoils the mean: take the median.": lambda *a: rate(*a, of=statistics.mean),
-    "the warm-up must not count.": lambda *given: rate(*given[:3], 0, sum(given[3:])),
+    "the warm-up must not count.": lambda s, c, n, *calls: rate(s, c, n, 0, sum(calls)),
     "that is the shortest run; asked is the median.": lambda *given: rate(*given, of=min),
     "that is seconds per image; divide the other way round.": lambda *given: 1 / rate(*given),
     "these are steps per second: multiply by the images.": lambda *given: rate(*given) / given[2],
@@ -52,7 +53,7 @@ RATE = {
 
 
 @exercise("13.1", "Measured rightly", 1, 6, mistakes=RATE)
-def images_per_second(answer: object) -> None:
+def images_per_second(answer: Any) -> None:
     """A step, a clock, the images of a step, two counts of calls -> images per second, median."""
     wrong = {text: partial(on_machine, mistake) for text, mistake in RATE.items()}
     for images, warm_up, runs in [(32, 3, 5), (10, 0, 1), (7, 1, 7)]:
@@ -89,14 +90,14 @@ PIECES = {
 
 
 @exercise("13.2", "A large batch in small pieces", 2, 8, mistakes=PIECES)
-def accumulated_gradient(answer: object) -> None:
+def accumulated_gradient(answer: Any) -> None:
     """Rows (N, d), goals (N,), weights (d,), most rows of a piece -> gradient (d,) of the mean."""
     for n, d, size in [(10, 3, 4), (8, 2, 4), (5, 4, 9), (1, 1, 1)]:
         given = (torch.randn(n, d), torch.randn(n), torch.randn(d), size)
         expect_answer(answer, whole, *given, mistakes=PIECES)
 
 
-def warmed(step: int, base: float, batch: int, warm_up: int, power: float = 1) -> float:
+def warmed(step: int, base: float, batch: int, warm_up: int, *, power: float = 1) -> float:
     return base * (batch / 32) ** power * min(1.0, (step + 1) / max(1, warm_up))
 
 
@@ -114,7 +115,7 @@ WARM_UP = {
 
 
 @exercise("13.3", "The rate of a larger batch", 1, 6, mistakes=WARM_UP)
-def rate_at(answer: object) -> None:
+def rate_at(answer: Any) -> None:
     """A step from 0, the rate at 32 images, the batch, the steps of warm-up -> the rate."""
     cases = [(0, 0.1, 256, 5), (2, 0.1, 256, 5), (4, 0.2, 64, 5), (9, 0.1, 128, 5), (0, 0.1, 96, 0)]
     for case in cases:
@@ -143,7 +144,7 @@ AVERAGE = {
 
 
 @exercise("13.4", "An average without the past it has not got", 2, 8, mistakes=AVERAGE)
-def corrected_average(answer: object) -> None:
+def corrected_average(answer: Any) -> None:
     """Values (T,), decay -> their bias-corrected moving average (T,)."""
     for length, decay in [(6, 0.9), (1, 0.99), (20, 0.5), (4, 0.0)]:
         expect_answer(answer, corrected, 3 + torch.randn(length), decay, mistakes=AVERAGE)

@@ -1,6 +1,7 @@
 """Checks of notebook 14, Reading a generator."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -12,7 +13,7 @@ from course_utils.exercises.core import attempt, exercise, expect, expect_answer
 __all__ = ["clamp_feature", "match_atoms", "same_length", "usage"]
 
 
-def as_tensors(output: object) -> object:
+def as_tensors(output: Any) -> Any:
     """Both results as tensors: numbers, lists and what scipy returns are welcome."""
     return [*map(torch.as_tensor, output)] if isinstance(output, (tuple, list)) else output
 
@@ -46,7 +47,7 @@ USAGE = {
 
 
 @exercise("14.1", "Used, rarely used, dead", difficulty=1, minutes=10, mistakes=USAGE)
-def usage(answer: object) -> None:
+def usage(answer: Any) -> None:
     """A code (N, units) -> shares of signals for which each unit is on, share of dead units."""
     for number, units in [(50, 12), (1, 3), (7, 7), (40, 1), (500, 6)]:
         code = torch.randn(number, units).relu() * (torch.rand(units) < 0.7) * 0.2
@@ -74,7 +75,7 @@ NORM = {
 
 
 @exercise("14.2", "The right length", difficulty=2, minutes=15, mistakes=NORM)
-def same_length(answer: object) -> None:
+def same_length(answer: Any) -> None:
     """x and x_hat, both (N, n) -> x_hat with the norm of x in each row; rows of zeros stay zero."""
     for number, n in [(6, 5), (1, 3), (8, 1), (4, 4)]:
         x, x_hat = 3 * torch.randn(number, n), torch.randn(number, n)
@@ -84,7 +85,9 @@ def same_length(answer: object) -> None:
         expect_answer(answer, reference, x, x_hat, mistakes=NORM)
 
 
-def clamped(x, code, D, unit: int, value: float, step: Callable = lambda now, value: value - now):
+def clamped(
+    x, code, D, unit: int, value: float, *, step: Callable = lambda now, value: value - now
+):
     """x, moved along the atom of the unit by step(code of the unit, value)."""
     return x + step(code[:, unit, None], value) * D[:, unit]
 
@@ -104,7 +107,7 @@ CLAMP = {
 
 
 @exercise("14.3", "Set a feature", difficulty=2, minutes=20, mistakes=CLAMP)
-def clamp_feature(answer: object) -> None:
+def clamp_feature(answer: Any) -> None:
     """x (N, n), code (N, units), D (n, units), unit, value -> x with the code of the unit set."""
     for number, n, units in [(6, 5, 9), (1, 4, 3), (5, 2, 5), (3, 3, 3)]:
         code, D = torch.randn(number, units).relu(), normalize(torch.randn(n, units), dim=0)
@@ -141,7 +144,7 @@ MATCH = {
 
 
 @exercise("14.4", "The same features?", difficulty=3, minutes=25, mistakes=MATCH)
-def match_atoms(answer: object) -> None:
+def match_atoms(answer: Any) -> None:
     """D, E (n, K) with unit columns -> partner in E of each atom of D (K,), and the mean cosine."""
     for n, K in [(6, 9), (2, 12), (3, 1), (4, 4), (5, 30)]:
         D = normalize(torch.randn(n, K), dim=0)

@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from scipy import stats
@@ -42,7 +43,7 @@ BOOTSTRAP = {
 
 
 @exercise("15.1", "The bootstrap by hand", difficulty=1, minutes=15, mistakes=BOOTSTRAP)
-def bootstrap_interval(answer: object) -> None:
+def bootstrap_interval(answer: Any) -> None:
     """differences (N,), places (draws, N), level -> (2,), lower and upper end."""
     for number, draws, level in [(7, 200, 0.8), (30, 400, 0.95), (1, 10, 0.95), (60, 1, 0.9)]:
         given = (0.3 + torch.randn(number).exp(), torch.randint(number, (draws, number)), level)
@@ -52,7 +53,7 @@ def bootstrap_interval(answer: object) -> None:
         expect_answer(lambda *_: output, interval, *given, mistakes=BOOTSTRAP)
 
 
-def not_rounded(d: float, s: float, p: float, a: float, sides: int = 2) -> float:
+def not_rounded(d: float, s: float, p: float, a: float, *, sides: int = 2) -> float:
     """The number of pairs before it is rounded up, for difference, spread, power and level."""
     return ((stats.norm.ppf(1 - a / sides) + stats.norm.ppf(p)) * s / d) ** 2
 
@@ -61,7 +62,7 @@ def pairs(*case: float, **how: int) -> int:
     return max(2, math.ceil(not_rounded(*case, **how)))
 
 
-SEEDS = {
+SEEDS: dict[str, Callable] = {
     "the number of pairs is an integer: math.ceil.": not_rounded,
     "take the next larger integer: math.ceil.": lambda *case: max(2, int(not_rounded(*case))),
     "return at least 2 pairs: one has no spread.": lambda *case: math.ceil(not_rounded(*case)),
@@ -76,7 +77,7 @@ SEEDS = {
 
 
 @exercise("15.2", "How many seeds?", difficulty=2, minutes=20, mistakes=SEEDS)
-def seeds_needed(answer: object) -> None:
+def seeds_needed(answer: Any) -> None:
     """difference, spread, power, level -> whole number of pairs."""
     usual = [(0.05, 0.21, 0.8, 0.05), (0.1, 0.1, 0.8, 0.05), (1.0, 0.05, 0.8, 0.05)]
     for case in [*usual, (-0.3, 0.5, 0.9, 0.01), (0.02, 0.3, 0.5, 0.1), (-2.0, 5.0, 0.95, 0.05)]:
@@ -89,7 +90,7 @@ def name(image: Tensor) -> bytes:
 
 
 @exercise("15.3", "A split without twins", difficulty=3, minutes=25)
-def hold_out(answer: object) -> None:
+def hold_out(answer: Any) -> None:
     """pixels uint8 (N, C, H, W), share, seed -> bool (N,)."""
     cases = [(40, 1, 4, 5, 0.25), (30, 3, 3, 3, 0.5), (24, 1, 5, 1, 0.3), (2, 1, 2, 2, 0.5)]
     for *shape, share in cases:
@@ -160,7 +161,7 @@ def equal_steps(measured: dict, budget: float, seeds: int, warm_up: int) -> dict
 
 
 WARM_UP = "without the argument, three steps count as warm-up: [9, 9, 9, 2, 2] are 2 s per step."
-PLAN = {
+PLAN: dict[str, Callable] = {
     "steps are integers that keep the budget: round down.": plan(rounding=float),
     "rounded up, the plan exceeds the budget: round down.": plan(rounding=math.ceil),
     "a disturbed step spoils the mean: take the median.": plan(statistics.mean),
@@ -174,7 +175,7 @@ PLAN = {
 
 
 @exercise("15.4", "Equal seconds", difficulty=2, minutes=20, mistakes=PLAN)
-def plan_steps(answer: object) -> None:
+def plan_steps(answer: Any) -> None:
     """measured {method: seconds of single steps}, budget, seeds, warm_up -> {method: steps}."""
 
     def entries(plan: Callable) -> Callable:
