@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -101,14 +102,16 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float | None =
     size = rank_and_world_size()[1]
     if size == 1:
         return
-    trained = [p for p in parameters if p.requires_grad]
-    for p in trained:
-        if p.grad is None:
-            p.grad = torch.zeros_like(p)
-    all_reduce_weighted([p.grad for p in trained], 1 / size if weight is None else weight)
+    gradients = []
+    for p in parameters:
+        if p.requires_grad:
+            if p.grad is None:
+                p.grad = torch.zeros_like(p)
+            gradients.append(p.grad)
+    all_reduce_weighted(gradients, 1 / size if weight is None else weight)
 
 
-def broadcast(value: object) -> object:
+def broadcast(value: Any) -> Any:
     """What process 0 gives, in all processes (tensors on the CPU and plain values)."""
     box = [value]
     if rank_and_world_size()[1] > 1:

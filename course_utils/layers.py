@@ -10,6 +10,7 @@ and not from layers, do not allow.
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import overload
 
 from torch import nn
 
@@ -22,6 +23,12 @@ class Layers(nn.Sequential):
     A subclass may take what it likes in its constructor, and check its input in `forward`; a slice
     does not check. An index gives the layer, as usual. Built in notebook 09.
     """
+
+    @overload
+    def __getitem__(self, index: slice) -> nn.Sequential: ...
+
+    @overload
+    def __getitem__(self, index: int) -> nn.Module: ...
 
     def __getitem__(self, index: int | slice) -> nn.Module:
         if isinstance(index, slice):

@@ -4,6 +4,7 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from course_utils.checkpoints import CheckpointError, load_state, save_state
 __all__ = ["TrainingError", "fit", "gradient_norm"]
 
 TRY = "Try a smaller learning rate, and look for log(0), division by zero or NaN in the data."
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class TrainingError(RuntimeError):
@@ -23,9 +25,9 @@ class TrainingError(RuntimeError):
 
 
 def fit(
-    model: nn.Module,
+    model: Model,
     batches: Callable[[int], Iterable],
-    loss: Callable[[nn.Module, tuple], Tensor | dict[str, Tensor]],
+    loss: Callable[[Model, Any], Tensor | dict[str, Tensor]],
     optimizer: torch.optim.Optimizer,
     epochs: int,
     *,
@@ -62,7 +64,8 @@ def fit(
     steps = range(done, epochs)
     bar = tqdm(steps, "epochs", epochs, leave=False, initial=done, disable=hidden)
     for epoch in bar:
-        sums, count = {}, 0
+        sums: dict[str, Tensor] = {}
+        count = 0
         for batch, weight in distributed.shard_batches(batches(epoch), epoch):
             if each_step:
                 each_step()
@@ -114,8 +117,10 @@ def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[d
     its weights.
     """
     rank, size = distributed.rank_and_world_size()
-    there = rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file()
-    state = distributed.broadcast(load_state(checkpoint) if there else None)
+    state = None
+    if rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file():
+        state = load_state(checkpoint)
+    state = distributed.broadcast(state)
     if state is None:
         if size > 1:
             weights = {name: value.cpu() for name, value in parts["model"].state_dict().items()}
