@@ -1,5 +1,7 @@
 """The map of the course, drawn in notebook 00."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -71,7 +73,7 @@ def course_map(ax: Axes | None = None) -> Axes:
             place[number] = (x, y)
             box = FancyBboxPatch((x, y), WIDTH, HEIGHT, "round,pad=0.05", fc=color, ec=color)
             ax.add_patch(box)
-            white = {"va": "center", "color": "white"}
+            white: dict[str, Any] = {"va": "center", "color": "white"}
             ax.text(x + 0.05, middle, number, weight="bold", **white)
             ax.text(x + 1.05, middle, name, ha="center", fontsize=9, **white)
             if column:

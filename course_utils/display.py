@@ -7,6 +7,7 @@ import base64
 import io
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ import torch
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 from PIL import Image
 from torch import Tensor
 
@@ -124,12 +126,12 @@ def show_curves(
     for name, (end, color) in sorted(ends.items(), key=lambda item: item[1][0]):
         height = max(up.transform((x[-1], end))[1], height + 0.06)  # labels keep this distance
         place = (x[-1], up.inverted().transform((0, height))[1])
-        beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+        beside: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(name, place, color=ink(color), annotation_clip=False, **beside)
     return ax
 
 
-def ink(color: str) -> tuple[float, ...]:
+def ink(color: ColorType) -> tuple[float, ...]:
     """`color`, darkened until it can be read on white: contrast 4.5 : 1 (WCAG 2.2, 1.4.3)."""
     for share in np.linspace(1, 0, 51):
         rgb = share * np.array(to_rgb(color))

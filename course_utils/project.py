@@ -168,10 +168,11 @@ def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
     per_seed, per_image = pairs.mean(axis=1), pairs.mean(axis=0)
     half = stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / len(per_seed) ** 0.5
     settings = {"n_resamples": 2000, "method": "percentile", "random_state": 0}
-    over_images = stats.bootstrap((per_image,), np.mean, **settings).confidence_interval
+    low, high = stats.bootstrap((per_image,), np.mean, **settings).confidence_interval
     mean = float(pairs.mean())
     over_seeds = float(mean - half), float(mean + half)
-    return Comparison(mean, tuple(map(float, per_seed)), over_seeds, tuple(map(float, over_images)))
+    over_images = float(low), float(high)
+    return Comparison(mean, tuple(map(float, per_seed)), over_seeds, over_images)
 
 
 def noise_floor(scores: Tensor) -> float:
@@ -220,9 +221,9 @@ def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool =
     sizes = Counter(picture.shape[1:] for picture in pictures)
     if len(sizes) > 1:
         listed = [f"{count} of {w} x {h}" for (h, w), count in sizes.most_common(4)]
-        found = f"pictures of {len(sizes)} sizes ({', '.join(listed)})"
+        what = f"pictures of {len(sizes)} sizes ({', '.join(listed)})"
         advice = "give size=64 (or another) to make them equal squares"
-        raise ValueError(f"{folder} holds {found}: {advice}.")
+        raise ValueError(f"{folder} holds {what}: {advice}.")
     places = [file.parent.relative_to(folder).as_posix() for file in files]
     classes = sorted(set(places))
     labels = torch.tensor([classes.index(place) for place in places])
@@ -233,8 +234,8 @@ def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool =
 def _read(file: pathlib.Path, size: int | None, grey: bool) -> Tensor:
     """One picture, uint8 (C, H, W)."""
     try:
-        with Image.open(file) as image:
-            image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
     except OSError as error:
         problem = f"{file} cannot be read as a picture ({error})"
         raise ValueError(f"{problem}: mend or remove it.") from error

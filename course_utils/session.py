@@ -72,7 +72,7 @@ def start(seed: int = 0) -> Session:
 
 def check_torch(version: str) -> None:
     """Raise ImportError, with the command that helps, when torch is too old."""
-    major, minor = map(int, re.match(r"(\d+)\.(\d+)", version).groups())
+    major, minor = map(int, re.findall(r"\d+", version)[:2])
     if (major, minor) < (2, 4):
         raise ImportError(
             f"The course needs torch 2.4 or newer; this is torch {version}. "
@@ -101,7 +101,7 @@ def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         shares.append(quota.read_text().split())
     for share in shares:
         try:
-            cores = min(cores, math.ceil(float(share[0]) / float((*share, 1)[1])))
+            cores = min(cores, math.ceil(float(share[0]) / float((*share, "1")[1])))
         except (IndexError, ValueError):  # not set, or "max": no limit
             pass
     return max(1, cores)

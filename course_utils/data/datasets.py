@@ -124,12 +124,12 @@ def load(name: str, split: str = "train", *, stand_in: bool = False) -> ImageSet
             raise
         if name == "fashion_mnist_full":
             return _embedded(name, split, "Stand-in for the whole data set: ")
-        pixels, labels = colour_crops({"train": 10_000, "test": 2_000}[split], split)
+        pixels, motifs = colour_crops({"train": 10_000, "test": 2_000}[split], split)
         source = (
             "Stand-in, NOT CIFAR-10 (which could not be had): 32 x 32 crops of photographs of "
             "scikit-image and scikit-learn; the class is the photograph."
         )
-        return ImageSet(name, split, pixels, labels, COLOUR_PHOTOGRAPHS, source)
+        return ImageSet(name, split, pixels, motifs, COLOUR_PHOTOGRAPHS, source)
     title = {"cifar10": "CIFAR-10", "fashion_mnist_full": "Fashion-MNIST"}[name]
     source = f"The original {title}, whole, from {where}; checked by its SHA-256."
     return _image_set(name, split, images, labels, source)

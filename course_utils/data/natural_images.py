@@ -81,9 +81,11 @@ def _read(name: str) -> Tensor:
     package, _, rest = _FILES[name].partition("/")
     found = importlib.util.find_spec(package)  # says where the package is; imports nothing
     try:
+        if found is None or found.origin is None:
+            raise FileNotFoundError(package)
         with Image.open(Path(found.origin).parent / rest) as image:
             return torch.tensor(np.array(image.convert("RGB"))).permute(2, 0, 1).double()
-    except (AttributeError, OSError) as error:
+    except OSError as error:
         distribution = {"skimage": "scikit-image", "sklearn": "scikit-learn"}[package]
         raise DataError(
             f'The photograph "{name}" cannot be read.',

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +53,8 @@ class DataError(RuntimeError):
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
     """SHA-256 of the bytes of the images followed by those of the labels (both uint8)."""
-    sha = hashlib.sha256(np.ascontiguousarray(images, dtype=np.uint8))
-    sha.update(np.ascontiguousarray(labels, dtype=np.uint8))
+    sha = hashlib.sha256(np.ascontiguousarray(images, dtype=np.uint8).data)
+    sha.update(np.ascontiguousarray(labels, dtype=np.uint8).data)
     return sha.hexdigest()
 
 
@@ -146,7 +147,7 @@ def _places(name: str) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
 
 def keep(name: str, splits: dict[str, Arrays]) -> None:
     """Write the verified arrays to the first folder that takes them, or warn why none does."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, (images, labels) in splits.items():
         arrays |= {f"{split}_images": images, f"{split}_labels": labels}
     failures = []
