@@ -65,20 +65,16 @@ def gpu_cell(
     if session.gpu or record:
         sizes = gpu if session.gpu else cpu
         for label, arguments in pieces.items():
-            if record and is_larger(results.get(label), session):
-                # An interrupted recording goes on; a GPU's record is not replaced by a CPU's
+            # An interrupted recording goes on; only a GPU replaces a record, one of a CPU
+            kept = label in results and not (
+                session.gpu and results[label]["device"].endswith("CPU cores")
+            )
+            if record and kept:
                 continue
             results[label] = measured(session, run, sizes, arguments)
             if record:
                 write_record(name, results, label)
     show({label: results[label] for label in pieces if label in results}, spread)
-
-
-def is_larger(recorded: dict | None, session: Session) -> bool:
-    """Whether a recorded piece needs no further run on this device."""
-    return recorded is not None and (
-        not session.gpu or not recorded["device"].endswith("CPU cores")
-    )
 
 
 def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments: dict) -> dict:
@@ -128,9 +124,8 @@ def write_record(name: str, results: dict[str, dict], label: str) -> None:
         raise ValueError(f"{name} {label}".rstrip() + f": {problem}. Not recorded.")
     figure = results[label].pop("figure", None)
     if figure is not None:
-        results[label]["picture"] = (
-            f"{name}{'_' if label else ''}{re.sub(r'[^a-z0-9]+', '_', label.lower())}.png"
-        )
+        piece = "_" + re.sub(r"[^a-z0-9]+", "_", label.lower()) if label else ""
+        results[label]["picture"] = f"{name}{piece}.png"
         RECORDED.mkdir(parents=True, exist_ok=True)
         figure.savefig(RECORDED / results[label]["picture"], dpi=80)
     content = {"cell": name, "pieces": results}
@@ -176,32 +171,21 @@ def show(results: dict[str, dict], spread: bool) -> None:
         return
     hidden = (*FACTS, "sizes", "figure", "picture")
     keys = dict.fromkeys(key for result in results.values() for key in result if key not in hidden)
-    head = [["", *results, *(["mean ± spread"] if spread else [])]] if len(results) > 1 else []
-    table = [
-        *head,
-        *(
-            [
-                key,
-                *(str(result.get(key, "-")) for result in results.values()),
-                *(
-                    [mean_and_spread([r[key] for r in results.values() if key in r])]
-                    if spread
-                    else []
-                ),
-            ]
-            for key in keys
-        ),
-    ]
+    table = [["", *results, "mean ± spread"]] if len(results) > 1 else []
+    for key in keys:
+        values = [result[key] for result in results.values() if key in result]
+        cells = [str(result.get(key, "-")) for result in results.values()]
+        table.append([key, *cells, mean_and_spread(values)])
+    if not spread:
+        table = [row[:-1] for row in table]
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip())
     for label, result in results.items():
         sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
-        print(
-            f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, "
-            f"{result['seconds']} s, {result['memory, MB']} MB, torch {result['torch']}{sizes}",
-            end="",
-        )
+        facts = f"{result['device']}, {result['date']}, {result['seconds']} s, "
+        facts += f"{result['memory, MB']} MB, torch {result['torch']}{sizes}"
+        print(f"\n{label + ': ' if label else ''}{facts}", end="")
     print()
     for result in results.values():
         if "picture" in result:

@@ -92,16 +92,6 @@ def generator_features() -> nn.Module:
     return SparseAutoencoder(nn.Linear(96, 512), UnitNormDecoder(512, 96), TopK(8), 512)
 
 
-ARCHITECTURES = {
-    make.__name__: make
-    for make in (
-        classifier,
-        colour,
-        denoiser,
-        dictionary_gan,
-        fashion_gan,
-        gallery,
-        generator_features,
-        super_resolution,
-    )
-}
+FASHION = (classifier, dictionary_gan, fashion_gan, gallery, generator_features)
+CIFAR = (colour, denoiser, super_resolution)
+ARCHITECTURES = {make.__name__: make for make in FASHION + CIFAR}

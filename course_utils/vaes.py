@@ -64,10 +64,8 @@ class VariationalAutoencoder(nn.Module):
 
         Drawn in evaluation mode; the mode of the model stays as it was.
         """
-        first, training = next(self.parameters()), self.training
-        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(
-            first.device
-        )
+        device, training = next(self.parameters()).device, self.training
+        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(device)
         images = torch.cat([self.eval().decoder(part) for part in z.split(500)])
         self.train(training)
         return images

@@ -25,10 +25,8 @@ class UnitNormDecoder(nn.Module):
     def __init__(self, units: int, n: int) -> None:
         super().__init__()
         shape = check_int("n", n, at_least=1), check_int("units", units, at_least=1)
-        self.weight, self.bias = (
-            nn.Parameter(F.normalize(torch.randn(shape), dim=0)),
-            nn.Parameter(torch.zeros(n)),
-        )
+        self.weight = nn.Parameter(F.normalize(torch.randn(shape), dim=0))
+        self.bias = nn.Parameter(torch.zeros(n))
 
     @property
     def D(self) -> Tensor:
@@ -89,9 +87,8 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
             values, places = a[:few, dead].topk(min(32, len(dead)), dim=1)
             # No ReLU: it would stop the gradient
             helpers = torch.zeros_like(code[:few]).scatter(1, dead[places], values)
-            terms["revival"] = revive * F.mse_loss(
-                model.decoder(code[:few].detach() + helpers), x[:few]
-            )
+            helped = model.decoder(code[:few].detach() + helpers)
+            terms["revival"] = revive * F.mse_loss(helped, x[:few])
     return {"loss": sum(terms.values())} | terms
 
 

@@ -86,9 +86,8 @@ class FourStageAutoencoder(SparseAutoencoder):
             nn.ReLU(),
         )
         f4 = nn.Sequential(nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Sigmoid())
-        super().__init__(
-            nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or NoSparsity(), code
-        )
+        encoder, decoder = nn.Sequential(f1, f2), nn.Sequential(f3, f4)
+        super().__init__(encoder, decoder, sparsity or NoSparsity(), code)
         self.shape = (channels, size, size)
 
     @property

@@ -158,14 +158,12 @@ def shrink_half(images: Tensor) -> Tensor:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column."
         )
-    return F.interpolate(
-        images, scale_factor=0.5, mode="bicubic", antialias=True, align_corners=False
-    )
+    return F.interpolate(images, scale_factor=0.5, mode="bicubic", antialias=True)
 
 
 def enlarge(images: Tensor) -> Tensor:
     """Images (N, C, H, W) at twice the sides, bicubic: what super-resolution has to beat."""
-    return F.interpolate(images, scale_factor=2, mode="bicubic", align_corners=False)
+    return F.interpolate(images, scale_factor=2, mode="bicubic")
 
 
 def shrink(z: Tensor, theta: Tensor, noise: Tensor) -> Tensor:

@@ -45,12 +45,8 @@ __all__ = [
 
 # Of training, so that a piece with its scores stays below 8 minutes; judged images
 SECONDS, IMAGES = 390, 10_000
-RULES = {
-    "loss": "hinge",
-    "lr": (2e-4, 4e-4),
-    "betas": (0.0, 0.99),
-    "ema_decay": 0.999,
-}  # of our game
+# Of our game
+RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}
 
 
 class Game(NamedTuple):
@@ -73,25 +69,17 @@ def normal(network: nn.Module) -> nn.Module:
 
 def dcgan(width: int = 64) -> Game:
     """PyTorch's examples/dcgan for images of 32 pixels: one block less on each side."""
+    block = lambda layer, maps, after: [layer, nn.BatchNorm2d(maps), after]
     up, down = [], []
     for maps in (4 * width, 2 * width):
-        up += [
-            nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(maps // 2),
-            nn.ReLU(),
-        ]
-        down = [
-            nn.Conv2d(maps // 2, maps, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(maps),
-            nn.LeakyReLU(0.2),
-            *down,
-        ]
+        half = maps // 2
+        up += block(nn.ConvTranspose2d(maps, half, 4, 2, 1, bias=False), half, nn.ReLU())
+        wide = block(nn.Conv2d(half, maps, 4, 2, 1, bias=False), maps, nn.LeakyReLU(0.2))
+        down = wide + down
     generator = Noisy(
         100,
         nn.Unflatten(1, (100, 1, 1)),
-        nn.ConvTranspose2d(100, 4 * width, 4, bias=False),
-        nn.BatchNorm2d(4 * width),
-        nn.ReLU(),
+        *block(nn.ConvTranspose2d(100, 4 * width, 4, bias=False), 4 * width, nn.ReLU()),
         *up,
         nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False),
         nn.Tanh(),
@@ -103,11 +91,8 @@ def dcgan(width: int = 64) -> Game:
         nn.Conv2d(4 * width, 1, 4, bias=False),
         nn.Flatten(0),
     )
-    return Game(
-        Gan(normal(generator), normal(critic), lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0),
-        128,
-        False,
-    )
+    players = normal(generator), normal(critic)
+    return Game(Gan(*players, lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, False)
 
 
 def sngan(width: int = 64) -> Game:
@@ -165,18 +150,10 @@ def train_by_the_clock(game: Game, images: ImageSet, seconds: float) -> dict:
         gone = (time.perf_counter() - began) / seconds
         gan.total_steps = gan.steps / gone if game.falls and gan.steps else None
 
-    train_gan(
-        gan,
-        lambda epoch: map(to_gan_range, images.stream(game.batch)),
-        1,
-        seconds=seconds,
-        each_step=falling_rate,
-        progress=False,
-    )
-    return {
-        "steps": gan.steps,
-        "images/s": two_digits(gan.steps * game.batch / (time.perf_counter() - began)),
-    }
+    batches = lambda epoch: map(to_gan_range, images.stream(game.batch))
+    train_gan(gan, batches, 1, seconds=seconds, each_step=falling_rate, progress=False)
+    rate = gan.steps * game.batch / (time.perf_counter() - began)
+    return {"steps": gan.steps, "images/s": two_digits(rate)}
 
 
 def draw(gan: Gan, images: int) -> Tensor:

@@ -66,14 +66,10 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     if kind == "GAN":
         return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).generator_ema, {}
     if kind == "dictionary":
-        generator = train_gan_steps(
-            DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")
-        ).generator_ema
-        return generator, {
-            "alive": share_alive(
-                generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3))
-            )
-        }
+        steps = steps_in(BUDGET, "dictionary game")
+        generator = train_gan_steps(DictionaryGenerator(), images, steps).generator_ema
+        codes = generator.codes(torch.randn(1000, generator.noise))
+        return generator, {"alive": share_alive(codes.amax(dim=(2, 3)))}
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
     rest = (1 - SHARE[stage]) * left
@@ -87,13 +83,12 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
     generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
     if stage == "joined":
-        generator = train_gan_steps(
-            generator,
-            images,
+        steps, anchor = (
             steps_in(rest, "anchored game"),
-            lr=RATE,
-            reconstruction_term=reconstruction_anchor(generator, autoencoder),
-        ).generator_ema
+            reconstruction_anchor(generator, autoencoder),
+        )
+        gan = train_gan_steps(generator, images, steps, lr=RATE, reconstruction_term=anchor)
+        generator = gan.generator_ema
     x = load("fashion_mnist", "test").images()
     code = encode(autoencoder, x)
     with torch.no_grad():
@@ -125,10 +120,8 @@ RUNS = {  # model, seed, number of training images (None: all)
 
 def nearest(images: Tensor, others: Tensor) -> Tensor:
     """Euclidean distance of each of images (N, ...) to the nearest of others (M, ...): (N,)."""
-    others = others.flatten(1)
-    return torch.cat(
-        [torch.cdist(part, others).amin(dim=1) for part in images.flatten(1).split(250)]
-    )
+    parts, others = images.flatten(1).split(250), others.flatten(1)
+    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in parts])
 
 
 def row(model: str, seed: int, count: int | None) -> dict:
@@ -141,12 +134,10 @@ def row(model: str, seed: int, count: int | None) -> dict:
         drawn = torch.cat([from_gan_range(generator.eval()(part)) for part in z.split(500)])
     judge, test = fashion_evaluator(), load("fashion_mnist", "test").images()
     scores = judge(drawn)
-    look = {"pixels": lambda x: x, "features": judge.network}
-    near = {
-        name: nearest(f(drawn), f(images.images())).mean().item()
-        / nearest(f(test), f(images.images())).mean().item()
-        for name, f in look.items()
-    }
+    near = {}
+    for name, look in (("pixels", lambda x: x), ("features", judge.network)):
+        seen, new, unseen = look(images.images()), look(drawn), look(test)
+        near[name] = nearest(new, seen).mean().item() / nearest(unseen, seen).mean().item()
     return {
         "model": model,
         "seed": seed,
@@ -180,13 +171,9 @@ def run(name: str) -> None:
         rows.append(row(model, seed, count))
         print(rows[-1], flush=True)
         RECORDED.mkdir(parents=True, exist_ok=True)
-        result = {
-            "device": "CPU",
-            "torch": torch.__version__,
-            "date": datetime.date.today().isoformat(),
-            "budget": BUDGET,
-        }
-        write_text(file, json.dumps(result | {"rows": rows}, indent=1) + "\n")
+        date = datetime.date.today().isoformat()
+        facts = {"device": "CPU", "torch": torch.__version__, "date": date, "budget": BUDGET}
+        write_text(file, json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from course_utils.experiments.cifar_gans import (
     draw,
     floors,
     judge_of,
+    ours,
     said,
     train_by_the_clock,
 )
@@ -39,13 +40,11 @@ from course_utils.session import seed_everything
 from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, reconstruction_anchor
 from course_utils.training import fit
 
-__all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
+__all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined"]
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
-CODES = {
-    "dense": (256, NoSparsity),
-    "TopK": (512, lambda: TopK(64)),
-}  # numbers of a code, its sparsity
+# Numbers of a code, its sparsity
+CODES = {"dense": (256, NoSparsity), "TopK": (512, lambda: TopK(64))}
 SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
@@ -98,24 +97,11 @@ def joined(
         "alive": round(share_alive(codes), 2),
     }
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
-    gan = Gan(
-        generator,
-        discriminator(width),
-        reconstruction_term=reconstruction_anchor(generator, model),
-        **RULES,
-    )
+    anchor = reconstruction_anchor(generator, model)
+    gan = Gan(generator, discriminator(width), reconstruction_term=anchor, **RULES)
     facts["before the game, s"] = round(time.perf_counter() - began)
-    return gan, facts | train_by_the_clock(
-        Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began))
-    )
-
-
-def plain(
-    images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH
-) -> tuple[Gan, dict]:
-    """Our recipe of notebook 09."""
-    gan = Gan(Fast(layers_up(128, width)), discriminator(width), **RULES)
-    return gan, train_by_the_clock(Game(gan, batch, True), images, seconds)
+    left = max(1e-3, seconds - (time.perf_counter() - began))
+    return gan, facts | train_by_the_clock(Game(gan, batch, True), images, left)
 
 
 def compared(
@@ -138,7 +124,8 @@ def compared(
     for name in ("plain", *CODES):
         seed_everything(seed)
         if name == "plain":
-            gan, facts = plain(train, seconds, width, batch)
+            game = ours(width)._replace(batch=batch)
+            gan, facts = game.gan, train_by_the_clock(game, train, seconds)
         else:
             gan, facts = joined(train, name, seconds, width, batch)
         x = draw(gan, images)

@@ -72,15 +72,10 @@ class Augment(nn.Module):
         maps[:, 0, 0] = torch.randint(2, (len(x),), device=x.device) * 2.0 - 1
         maps[:, 1, 1] = 1
         for i, side in enumerate((x.shape[3], x.shape[2])):  # in a grid an image has the width 2
-            maps[:, i, 2] = (
-                torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device) * 2 / side
-            )
-        return F.grid_sample(
-            x,
-            F.affine_grid(maps, list(x.shape), align_corners=False),
-            "nearest",
-            align_corners=False,
-        )
+            shift = torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device)
+            maps[:, i, 2] = shift * 2 / side
+        grid = F.affine_grid(maps, list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, "nearest", align_corners=False)
 
 
 class Fast(nn.Module):

@@ -76,18 +76,13 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
     copy reads and writes `numbers` float32 numbers; they should not fit into a cache.
     """
     limits, before = {}, torch.get_float32_matmul_precision()
-    kinds = {
-        "float32": ("highest", torch.float32),
-        "tf32": ("high", torch.float32),
-        "bfloat16": ("highest", torch.bfloat16),
-    }
     try:
-        for name, (precision, dtype) in kinds.items():
+        for name in ("float32", "tf32", "bfloat16"):
             if name == "tf32" and device.type != "cuda":
                 continue
-            torch.set_float32_matmul_precision(precision)
+            torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
+            dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
             a, b = torch.randn(2, side, side, device=device).to(dtype)
-            # Noqa: B023 (called at once)
             limits[name] = 2 * side**3 / best_seconds(lambda: a @ b, device)
     finally:
         torch.set_float32_matmul_precision(before)
@@ -111,13 +106,11 @@ def operations(network: nn.Module, x: Tensor) -> int:
 def least_bytes(network: nn.Module, x: Tensor, size: int) -> int:
     """Bytes that a training step on the batch x moves at least, `size` bytes per activation.
 
-    Counted are the outputs of the layers with weights; all between them (ReLU, folding, casting) is
-    taken as done on the way, for nothing. Each such output is written once, read by the next layer,
-    and read again in the backward pass; its gradient is written and read: 5 moves. The input is
-    read in both passes, the target by the loss: 3 moves, in float32. Each weight is read in both
-    passes, its gradient written and read, and Adam reads and writes the weight and its two
-    averages: 10 moves, in float32. Caches can save some of it, and a program that does not fuse
-    moves more.
+    Each output of a layer with weights is written, read by the next layer and in the backward pass;
+    its gradient is written and read: 5 moves. What lies between (ReLU, casting) counts as nothing.
+    The input is read in both passes, the target by the loss: 3 moves, in float32. Each weight is
+    read in both passes, its gradient written and read, and Adam reads and writes the weight and its
+    two averages: 10 moves, in float32.
     """
     outputs = []
     hooks = [
@@ -224,11 +217,8 @@ def ladder(
     torch.manual_seed(0)
     limits, rates, roofs, result = device_limits(device, side, numbers), {}, {}, {}
     for name, value in limits.items():
-        unit = (
-            "GB/s of a copy"
-            if name == "bytes"
-            else "thousand million operations/s of a matrix product"
-        )
+        product = "thousand million operations/s of a matrix product"
+        unit = "GB/s of a copy" if name == "bytes" else product
         result[f"limit, {name}: {unit}"] = float(f"{value / 1e9:.2g}")
     images = images.to(device)
     model = network().to(device)

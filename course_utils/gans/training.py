@@ -72,29 +72,22 @@ class Gan(nn.Module):
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
         parts = generator.modules() if generator.training else ()
         self.evaluated = [self.generator_ema, *(part for part in parts if not part.training)]
-        self.loss, self.penalty, self.penalty_weight = (
-            LOSSES[loss],
-            PENALTIES[penalty],
-            check_nonnegative("penalty_weight", penalty_weight),
-        )
+        self.loss, self.penalty = LOSSES[loss], PENALTIES[penalty]
+        self.penalty_weight = check_nonnegative("penalty_weight", penalty_weight)
         if not 0 <= ema_decay < 1:
             raise ValueError(
                 f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such "
                 "as 0.99."
             )
-        self.critic_steps, self.ema_decay = (
-            check_int("critic_steps", critic_steps, at_least=1),
-            ema_decay,
-        )
-        self.reconstruction_term = reconstruction_term
-        lr = lr if isinstance(lr, tuple) else (lr, lr)
+        self.critic_steps = check_int("critic_steps", critic_steps, at_least=1)
+        self.ema_decay, self.reconstruction_term = ema_decay, reconstruction_term
+        self.lr = lr if isinstance(lr, tuple) else (lr, lr)
+        players = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {
-            name: torch.optim.Adam(
-                getattr(self, name).parameters(), lr=each, betas=betas, fused=True
-            )
-            for name, each in zip(("generator", "discriminator"), lr)
+            name: torch.optim.Adam(player.parameters(), lr=rate, betas=betas, fused=True)
+            for (name, player), rate in zip(players.items(), self.lr)
         }
-        self.lr, self.total_steps, self.steps = lr, total_steps, 0
+        self.total_steps, self.steps = total_steps, 0
 
     def train(self, mode: bool = True) -> "Gan":
         """As nn.Module, but what came in evaluation mode stays in it, `generator_ema` too.
@@ -133,16 +126,12 @@ class Gan(nn.Module):
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
-        terms = {
-            "discriminator": self.loss.discriminator(
-                self.discriminator(real), self.discriminator(fake.detach())
-            )
-        }
-        penalty = (
-            self.penalty_weight * self.penalty(self.discriminator, real, fake.detach())
-            if self.penalty
-            else 0.0
-        )
+        scores = self.discriminator(real), self.discriminator(fake.detach())
+        terms = {"discriminator": self.loss.discriminator(*scores)}
+        penalty = 0.0
+        if self.penalty:
+            slope = self.penalty(self.discriminator, real, fake.detach())
+            penalty = self.penalty_weight * slope
         self.update("discriminator", terms["discriminator"] + penalty, weight)
         if self.steps % self.critic_steps == 0:
             term = self.reconstruction_term(fake, real) if self.reconstruction_term else 0.0
@@ -174,9 +163,8 @@ class Gan(nn.Module):
     @torch.no_grad()
     def update_ema(self) -> None:
         """Move `generator_ema` a little towards the generator."""
-        for mean, value in zip(
-            self.generator_ema.state_dict().values(), self.generator.state_dict().values()
-        ):
+        means, values = self.generator_ema.state_dict(), self.generator.state_dict()
+        for mean, value in zip(means.values(), values.values()):
             if value.is_floating_point():
                 mean.lerp_(value, 1 - self.ema_decay)
             else:
@@ -230,10 +218,8 @@ def train_gan(
             if each_step:
                 each_step()
             for name, value in gan.step(real, z, weight).items():
-                sums[name], counts[name] = (
-                    sums.get(name, 0.0) + weight * value,
-                    counts.get(name, 0) + 1,
-                )
+                sums[name] = sums.get(name, 0.0) + weight * value
+                counts[name] = counts.get(name, 0) + 1
             if time.perf_counter() > end:
                 break
         if not counts:

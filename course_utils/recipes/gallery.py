@@ -44,20 +44,14 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[C
     shape = ARCHITECTURES["gallery"]()
     autoencoder = train_autoencoder(images, shape.prior.noise - 1, shape.sparsity, settings.steps)
     codes = encode(autoencoder, images.images())
-    generator = CodeGenerator(
-        CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity
-    )
-    gan = train_gan_steps(
-        generator,
-        images,
-        settings.game_steps,
-        lr=settings.rate,
-        reconstruction_term=reconstruction_anchor(generator, autoencoder),
-    )
-    return gan.generator_ema, {
-        **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
-        "share of code units in use": round(share_alive(codes), 3),
-    }
+    prior = CodePrior.fit(codes, len(shape.prior.shares))
+    generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
+    anchor = reconstruction_anchor(generator, autoencoder)
+    rules = {"lr": settings.rate, "reconstruction_term": anchor}
+    gan = train_gan_steps(generator, images, settings.game_steps, **rules)
+    drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))
+    alive = {"share of code units in use": round(share_alive(codes), 3)}
+    return gan.generator_ema, fashion_scores(drawn) | alive
 
 
 def draw(model: CodeGenerator) -> None:

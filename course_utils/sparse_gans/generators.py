@@ -88,11 +88,8 @@ class DictionaryGenerator(nn.Module):
             nn.BatchNorm2d(atoms, affine=False),
         )
         self.sparsity = TopK(k)
-        self.atoms = nn.Parameter(
-            F.normalize(torch.randn(atoms, 1, patch, patch).flatten(1), dim=1).view(
-                atoms, 1, patch, patch
-            )
-        )
+        start = F.normalize(torch.randn(atoms, patch**2), dim=1)
+        self.atoms = nn.Parameter(start.view(atoms, 1, patch, patch))
         self.bias = nn.Parameter(torch.zeros(()))
         self.patch = patch
 
@@ -105,7 +102,6 @@ class DictionaryGenerator(nn.Module):
         return self.sparsity(self.trunk(z))
 
     def forward(self, z: Tensor) -> Tensor:
-        return (
-            F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=(self.patch - 4) // 2)
-            + self.bias
-        ).tanh()
+        padding = (self.patch - 4) // 2
+        drawn = F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=padding)
+        return (drawn + self.bias).tanh()

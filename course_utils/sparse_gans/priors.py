@@ -65,15 +65,15 @@ class CodePrior(nn.Module):
             )
         count, code = codes.shape
         if count < components * (code + 1):
-            fitting = count // (code + 1)
+            most = count // (code + 1)
+            remedy = (
+                f"fit at most {most}, or give more codes"
+                if most
+                else "give more codes, or shorter ones"
+            )
             raise ValueError(
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which "
-                f"need {components * (code + 1)}: "
-                + (
-                    f"fit at most {fitting}, or give more codes."
-                    if fitting
-                    else "give more codes, or shorter ones."
-                )
+                f"need {components * (code + 1)}: {remedy}."
             )
         mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
         # The last rounds change little and cost as much as the first

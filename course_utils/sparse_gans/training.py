@@ -39,15 +39,9 @@ def train_autoencoder(
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    fit(
-        model,
-        lambda epoch: images.stream(64, steps),
-        lambda model, x: sparse_loss(model, x, revive=0.1),
-        optimizer,
-        1,
-        schedule=schedule,
-        progress=False,
-    )
+    batches = lambda epoch: images.stream(64, steps)
+    loss = lambda model, x: sparse_loss(model, x, revive=0.1)
+    fit(model, batches, loss, optimizer, 1, schedule=schedule, progress=False)
     return model.eval()
 
 
@@ -93,14 +87,9 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     """
     units, scale = codes.shape[1], codes.std()
     generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
-    gan = Gan(
-        generator,
-        PointDiscriminator(512, units, layers=3, minibatch_std=True),
-        lr=1e-3,
-        penalty="r1",
-        penalty_weight=1.0,
-        total_steps=steps,
-    ).to(codes.device)
+    discriminator = PointDiscriminator(512, units, layers=3, minibatch_std=True)
+    rules = {"lr": 1e-3, "penalty": "r1", "penalty_weight": 1.0, "total_steps": steps}
+    gan = Gan(generator, discriminator, **rules).to(codes.device)
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale
