@@ -1,4 +1,4 @@
-"""The GANs of CIFAR-10 behind the GPU cells of notebooks 09 and 12, at toy size, with a toy clock."""
+"""The GANs of CIFAR-10 behind the GPU cells of notebooks 09 and 12: toy images, a toy clock."""
 
 import math
 
