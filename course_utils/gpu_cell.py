@@ -65,11 +65,9 @@ def gpu_cell(
     if session.gpu or record:
         sizes = gpu if session.gpu else cpu
         for label, arguments in pieces.items():
-            # An interrupted recording goes on; only a GPU replaces a record, one of a CPU
-            kept = label in results and not (
-                session.gpu and results[label]["device"].endswith("CPU cores")
-            )
-            if record and kept:
+            # An interrupted recording goes on; a GPU replaces the record of a CPU
+            by_cpu = results.get(label, {}).get("device", "").endswith("CPU cores")
+            if record and label in results and not (session.gpu and by_cpu):
                 continue
             results[label] = measured(session, run, sizes, arguments)
             if record:
@@ -156,11 +154,8 @@ def read_record(name: str) -> dict[str, dict]:
     if cell != name:
         raise ValueError(f"{file} holds the record of {cell!r}, not of {name!r}. {mend}")
     for label, piece in pieces.items():
-        if missing := [fact for fact in FACTS if fact not in piece]:
-            raise ValueError(
-                f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. "
-                f"{mend}"
-            )
+        if missing := " and the ".join(fact for fact in FACTS if fact not in piece):
+            raise ValueError(f"{file} does not say the {missing} of {label or 'its run'}. {mend}")
     return pieces
 
 
@@ -193,10 +188,7 @@ def show(results: dict[str, dict], spread: bool) -> None:
 
 
 def mean_and_spread(values: list) -> str:
-    """Mean and standard deviation as "12.3 ± 0.4", with the decimals of the latter.
-
-    "" for fewer than two values, or for words.
-    """
+    """Mean and standard deviation as "12.3 ± 0.4"; "" for fewer than two values, or for words."""
     if len(values) < 2 or not all(isinstance(value, (int, float)) for value in values):
         return ""
     deviation = statistics.stdev(values)

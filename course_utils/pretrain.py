@@ -55,8 +55,9 @@ def pretrain(
         if fabric.global_rank > 0:
             return {}
         file = PRETRAINED / f"{name}.safetensors"
-        weights = {key: half(value) for key, value in model.state_dict().items()}
-        checkpoints.save_weights(weights, file)
+        weights = model.state_dict()  # counters stay as they are
+        half = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
+        checkpoints.save_weights(half, file)
         checkpoint.file.unlink(missing_ok=True)
         entry = {
             "file": file.name,
@@ -78,11 +79,6 @@ def pretrain(
         if recipe.draw:
             recipe.draw(pretrained(name))
         return entry
-
-
-def half(value: torch.Tensor) -> torch.Tensor:
-    """Half precision for floats; counters stay as they are."""
-    return value.half() if value.is_floating_point() else value
 
 
 def main(arguments: list[str] | None = None) -> None:

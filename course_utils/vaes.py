@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
 
 __all__ = [
     "VariationalAutoencoder",
@@ -36,10 +36,7 @@ class VariationalAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         if not sigma > 0:
-            raise ValueError(
-                f"sigma is {sigma}; expected a positive number, such as 0.1: "
-                "without noise no picture has a density."
-            )
+            raise ValueError(f"sigma is {sigma}; expected a positive number, such as 0.1.")
         self.encoder, self.decoder = encoder, decoder
         self.latent, self.sigma = check_int("latent", latent, at_least=1), float(sigma)
 
@@ -95,11 +92,7 @@ def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> d
     on average. Other beta: Higgins et al. 2017. Raises ValueError for a negative beta, and for a
     reconstruction that is not of the shape of x.
     """
-    if not beta >= 0:
-        raise ValueError(
-            f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from "
-            "N(0, I)."
-        )
+    check_nonnegative("beta", beta)
     mean, log_variance = model.posterior(x)
     x_hat = model.decoder(reparameterise(mean, log_variance))
     if x_hat.shape != x.shape:

@@ -27,8 +27,7 @@ class Elsewhere(torch.Tensor):
 
     @staticmethod
     def __new__(cls, values: torch.Tensor):
-        kept = ("dtype", "requires_grad")
-        facts = {name: getattr(values, name) for name in kept}
+        facts = {"dtype": values.dtype, "requires_grad": values.requires_grad}
         facts |= {"strides": values.stride(), "storage_offset": values.storage_offset()}
         return cls._make_wrapper_subclass(cls, values.size(), device=DEVICE, **facts)
 

@@ -90,21 +90,10 @@ class FourStageAutoencoder(SparseAutoencoder):
         super().__init__(encoder, decoder, sparsity or NoSparsity(), code)
         self.shape = (channels, size, size)
 
-    @property
-    def f1(self) -> nn.Module:
-        return self.encoder[0]
-
-    @property
-    def f2(self) -> nn.Module:
-        return self.encoder[1]
-
-    @property
-    def f3(self) -> nn.Module:
-        return self.decoder[0]
-
-    @property
-    def f4(self) -> nn.Module:
-        return self.decoder[1]
+    f1 = property(lambda self: self.encoder[0])
+    f2 = property(lambda self: self.encoder[1])
+    f3 = property(lambda self: self.decoder[0])
+    f4 = property(lambda self: self.decoder[1])
 
     def stages(self, x: Tensor) -> Stages:
         """s, c, d and x_hat of images x."""

@@ -57,7 +57,7 @@ class Decoder(Layers):
 
 
 def describe(
-    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
+    images: ImageSet, kind: str, seconds: float, width: int, batch: int
 ) -> SparseAutoencoder:
     """An autoencoder with a code of CODES, trained for so many seconds, in evaluation mode."""
     units, sparsity = CODES[kind]
@@ -74,13 +74,10 @@ def describe(
     return model.eval()
 
 
-def joined(
-    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
-) -> tuple[Gan, dict]:
-    """Autoencoder, Gaussian mixture of its codes, GAN with a reconstruction term.
+def joined(images: ImageSet, kind: str, seconds: float, width: int, batch: int) -> tuple[Gan, dict]:
+    """Autoencoder, Gaussian mixture of its codes, GAN with a reconstruction term, and facts.
 
-    All within the seconds: the game gets what the others leave. Returns the game and facts about
-    the parts.
+    All within the seconds: the GAN gets what the others leave.
     """
     began = time.perf_counter()
     model = describe(images, kind, SHARE * seconds, width, batch)

@@ -75,10 +75,7 @@ class Gan(nn.Module):
         self.loss, self.penalty = LOSSES[loss], PENALTIES[penalty]
         self.penalty_weight = check_nonnegative("penalty_weight", penalty_weight)
         if not 0 <= ema_decay < 1:
-            raise ValueError(
-                f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such "
-                "as 0.99."
-            )
+            raise ValueError(f"ema_decay is {ema_decay}; expected 0 (no average) to below 1.")
         self.critic_steps = check_int("critic_steps", critic_steps, at_least=1)
         self.ema_decay, self.reconstruction_term = ema_decay, reconstruction_term
         self.lr = lr if isinstance(lr, tuple) else (lr, lr)
@@ -117,12 +114,10 @@ class Gan(nn.Module):
     ) -> dict[str, Tensor]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
-        First the discriminator, then the generator against the better discriminator. z: what the
-        generator is fed with, N draws of noise if not given. weight: this batch's share of the
-        whole, where several processes have a part of it each (default: all the same). Gives the
-        losses, each (). Raises ValueError for images outside [-1, 1], TrainingError for a loss or
-        gradient that is not finite: it names the network and the step, and the weights are as
-        before.
+        First the discriminator, then the generator. z: what the generator is fed with, N draws of
+        noise if not given. weight: this batch's share of that of all processes (default: all the
+        same). Gives the losses, each (). Raises ValueError for images outside [-1, 1],
+        TrainingError for a loss or gradient that is not finite; the weights are as before.
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
@@ -194,9 +189,7 @@ def train_gan(
     """
     rank, size = distributed.rank_and_world_size()
     if size > 1 and seconds < math.inf:
-        raise ValueError(
-            f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone."
-        )
+        raise ValueError("seconds cannot be given to several processes: give epochs alone.")
     epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)

@@ -47,8 +47,8 @@ class CodePrior(nn.Module):
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
         """The mixture fitted to codes (M, code) by scikit-learn's EM, at most 15 rounds.
 
-        Raises ValueError for codes of another shape, not finite, or fewer than components * (code +
-        1): a covariance needs more codes than numbers.
+        Raises ValueError for codes of another shape, not finite (scikit-learn), or fewer than
+        components * (code + 1): a covariance needs more codes than numbers.
         """
         # here: scikit-learn takes seconds to import
         from sklearn.exceptions import ConvergenceWarning
@@ -58,10 +58,6 @@ class CodePrior(nn.Module):
         if codes.ndim != 2:
             raise ValueError(
                 f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image."
-            )
-        if not torch.isfinite(codes).all():
-            raise ValueError(
-                "codes holds NaN or infinite numbers: look at the autoencoder that made them."
             )
         count, code = codes.shape
         if count < components * (code + 1):

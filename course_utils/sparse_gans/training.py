@@ -52,19 +52,18 @@ def encode(autoencoder: SparseAutoencoder, images: Tensor) -> Tensor:
 
 
 def reconstruction_anchor(
-    generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float = 100.0
+    generator: CodeGenerator, autoencoder: SparseAutoencoder
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """A term of the generator's loss: weight times the decoder's error on real images.
+    """A term of the generator's loss: 100 times the decoder's error on real images.
 
-    Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no
-    gradient.
+    Returns anchor(fake, real) for `Gan`; the encoder, which makes the codes, gets no gradient.
     """
 
     def anchor(fake: Tensor, real: Tensor) -> Tensor:
         x = from_gan_range(real)
         with torch.no_grad():
             code = autoencoder.encode(x)
-        return weight * F.mse_loss(generator.decoder(code), x)
+        return 100.0 * F.mse_loss(generator.decoder(code), x)
 
     return anchor
 
