@@ -4,11 +4,9 @@
         ...
         return {"PSNR, dB": 31.2, "figure": figure}
 
-    gpu_cell(session, "01_cycle_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches":
-    2_000})
+    gpu_cell(session, "01_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches": 2_000})
 
-The same function runs on both kinds of device, at the sizes that the cell gives for it. `make
-record ARGS=01_cycle_spinning` runs it where you are and stores the result in data/recorded.
+`make record ARGS=01_spinning` runs it where you are and stores the result in data/recorded.
 """
 
 import datetime
@@ -47,12 +45,11 @@ def gpu_cell(
 ) -> None:
     """Run `run(device, **gpu)` on a GPU and show its result, elsewhere the record of `name`.
 
-    `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib
-    figure. gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded
-    (COURSE_RECORD=NAME in the environment, set by `make record`). pieces: further arguments of
-    several runs, by a label each; they are shown side by side, with `spread` also their mean and
-    standard deviation, and recorded one by one, so that an interrupted recording goes on with the
-    next piece.
+    `run` returns numbers and words by name, and "figure", a matplotlib figure, if it has one. gpu,
+    cpu: the sizes for each kind of device; a CPU only runs to be recorded (COURSE_RECORD=NAME in
+    the environment, set by `make record`). pieces: further arguments of several runs, by label;
+    they are shown side by side, with `spread` also mean and standard deviation, and recorded one by
+    one, so that an interrupted recording goes on with the next piece.
 
     Raises ValueError for a name that cannot be a file name, for a record that is damaged, of
     another cell or without a device, and for a result to be recorded that holds no finite number.

@@ -26,9 +26,8 @@ __all__ = [
 def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
     """Correlations (N, K, H/stride, W/stride) of images with filters (K, 1, p, p).
 
-    The filter of a position reaches (p - stride) / 2 pixels beyond its square of stride x stride;
-    outside the image there are zeros. H and W are multiples of the stride, p an odd one.
-    It is the strided conv2d, written on squares as channels, where it runs at full speed.
+    H and W are multiples of the stride, p an odd one. It is conv2d with this stride and padding
+    (p - stride) / 2, written on squares as channels, where it runs at full speed.
     """
     squares, kernels = F.pixel_unshuffle(x, stride), F.pixel_unshuffle(filters, stride)
     return F.conv2d(squares, kernels, padding=kernels.shape[-1] // 2)
@@ -51,8 +50,7 @@ class UnrolledSparseCoder(nn.Module):
         z <- soft_threshold(z + A_k (x - D_k z), theta_k * sigma),    z = 0 before the first,
 
     and the result is D z + mean. A_k, D_k (p x p, every `stride` pixels), theta_k (one number
-    per atom) and D are learned; D has unit atoms after `unit_atoms_`. Shrinkage is the only
-    non-linearity and its thresholds are proportional to sigma, so model(a x, a sigma) =
+    per atom) and D are learned; D has unit atoms after `unit_atoms_`. model(a x, a sigma) =
     a model(x, sigma) for a > 0. All filters start as windowed cosines with A_k = D_k^T.
     `scale` > 1 gives D the resolution of an enlarged image (see SparseSuperResolution).
 

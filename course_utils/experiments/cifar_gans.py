@@ -1,7 +1,7 @@
 """Three unconditional GANs for CIFAR-10, trained for equal seconds, evaluated alike.
 
-Run by the GPU cell of notebook 09, which has three pieces. The training images lie on the device in
-all three; the two copied recipes compute as PyTorch does by default.
+Run by the GPU cell of notebook 09, which has three pieces, with the images on the device; the two
+copied recipes compute as PyTorch does by default.
 """
 
 import time
@@ -26,24 +26,9 @@ from course_utils.metrics import (
 )
 from course_utils.session import seed_everything
 
-__all__ = [
-    "RECIPES",
-    "RULES",
-    "SECONDS",
-    "Game",
-    "dcgan",
-    "draw",
-    "floors",
-    "judge_of",
-    "ours",
-    "real_fid",
-    "said",
-    "sngan",
-    "train_by_the_clock",
-    "trained",
-]
+__all__ = ["RECIPES", "Game", "train_by_the_clock", "trained"]
 
-# Of training, so that a piece with its scores stays below 8 minutes; judged images
+# Of training; judged images
 SECONDS, IMAGES = 390, 10_000
 # Of our game
 RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}
@@ -130,11 +115,10 @@ def sngan(width: int = 64) -> Game:
 
 
 def ours(width: int = 64) -> Game:
-    """Residual networks with spectral normalisation, hinge loss, EMA, augmentation.
+    """Residual networks (`residual_networks`), spectral normalisation, hinge loss, augmentation.
 
-    Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al.
-    2017; the average: Yazıcı et al. 2019; networks and augmentation: see
-    `course_utils.experiments.residual_networks`.
+    Twice the batch of the others, in bfloat16; two rates (Heusel et al. 2017), which fall to zero;
+    a moving average of the weights (Yazıcı et al. 2019).
     """
     return Game(Gan(Fast(layers_up(128, width)), discriminator(width), **RULES), 256, True)
 

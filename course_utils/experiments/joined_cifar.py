@@ -1,8 +1,8 @@
 """Joined models against a plain GAN on CIFAR-10 at equal seconds (notebook 12).
 
-Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the
-rules, and against the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and
-their last layers are the same: they differ in what these layers are fed with, and in the anchor.
+Run by the GPU cell of notebook 12, which has a piece for each seed. All three have the rules,
+discriminator and last layers of our recipe in `course_utils.experiments.cifar_gans`: they differ in
+what these layers are fed with, and in the reconstruction term.
 """
 
 import itertools
@@ -22,16 +22,8 @@ from course_utils.autoencoders import (
 )
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.experiments.cifar_gans import (
-    RULES,
-    Game,
-    draw,
-    floors,
-    judge_of,
-    ours,
-    said,
-    train_by_the_clock,
-)
+from course_utils.experiments import cifar_gans
+from course_utils.experiments.cifar_gans import Game, train_by_the_clock
 from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range
 from course_utils.layers import Layers
@@ -95,7 +87,7 @@ def joined(images: ImageSet, kind: str, seconds: float, width: int, batch: int) 
     }
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
     anchor = reconstruction_anchor(generator, model)
-    gan = Gan(generator, discriminator(width), reconstruction_term=anchor, **RULES)
+    gan = Gan(generator, discriminator(width), reconstruction_term=anchor, **cifar_gans.RULES)
     facts["before the game, s"] = round(time.perf_counter() - began)
     left = max(1e-3, seconds - (time.perf_counter() - began))
     return gan, facts | train_by_the_clock(Game(gan, batch, True), images, left)
@@ -116,17 +108,18 @@ def compared(
     What follows `seed` is smaller in a trial on a CPU.
     """
     torch.backends.cudnn.benchmark = True
-    train, judge = load("cifar10").to(device), judge_of(device, images, network)
+    train, judge = load("cifar10").to(device), cifar_gans.judge_of(device, images, network)
     result, rows = {"seconds each": seconds}, []
     for name in ("plain", *CODES):
         seed_everything(seed)
         if name == "plain":
-            game = ours(width)._replace(batch=batch)
+            game = cifar_gans.ours(width)._replace(batch=batch)
             gan, facts = game.gan, train_by_the_clock(game, train, seconds)
         else:
             gan, facts = joined(train, name, seconds, width, batch)
-        x = draw(gan, images)
+        x = cifar_gans.draw(gan, images)
         rows.append(x[:20])
-        result |= {f"{name}: {key}": value for key, value in (facts | said(judge, x)).items()}
+        facts |= cifar_gans.said(judge, x)
+        result |= {f"{name}: {key}": value for key, value in facts.items()}
     show_images(torch.cat(rows), columns=20, size=0.5)
-    return result | floors(judge, images) | {"figure": plt.gcf()}
+    return result | cifar_gans.floors(judge, images) | {"figure": plt.gcf()}

@@ -71,9 +71,9 @@ def best_seconds(call: Callable[[], object], device: torch.device, runs: int = 1
 def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, float]:
     """Measured operations per second of a matrix product, "bytes" per second of a copy.
 
-    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", float32 numbers of
-    which the multipliers read 10 bits: PyTorch's convolutions use it unless told otherwise. The
-    copy reads and writes `numbers` float32 numbers; they should not fit into a cache.
+    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", which PyTorch's
+    convolutions use by default. The copy reads and writes `numbers` float32 numbers, which should
+    not fit into a cache.
     """
     limits, before = {}, torch.get_float32_matmul_precision()
     try:
@@ -94,8 +94,7 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
 def operations(network: nn.Module, x: Tensor) -> int:
     """Floating-point operations of convolutions and products, forward and backward, for batch x.
 
-    A multiplication and an addition are two. What acts number by number (ReLU, the loss, the
-    optimizer) is not counted.
+    A multiplication and an addition are two. ReLU, the loss and the optimizer are not counted.
     """
     with FlopCounterMode(display=False) as counter:
         F.mse_loss(network(x), x).backward()
@@ -171,8 +170,7 @@ def shares(
 ) -> dict[str, float]:
     """Shares of both limits that a rate of images per second reaches, by name.
 
-    The arithmetic limit is that of the numbers the rung's convolutions multiply: bfloat16, else
-    TF32 where there is one, else float32.
+    The arithmetic limit is that of bfloat16, else of TF32 where there is one, else of float32.
     """
     speed = limits["bfloat16"] if rung.half else limits.get("tf32", limits["float32"])
     moved = least_bytes(network, x[:1].expand(rung.batch, -1, -1, -1), 2 if rung.half else 4)
@@ -211,8 +209,7 @@ def ladder(
 
     network() makes a new denoiser, `images` (N, C, H, W) are clean, `loader` gives (noisy, clean)
     batches of the smaller of the two sizes `batches`, `by_chance` changes a batch of clean ones.
-    Six times `steps` steps are made on each rung. `side` and `numbers`: see `device_limits`. Where
-    compiling is not possible its rung says so.
+    Six times `steps` steps are made on each rung. `side`, `numbers`: see `device_limits`.
     """
     torch.manual_seed(0)
     limits, rates, roofs, result = device_limits(device, side, numbers), {}, {}, {}

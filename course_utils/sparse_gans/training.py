@@ -11,15 +11,8 @@ from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, ConvEncoder, SparseAutoencoder, sparse_loss
 from course_utils.data import ImageSet
-from course_utils.gans import (
-    Discriminator,
-    Gan,
-    PointDiscriminator,
-    PointGenerator,
-    from_gan_range,
-    to_gan_range,
-    train_gan,
-)
+from course_utils.gans import networks
+from course_utils.gans.training import Gan, from_gan_range, to_gan_range, train_gan
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
@@ -73,7 +66,8 @@ def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settin
 
     Draw from the `generator_ema` of what it returns.
     """
-    gan = Gan(generator, Discriminator(), total_steps=steps, **settings).to(images.pixels.device)
+    gan = Gan(generator, networks.Discriminator(), total_steps=steps, **settings)
+    gan.to(images.pixels.device)
     train_gan(gan, lambda epoch: map(to_gan_range, images.stream(64, steps)), 1, progress=False)
     return gan
 
@@ -85,8 +79,8 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     discriminator would know them at once.
     """
     units, scale = codes.shape[1], codes.std()
-    generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
-    discriminator = PointDiscriminator(512, units, layers=3, minibatch_std=True)
+    generator = networks.PointGenerator(64, 512, units, layers=3).append(sparsity)
+    discriminator = networks.PointDiscriminator(512, units, layers=3, minibatch_std=True)
     rules = {"lr": 1e-3, "penalty": "r1", "penalty_weight": 1.0, "total_steps": steps}
     gan = Gan(generator, discriminator, **rules).to(codes.device)
     chosen = torch.randint(len(codes), (steps, 256))
