@@ -45,10 +45,8 @@ def binary_cross_entropy(x_hat: Tensor, x: Tensor) -> Tensor:
     grey and 0 for black and white. Logarithms are cut at -100. Raises ValueError outside [0, 1].
     """
     check_pair("x_hat", x_hat, "x", x)
-    for name, values, mend in (
-        ("x_hat", x_hat, "end the decoder with a sigmoid"),
-        ("x", x, "divide by 255"),
-    ):
+    remedies = ("x_hat", x_hat, "end the decoder with a sigmoid"), ("x", x, "divide by 255")
+    for name, values, mend in remedies:
         if values.numel() and (values.min() < 0 or values.max() > 1):
             raise ValueError(
                 f"{name} has values from {values.min():.3g} to {values.max():.3g}; "
