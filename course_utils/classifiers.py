@@ -14,11 +14,7 @@ FEATURES = 64
 
 
 class FashionClassifier(nn.Module):
-    """Images (N, 1, 28, 28) in [0, 1] to scores (N, 10), the logits of the classes.
-
-    Two convolutional stages, a layer of 64 features, ReLU, a linear layer. Images of another
-    shape raise ValueError.
-    """
+    """Images (N, 1, 28, 28) in [0, 1] to logits (N, 10); ValueError for another shape."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,10 +25,8 @@ class VariationalAutoencoder(nn.Module):
     """x -> q(z|x) -> z -> x_hat, with `latent` numbers in z and pixel noise sigma.
 
     encoder: x (N, ...) to (N, 2 * latent), means first, then log-variances, such as
-    `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...),
-    such as `ConvDecoder(latent)`. sigma: standard deviation of a pixel around the decoder's
-    picture, in the units of x. Raises ValueError for sigma <= 0, and where encoder and latent do
-    not fit.
+    `ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...). sigma: in the units of x.
+    Raises ValueError for sigma <= 0, and where encoder and latent do not fit.
     """
 
     def __init__(
@@ -46,8 +44,7 @@ class VariationalAutoencoder(nn.Module):
         if numbers.shape != (len(x), 2 * self.latent):
             raise ValueError(
                 f"The encoder gives {tuple(numbers.shape)} for x of {tuple(x.shape)}; "
-                f"expected ({len(x)}, {2 * self.latent}), a mean and a log-variance for each of "
-                f"the {self.latent} numbers of a code: make it with code={2 * self.latent}."
+                f"expected ({len(x)}, {2 * self.latent}): make it with code={2 * self.latent}."
             )
         return numbers.chunk(2, dim=1)
 
@@ -78,8 +75,7 @@ def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     if mean.ndim != 2 or mean.shape != log_variance.shape:
         raise ValueError(
             f"mean has shape {tuple(mean.shape)}, log_variance {tuple(log_variance.shape)}; "
-            "expected both (N, latent): give a row for each image, the log of the variance and not "
-            "the standard deviation."
+            "expected both (N, latent), a row for each image."
         )
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
 

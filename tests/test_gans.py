@@ -59,23 +59,14 @@ def test_without_norm_each_score_depends_on_its_own_image_only():
     assert torch.allclose(discriminator(x)[:2], discriminator(x[:2]), atol=1e-6)
 
 
-def test_points_come_from_noise_and_get_a_score():
-    assert PointGenerator(3, 8, 2)(torch.randn(5, 3)).shape == (5, 2)
-    assert PointDiscriminator(8, minibatch_std=True)(torch.randn(5, 2)).shape == (5,)
-
-
 def test_the_minibatch_feature_is_the_mean_standard_deviation():
     x = torch.randn(6, 3, 4, 4)
     y = MinibatchStd()(x)
     assert torch.equal(y[:, :3], x) and y.shape == (6, 4, 4, 4)
     assert torch.allclose(y[:, 3], x.std(dim=0, correction=0).mean().expand(6, 4, 4), atol=1e-4)
-
-
-def test_a_batch_of_equal_samples_gives_a_spread_of_zero_and_finite_gradients():
-    x = torch.ones(4, 3, requires_grad=True)
-    y = MinibatchStd()(x)
-    y.sum().backward()
-    assert y[:, 3].max() < 1e-3 and torch.isfinite(x.grad).all()
+    same = torch.ones(4, 3, requires_grad=True)
+    MinibatchStd()(same).sum().backward()
+    assert torch.isfinite(same.grad).all()
 
 
 def test_packing_joins_neighbours():
@@ -88,15 +79,14 @@ def test_packing_joins_neighbours():
 
 def test_spectral_norm_bounds_each_layer():
     network = with_spectral_norm(PointDiscriminator(width=32))
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
     with torch.no_grad():
-        for layer in network.modules():
-            if isinstance(layer, nn.Linear):
-                layer.parametrizations.weight.original.mul_(7)
+        for layer in layers:
+            layer.parametrizations.weight.original.mul_(7)
         for _ in range(100):
             network(torch.randn(2, 2))  # a power step each
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear):
-            assert abs(torch.linalg.matrix_norm(layer.weight, 2) - 1) < 1e-3
+    norms = [torch.linalg.matrix_norm(layer.weight, 2).item() for layer in layers]
+    assert norms == pytest.approx([1, 1, 1], abs=1e-3)
 
 
 def test_the_losses_are_their_definitions():
@@ -138,9 +128,8 @@ def test_the_penalties_can_be_differentiated():
 
 
 def test_the_ranges_are_inverse_to_each_other():
-    x = torch.rand(2, 1, 4, 4)
-    assert torch.allclose(from_gan_range(to_gan_range(x)), x, atol=1e-6)
     assert to_gan_range(torch.tensor([0.0, 1.0])).tolist() == [-1, 1]
+    assert from_gan_range(torch.tensor([-1.0, 1.0])).tolist() == [0, 1]
 
 
 def test_a_step_moves_the_discriminator_first_and_the_generator_against_the_new_one():

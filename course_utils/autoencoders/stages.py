@@ -52,10 +52,9 @@ class Shrinkage(nn.Module):
 class FourStageAutoencoder(SparseAutoencoder):
     """x -> s -> c -> d -> x_hat by the modules f1 to f4; `stages(x)` returns all.
 
-    f1 halves the sides and shrinks `maps` maps, at the price lam; `sparsity` (TopK, BatchTopK,
-    L1, KL, or nothing) makes c of the numbers that f2 gives. Images (N, channels, size,
-    size) in [0, 1]. Raises ValueError for a size that is not a multiple of 4, and for
-    images that do not fit.
+    f1 halves the sides and shrinks `maps` maps, with the penalty lam; `sparsity` makes c of the
+    numbers that f2 gives. Images (N, channels, size, size) in [0, 1]. Raises ValueError for a size
+    that is not a multiple of 4, and for images that do not fit.
     """
 
     def __init__(

@@ -184,25 +184,16 @@ def windowed_cosines(atoms: int, size: int, stride: int) -> Tensor:
 def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
     """Noise levels (N or 1, 1, 1, 1); ValueError for input that does not fit."""
     check_images(images)
-    if images.shape[1] != 1:
+    if images.shape[1] != 1 or min(images.shape[2:]) < size:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W). "
-            "Colour: give the channels as images, images.flatten(0, 1)[:, None]."
-        )
-    if min(images.shape[2:]) < size:
-        raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size "
-            "of the filters: give larger images."
+            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W), and "
+            f"sides of at least {size}, the size of the filters. Colour: images.flatten(0, 1)[:, None]."
         )
     noise = torch.as_tensor(sigma, dtype=images.dtype, device=images.device)
-    if noise.ndim > 1 or (noise.ndim == 1 and len(noise) != len(images)):
+    numbers = noise.isfinite().all() and (noise >= 0).all()
+    if noise.shape not in ((), (len(images),)) or not numbers:
         raise ValueError(
-            f"sigma has shape {tuple(noise.shape)}; expected one number or one for each image, "
-            f"({len(images)},)."
-        )
-    if not (torch.isfinite(noise).all() and (noise >= 0).all()):
-        raise ValueError(
-            f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of "
-            "the pixels, such as 25 / 255."
+            f"sigma is {sigma}; expected the noise's standard deviation in units of the pixels, "
+            f"such as 25 / 255: one number of at least 0, or one for each of {len(images)} images."
         )
     return noise.view(-1, 1, 1, 1)
