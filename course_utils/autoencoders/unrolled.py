@@ -186,8 +186,9 @@ def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
     check_images(images)
     if images.shape[1] != 1 or min(images.shape[2:]) < size:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W), and "
-            f"sides of at least {size}, the size of the filters. Colour: images.flatten(0, 1)[:, None]."
+            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W), "
+            f"and sides of at least {size}, the size of the filters. Colour: give "
+            "images.flatten(0, 1)[:, None]."
         )
     noise = torch.as_tensor(sigma, dtype=images.dtype, device=images.device)
     numbers = noise.isfinite().all() and (noise >= 0).all()

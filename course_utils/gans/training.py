@@ -177,15 +177,15 @@ def train_gan(
     each_step: Callable[[], None] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Train; return the history, one dict of mean losses and scores per epoch.
+    """Train; return the history, one dict of mean losses and steps per epoch.
 
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
     `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step()
     before each step. With `checkpoint` the state is saved after each epoch, and a call that finds
-    the file goes on behind it, as in course_utils.training.fit. Of several processes
-    (`course_utils.distributed`) each works on its part of every batch and of its noise, so that
-    they train as one would; batch normalisation sees its own part only. Errors as Gan.step, and
-    ValueError for no batch, and for `seconds` with several processes, whose clocks differ.
+    the file resumes from it, as in `fit`. Of several processes (`course_utils.distributed`) each
+    works on its part of every batch and of its noise; batch normalisation sees this part only.
+    Errors as Gan.step, and ValueError for no batch, and for `seconds` with several processes, whose
+    clocks differ.
     """
     rank, size = distributed.rank_and_world_size()
     if size > 1 and seconds < math.inf:
@@ -196,14 +196,8 @@ def train_gan(
     gan.steps = sum(entry["steps"] for entry in history)
     gan.train()
     end = time.perf_counter() + seconds
-    bar = tqdm(
-        range(len(history), epochs),
-        initial=len(history),
-        total=epochs,
-        desc="epochs",
-        leave=False,
-        disable=not progress or rank > 0,
-    )
+    look = {"desc": "epochs", "leave": False, "disable": not progress or rank > 0}
+    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs, **look)
     for epoch in bar:
         sums, counts = {}, {}
         with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
