@@ -45,9 +45,9 @@ def encode(autoencoder: SparseAutoencoder, images: Tensor) -> Tensor:
 
 
 def reconstruction_anchor(
-    generator: CodeGenerator, autoencoder: SparseAutoencoder
+    generator: CodeGenerator, autoencoder: SparseAutoencoder, weight: float = 100.0
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """A term of the generator's loss: 100 times the decoder's error on real images.
+    """A term of the generator's loss: weight times the decoder's error on real images.
 
     Returns anchor(fake, real) for `Gan`; the encoder, which makes the codes, gets no gradient.
     """
@@ -56,7 +56,7 @@ def reconstruction_anchor(
         x = from_gan_range(real)
         with torch.no_grad():
             code = autoencoder.encode(x)
-        return 100.0 * F.mse_loss(generator.decoder(code), x)
+        return weight * F.mse_loss(generator.decoder(code), x)
 
     return anchor
 
