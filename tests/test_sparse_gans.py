@@ -1,5 +1,7 @@
 """Code priors, code and dictionary generators, and their training with a reconstruction term."""
 
+import types
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -169,11 +171,37 @@ def test_a_game_of_codes_gives_sparse_codes_of_their_size():
     torch.testing.assert_close(drawn(64.0), 64 * once, rtol=1e-3, atol=1e-3)
 
 
-def test_the_comparison_knows_its_models_and_counts_seconds_in_steps():
-    assert comparison.steps_in(40.0, "game") == int(40_000 / comparison.MILLISECONDS["game"])
+def test_the_comparison_knows_its_models():
     assert {model for model, _, _ in comparison.RUNS["12_few_images"]} <= set(comparison.MODELS)
     with pytest.raises(ValueError, match="The model 'GAM' is unknown"):
         comparison.train_model("GAM", load("fashion_mnist"))
+
+
+def test_the_comparison_is_recorded_row_by_row_and_resumes(tmp_path, monkeypatch):
+    class Judge:
+        network = staticmethod(lambda images: images.mean(dim=(2, 3)))
+
+        def __call__(self, images):
+            return types.SimpleNamespace(frechet=1.0, precision=0.5, recall=0.5, coverage=0.5)
+
+    few = lambda name, split="train": load(name, split).subset(300)
+    changes = {"BUDGET": 0.1, "PRIOR_SECONDS": 0.02, "RECORDED": tmp_path}
+    for name, value in (changes | {"load": few, "fashion_evaluator": Judge}).items():
+        monkeypatch.setattr(comparison, name, value)
+    runs = [(model, 0, 200) for model in ("GAN", "dictionary", "TopK, joined", "TopK, code GAN")]
+    monkeypatch.setitem(comparison.RUNS, "12_few_images", runs[:2])
+    comparison.run("12_few_images")
+    first = comparison.recorded_rows("12_few_images")["rows"]
+    monkeypatch.setitem(comparison.RUNS, "12_few_images", runs)
+    comparison.run("12_few_images")
+    rows = comparison.recorded_rows("12_few_images")["rows"]
+    assert (
+        rows[:2] == first and [(row["model"], row["seed"], row["images"]) for row in rows] == runs
+    )
+    assert rows[2]["active"] == 32 and all(row["nearest in pixels"] > 0 for row in rows)
+    (tmp_path / "12_few_images.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot be read .*git checkout"):
+        comparison.recorded_rows("12_few_images")
 
 
 def test_the_nearest_picture_is_found_in_parts():
