@@ -1,4 +1,4 @@
-"""How much memory and how many cores a class needs: N students press Run All in the same lesson at once.
+"""How much memory and how many cores a class needs: N students press Run All at once.
 
     python benchmarks/classroom.py 1 2 4 8
     python benchmarks/classroom.py 4 --notebook notebooks/05_sparse_autoencoder.ipynb
@@ -13,7 +13,7 @@ add one per student (docs/classroom.md). Nothing is written.
 import argparse
 import os
 import pathlib
-import subprocess
+import re
 import sys
 import threading
 import time
@@ -21,12 +21,11 @@ from dataclasses import dataclass
 
 import nbformat
 import psutil
-from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from course_tools.run_notebooks import ENVIRONMENT  # noqa: E402
+from course_tools.run_notebooks import ENVIRONMENT, PeakMemory, kernel  # noqa: E402
 from course_tools.small_machine import BINDER  # noqa: E402
 
 LESSON = ROOT / "notebooks/01_sparse_representation.ipynb"
@@ -37,7 +36,7 @@ INTERVAL = 0.5  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Row:
-    """What N kernels took together: seconds on the clock, CPU seconds, memory in MB while they wait and at the peak."""
+    """What N kernels took together; memory while they wait and at the peak."""
 
     kernels: int
     seconds: float
@@ -46,18 +45,12 @@ class Row:
     peak_mb: float
 
     def __str__(self) -> str:
-        each = (
-            self.cpu_seconds / self.kernels,
-            self.idle_mb / self.kernels,
-            self.peak_mb / self.kernels,
-        )
-        return LINE.format(
-            self.kernels, self.seconds, each[0], self.idle_mb, each[1], self.peak_mb, each[2]
-        )
+        n, cpu, idle, peak = self.kernels, self.cpu_seconds, self.idle_mb, self.peak_mb
+        return LINE.format(n, self.seconds, cpu / n, idle, idle / n, peak, peak / n)
 
 
 class Student(threading.Thread):
-    """A kernel that runs a lesson up to its imports, waits at the gate twice, and runs the rest; `problem` or ""."""
+    """A kernel that runs a lesson's imports, waits at the gate twice, and runs the rest."""
 
     def __init__(self, file: pathlib.Path, gate: threading.Barrier):
         super().__init__(daemon=True)
@@ -65,30 +58,15 @@ class Student(threading.Thread):
 
     def run(self) -> None:
         notebook = nbformat.read(self.file, as_version=4)
-        client = NotebookClient(
-            notebook,
-            timeout=None,
-            kernel_name="python3",
-            store_widget_state=False,
-            resources={"metadata": {"path": str(self.file.parent)}},
-        )
         try:
-            with client.setup_kernel(
-                env=os.environ | ENVIRONMENT | BINDER, stderr=subprocess.DEVNULL
-            ):
-                codes = [
-                    (index, cell)
-                    for index, cell in enumerate(notebook.cells)
-                    if cell.cell_type == "code"
-                ]
-                ready = next(
-                    (i for i, (_, cell) in enumerate(codes) if not prepares(cell)), len(codes)
-                )
-                for index, cell in codes[:ready]:
+            with kernel(notebook, self.file.parent, ENVIRONMENT | BINDER) as client:
+                cells = list(enumerate(notebook.cells))  # nbclient passes over texts
+                ready = next((i for i, cell in cells if not prepares(cell)), len(cells))
+                for index, cell in cells[:ready]:
                     client.execute_cell(cell, index)
                 self.gate.wait()
                 self.gate.wait()
-                for index, cell in codes[ready:]:
+                for index, cell in cells[ready:]:
                     client.execute_cell(cell, index)
                 self.gate.wait()  # kernels end together, so that the peak counts all
                 self.gate.wait()
@@ -100,20 +78,18 @@ class Student(threading.Thread):
 
 
 def prepares(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell is the set-up cell or holds nothing but imports."""
-    lines = [
-        line for line in cell.source.splitlines() if line and not line.startswith((" ", ")", "#"))
-    ]
-    return "setup" in cell.metadata.get("tags", []) or all(
-        line.startswith(("import ", "from ")) for line in lines
-    )
+    """Whether a cell is a text, the set-up cell, or holds nothing but imports."""
+    if cell.cell_type != "code" or "setup" in cell.metadata.get("tags", []):
+        return True
+    lines = [line for line in cell.source.splitlines() if not re.match(r"[ )#]|$", line)]
+    return all(line.startswith(("import ", "from ")) for line in lines)
 
 
 def together(file: pathlib.Path, kernels: int) -> Row:
-    """Run a lesson in so many kernels at once. Raises RuntimeError, with what the first said, when one fails."""
+    """Run a lesson in so many kernels at once. RuntimeError: what the first that failed said."""
     gate = threading.Barrier(kernels + 1)
     students = [Student(file, gate) for _ in range(kernels)]
-    memory = Memory()
+    memory = PeakMemory(os.getpid(), INTERVAL, itself=False)
     begin = time.perf_counter()
     for student in students:
         student.start()
@@ -122,12 +98,13 @@ def together(file: pathlib.Path, kernels: int) -> Row:
         gate.wait()  # all have their imports
         seconds = time.perf_counter() - begin
         time.sleep(2 * INTERVAL)
-        idle = memory.look()
+        idle = memory.look() / 1e6
         begin = time.perf_counter()
         gate.wait()
         gate.wait()  # all have finished
         seconds += time.perf_counter() - begin
-        row = Row(kernels, seconds, memory.cpu_seconds(), idle, max(memory.peak, memory.look()))
+        memory.look()
+        row = Row(kernels, seconds, memory.cpu_seconds, idle, memory.bytes / 1e6)
         gate.wait()
     except threading.BrokenBarrierError:
         row = None
@@ -138,44 +115,6 @@ def together(file: pathlib.Path, kernels: int) -> Row:
     if row is None:
         raise RuntimeError(next(student.problem for student in students if student.problem))
     return row
-
-
-class Memory(threading.Thread):
-    """Looks at the memory of all processes that this one has started; `peak` in MB."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak, self.stopped = 0.0, threading.Event()
-
-    def run(self) -> None:
-        while not self.stopped.wait(INTERVAL):
-            self.peak = max(self.peak, self.look())
-
-    def look(self) -> float:
-        """Megabytes now."""
-        return (
-            sum(
-                self.each(
-                    lambda p: p.memory_full_info().pss if psutil.LINUX else p.memory_info().rss
-                )
-            )
-            / 1e6
-        )
-
-    def cpu_seconds(self) -> float:
-        """Seconds that they, and children of theirs that have ended, have computed."""
-        return sum(self.each(lambda p: sum(p.cpu_times()[:4])))
-
-    @staticmethod
-    def each(measure) -> list[float]:
-        """A measure of each process that is still there."""
-        values = []
-        for process in psutil.Process().children(recursive=True):
-            try:
-                values.append(measure(process))
-            except psutil.Error:
-                pass
-        return values
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -193,9 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{options.notebook} is not a notebook. Name a file such as {LESSON.relative_to(ROOT)}."
         )
     load = f"load {os.getloadavg()[0]:.1f} at the start, " if hasattr(os, "getloadavg") else ""
-    print(
-        f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{psutil.virtual_memory().total / 1e9:.0f} GB"
-    )
+    memory = f"{psutil.virtual_memory().total / 1e9:.0f} GB"
+    print(f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{memory}")
     print(HEAD, flush=True)
     for kernels in options.kernels:
         try:

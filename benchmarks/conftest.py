@@ -1,4 +1,4 @@
-"""`make bench`: our solvers and their peers on the same data, in one process, with 2 threads each."""
+"""`make bench`: our solvers and their peers on the same data, with 2 threads each."""
 
 import os
 import time
@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 @pytest.fixture
 def record(benchmark):
-    """A function that puts a row on the board, its arguments those of `Row`, and into the JSON of pytest-benchmark."""
+    """A function that puts a `Row` of its arguments on the board and into the JSON."""
 
     def record(group, solver, *rest, **more):
         row = Row(group, solver, *rest, **more)

@@ -1,4 +1,4 @@
-"""A small comparison that is honest by construction, and pictures of one's own. Built in notebook 15.
+"""A small comparison that is honest by construction, and images of your own (notebook 15).
 
 Three parts of the data, the last one sealed; both methods trained for the same steps, on the same
 batches; several seeds; pairs of scores; a noise floor; and a file that says what was run.
@@ -53,8 +53,8 @@ class Parts:
     def __init__(self, train: Tensor, validation: Tensor, test: Tensor) -> None:
         for name, images in {"train": train, "validation": validation, "test": test}.items():
             if check_images(images, name, clipped=True).shape[1:] != train.shape[1:]:
-                shapes = f"images of {tuple(images.shape[1:])}, train of {tuple(train.shape[1:])}"
-                raise ValueError(f"{name} has {shapes}: make them equal.")
+                shapes = f"{tuple(images.shape[1:])}, train of {tuple(train.shape[1:])}"
+                raise ValueError(f"{name} has images of {shapes}: make them equal.")
         self.train, self.validation, self._test, self.openings = train, validation, test, 0
 
     def open_test(self) -> Tensor:
@@ -63,17 +63,13 @@ class Parts:
         return self._test
 
     def __repr__(self) -> str:
-        sizes = (
-            f"{len(self.train)} train, {len(self.validation)} validation, {len(self._test)} test"
-        )
+        train, validation, test = map(len, (self.train, self.validation, self._test))
+        sizes = f"{train} train, {validation} validation, {test} test"
         return f"{sizes}, opened {self.openings} times"
 
 
 def three_parts(
-    images: Tensor,
-    groups: Tensor | None = None,
-    shares: tuple[float, float] = (0.6, 0.2),
-    seed: int = 0,
+    images: Tensor, groups: Tensor | None = None, shares: tuple = (0.6, 0.2), seed: int = 0
 ) -> Parts:
     """Deal images (N, C, H, W) to train, validation and test, all images of a group to one part.
 
@@ -83,29 +79,21 @@ def three_parts(
     """
     groups = torch.arange(len(images)) if groups is None else groups
     if len(groups) != len(images):
-        raise ValueError(
-            f"groups has {len(groups)} numbers for {len(images)} images; give one for each."
-        )
+        found = f"{len(groups)} numbers for {len(images)} images"
+        raise ValueError(f"groups has {found}; give one for each.")
     names = groups.unique()
     order = names[torch.randperm(len(names), generator=generator(seed))]
-    first = round(shares[0] * len(names))
-    second = first + round(shares[1] * len(names))
+    first, second = (round(share * len(names)) for share in shares)
+    second += first
     if not 0 < first < second < len(names):
-        raise ValueError(
-            f"shares {shares} of {len(names)} groups leave a part without a group: "
-            "take more groups or other shares."
-        )
+        found = f"shares {shares} of {len(names)} groups leave a part without a group"
+        raise ValueError(f"{found}: take more groups or other shares.")
     dealt = order[:first], order[first:second], order[second:]
     return Parts(*(images[torch.isin(groups, part)] for part in dealt))
 
 
 def train_model(
-    make: Callable[[], nn.Module],
-    images: Tensor,
-    degrade: Callable,
-    steps: int,
-    seed: int,
-    rate: float = 3e-3,
+    make: Callable, images: Tensor, degrade: Callable, steps: int, seed: int, rate: float = 3e-3
 ) -> nn.Module:
     """A model of make(), trained to give images (N, C, H, W) back from degrade(images, generator).
 
@@ -128,7 +116,7 @@ def train_model(
 
 
 def score(model: Callable[[Tensor], Tensor], images: Tensor, degrade: Callable) -> Tensor:
-    """PSNR in dB (N,) of each image (N, C, H, W) restored; every model gets the same degraded images."""
+    """PSNR in dB (N,) of each image (N, C, H, W) restored, from the same degraded images always."""
     with torch.no_grad():
         return psnr(model(degrade(images, generator(SCORE_SEED))).clamp(0, 1), images)
 
@@ -147,7 +135,7 @@ class Comparison:
     over_images: tuple[float, float]
 
     def verdict(self, floor: float) -> str:
-        """ "better" or "worse" if both intervals leave out 0 and the difference exceeds the floor."""
+        """ "better" or "worse" if neither interval holds 0 and the difference exceeds the floor."""
         for word, sign in {"better": 1, "worse": -1}.items():
             ends = [sign * end for end in (*self.over_seeds, *self.over_images)]
             if min(ends) > 0 and sign * self.difference > floor:
@@ -168,39 +156,34 @@ def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
     finite.
     """
     if baseline.shape != candidate.shape or baseline.ndim != 2 or min(baseline.shape) < 2:
+        shapes = f"{tuple(baseline.shape)} and {tuple(candidate.shape)}"
         raise ValueError(
-            f"the scores have shapes {tuple(baseline.shape)} and {tuple(candidate.shape)}; expected (seeds, images) "
-            "twice, with at least 2 of each: score both methods with the same seeds on the same images."
+            f"the scores have shapes {shapes}; expected (seeds, images) twice, with at least 2 of "
+            "each: score both methods with the same seeds on the same images."
         )
     pairs = (candidate - baseline).double().cpu().numpy()
     if not np.isfinite(pairs).all():
-        raise ValueError(
-            "the differences are not all finite: an infinite PSNR comes from an image restored exactly."
-        )
+        cause = "an infinite PSNR comes from an image restored exactly"
+        raise ValueError(f"the differences are not all finite: {cause}.")
     per_seed, per_image = pairs.mean(axis=1), pairs.mean(axis=0)
     half = stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / len(per_seed) ** 0.5
-    draws = stats.bootstrap(
-        (per_image,), np.mean, n_resamples=2000, method="percentile", random_state=0
-    )
-    mean, ends = float(pairs.mean()), draws.confidence_interval
-    over_seeds, over_images = (
-        (float(mean - half), float(mean + half)),
-        (float(ends.low), float(ends.high)),
-    )
-    return Comparison(mean, tuple(map(float, per_seed)), over_seeds, over_images)
+    settings = {"n_resamples": 2000, "method": "percentile", "random_state": 0}
+    over_images = stats.bootstrap((per_image,), np.mean, **settings).confidence_interval
+    mean = float(pairs.mean())
+    over_seeds = float(mean - half), float(mean + half)
+    return Comparison(mean, tuple(map(float, per_seed)), over_seeds, tuple(map(float, over_images)))
 
 
 def noise_floor(scores: Tensor) -> float:
-    """The largest difference a method shows against itself: scores (seeds, N) dealt in two halves, all ways.
+    """The largest difference of a method to itself: scores (seeds, N) in two halves, all ways.
 
     Raises ValueError for an odd number of seeds, and for fewer than 4.
     """
     means = scores.mean(dim=1)
     n = len(means)
     if n < 4 or n % 2:
-        raise ValueError(
-            f"scores has {n} seeds; two equal halves need an even number of at least 4: add runs."
-        )
+        needed = "two equal halves need an even number of at least 4"
+        raise ValueError(f"scores has {n} seeds; {needed}: add runs.")
     hands = itertools.combinations(range(n), n // 2)
     return max(abs(2 * means[list(hand)].sum() - means.sum()).item() for hand in hands) / (n // 2)
 
@@ -210,46 +193,36 @@ def save_results(file: str | os.PathLike, **entries: object) -> None:
 
     Raises TypeError for an entry that JSON cannot hold, such as a tensor: use .tolist().
     """
-    machine = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "threads": torch.get_num_threads(),
-    }
+    versions = {module.__name__: module.__version__ for module in (torch, np, scipy)}
+    machine = {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
+    machine |= versions | {"threads": torch.get_num_threads()}
     write_text(file, json.dumps(entries | {"machine": machine}, indent=1) + "\n")
 
 
 def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool = False) -> ImageSet:
-    """The pictures of a folder, sorted by name; each subfolder that holds pictures is a class.
+    """The images of a folder, sorted by name; each subfolder that holds images is a class.
 
-    With `size` the centre square of each is scaled to size x size. Pictures turned by their
-    camera's note (EXIF) stand upright. Raises ValueError for a folder that is missing or without
-    pictures, for a file that cannot be read, and without `size` for pictures of several sizes.
+    With `size` the centre square of each is scaled to size x size. Images turned by their camera's
+    note (EXIF) stand upright. Raises ValueError for a folder that is missing or without images,
+    for a file that cannot be read, and without `size` for images of several sizes.
     """
-    folder, size = (
-        pathlib.Path(folder),
-        None if size is None else check_int("size", size, at_least=1),
-    )
+    folder = pathlib.Path(folder)
+    if size is not None:
+        check_int("size", size, at_least=1)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: give the folder that holds the pictures.")
     found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     files = sorted(file for file in found if not file.name.startswith("."))
     if not files:
-        raise ValueError(
-            f"{folder} holds no picture; looked for {', '.join(sorted(SUFFIXES))}, in its subfolders, too."
-        )
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise ValueError(f"{folder} holds no picture; looked for {kinds}, in its subfolders, too.")
     pictures = [_read(file, size, grey) for file in files]
     sizes = Counter(picture.shape[1:] for picture in pictures)
     if len(sizes) > 1:
-        counts = ", ".join(
-            f"{count} of {width} x {height}" for (height, width), count in sizes.most_common(4)
-        )
-        raise ValueError(
-            f"{folder} holds pictures of {len(sizes)} sizes ({counts}): "
-            "give size=64 (or another) to make them equal squares."
-        )
+        listed = [f"{count} of {w} x {h}" for (h, w), count in sizes.most_common(4)]
+        found = f"pictures of {len(sizes)} sizes ({', '.join(listed)})"
+        advice = "give size=64 (or another) to make them equal squares"
+        raise ValueError(f"{folder} holds {found}: {advice}.")
     places = [file.parent.relative_to(folder).as_posix() for file in files]
     classes = sorted(set(places))
     labels = torch.tensor([classes.index(place) for place in places])
@@ -263,9 +236,8 @@ def _read(file: pathlib.Path, size: int | None, grey: bool) -> Tensor:
         with Image.open(file) as image:
             image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
     except OSError as error:
-        raise ValueError(
-            f"{file} cannot be read as a picture ({error}): mend or remove it."
-        ) from error
+        problem = f"{file} cannot be read as a picture ({error})"
+        raise ValueError(f"{problem}: mend or remove it.") from error
     if size:
         image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(image))

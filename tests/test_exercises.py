@@ -1,4 +1,4 @@
-"""Every check accepts its solution, leaves its stub alone and names the mistake of wrong answers."""
+"""Every check accepts its solution, leaves its stub alone and names known mistakes."""
 
 import ast
 import importlib
@@ -62,15 +62,19 @@ def run(number, source):
 
 
 def wrong_answers():
+    """The mistakes that the checks name, and the wrong answers of tests/wrong_answers."""
     for number in sorted({number for number, _ in STUBS}):
         checks = vars(importlib.import_module(f"course_utils.exercises.notebook_{number}"))
-        for name, check in checks.items():
-            for index, (words, answer) in enumerate(getattr(check, "mistakes", {}).items()):
-                yield pytest.param(number, name, answer, words, id=f"{number}-{name}-named-{index}")
-        wrong = importlib.import_module(f"wrong_answers.notebook_{number}").WRONG
-        for name, answers in wrong.items():
-            for index, (answer, words) in enumerate(answers):
-                yield pytest.param(number, name, answer, words, id=f"{number}-{name}-{index}")
+        cases = [
+            (name, answer, words)
+            for name, check in checks.items()
+            for words, answer in getattr(check, "mistakes", {}).items()
+        ]
+        if (ROOT / f"tests/wrong_answers/notebook_{number}.py").exists():
+            wrong = importlib.import_module(f"wrong_answers.notebook_{number}").WRONG
+            cases += [(name, *case) for name, answers in wrong.items() for case in answers]
+        for index, (name, answer, words) in enumerate(cases):
+            yield pytest.param(number, name, answer, words, id=f"{number}-{name}-{index}")
 
 
 @pytest.mark.parametrize("number, tag", STUBS)
@@ -141,7 +145,8 @@ def test_the_cards_show_the_stars_and_minutes_of_the_checks():
     shown = {}
     for file in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         for cell in nbformat.read(file, as_version=4).cells:
-            card = re.match(r"### Exercise ([\d.]+) · (.*)\n\n(★+)☆* · (\d+) minutes", cell.source)
+            pattern = r"### Exercise ([\d.]+) · (.*)\n\n(★+)☆* · (\d+) minutes"
+            card = re.match(pattern, cell.source)
             if card:
                 shown[card[1]] = (card[2], len(card[3]), int(card[4]))
     results = [run(number, source)[0] for (number, _), source in STUBS.items()]
@@ -182,7 +187,7 @@ def test_the_inputs_of_a_check_stay_as_they_are_and_nan_is_no_change():
 
 
 def test_a_fault_of_the_check_is_not_blamed_on_the_answer(tmp_path, monkeypatch):
-    """The check's own code fails; the learner's code fails; torch fails with what the learner gave."""
+    """The check's own code fails; the learner's code fails; torch fails with the answer."""
     module = tmp_path / "checks.py"
     module.write_text(
         "from course_utils.exercises.core import exercise\n\n\n"

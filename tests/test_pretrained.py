@@ -73,10 +73,8 @@ def test_a_shipped_model_is_loaded_by_name_in_evaluation_mode(name):
 
 def test_weights_that_cannot_be_used_name_the_file_and_the_commands(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained_module, "PRETRAINED", tmp_path)
-    file, whole = (
-        tmp_path / "gallery.safetensors",
-        (PRETRAINED / "gallery.safetensors").read_bytes(),
-    )
+    file = tmp_path / "gallery.safetensors"
+    whole = (PRETRAINED / "gallery.safetensors").read_bytes()
     for make, fault in (
         (lambda: None, "is not there"),
         (lambda: file.write_bytes(whole[:-1000]), "is damaged"),

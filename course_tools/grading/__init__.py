@@ -1,9 +1,9 @@
 """Grading of submitted notebooks (`python -m course_tools.grading grade`), for teachers.
 
 submissions   finds the notebooks of a folder and says whose and which they are
-isolation     a process apart: no network, files read-only, limits on seconds and memory
-sandbox       its first program, which seals the files (Linux)
-runner        its second, which runs the cells and the official checks
+isolation     says what is in force here: bubblewrap, or limits only
+sandbox       a process apart: no network, files read-only, limits on seconds and memory
+runner        its program, which runs the cells and the official checks
 grade         one submission from its copy to its row
 marks         rows, CSV and the table of exercises
 nbgrader      the course as source notebooks for nbgrader

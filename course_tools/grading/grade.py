@@ -1,136 +1,124 @@
 """One submission, from the copy of its folder to its row."""
 
 import os
+import shutil
 import stat
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from course_tools.grading.isolation import Isolation, SandboxedProcess, Stopped
-from course_tools.grading.marks import Row, plain
+from course_tools.grading.marks import Row
+from course_tools.grading.sandbox import GivenUp, SandboxedProcess, Stopped
 from course_tools.grading.submissions import SKIPPED, CellStep, CheckStep, Submission
 
-__all__ = ["Limits", "grade"]
+__all__ = ["copy", "grade"]
 
 COPIED = 200_000_000  # bytes of files beside a notebook
-RESTARTS = 3  # each leaves out the cell or check that ended the process before
+STARTS = 4  # each leaves out the cell or check that ended the process before
 CELL_SHARE = 1 / 4  # of the seconds of a notebook, for one cell or check
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds of a whole notebook; megabytes of all its processes."""
-
-    seconds: float = 600
-    megabytes: int = 3000
 
 
 def grade(
     submission: Submission,
     folder: Path,
-    isolation: Isolation,
-    limits: Limits = Limits(),
-    stop: threading.Event | None = None,
+    bubblewrap: str,
+    seconds: float,
+    megabytes: int,
+    stop: threading.Event,
 ) -> Row:
-    """Run a submission apart and judge its exercises. Never raises because of what it holds."""
-    row = Row.of_submission(submission)
-    if submission.lesson is None or not submission.cells:
+    """Run a submission apart and judge its exercises. Never raises because of what it holds.
+
+    It sees neither `folder`, which holds the submissions, nor the solutions of its course.
+    Limits: the seconds of the whole notebook, the megabytes of all its processes.
+    """
+    row, lesson = Row.of_submission(submission), submission.lesson
+    if lesson is None or not submission.cells:
         return row
-    begin = time.monotonic()
-    left_out: set[int] = set()
-    while True:
-        at, left = None, limits.seconds - (time.monotonic() - begin)
+    hidden, left_out = [folder, lesson.file.parent / "solutions"], set()
+    begin, reason = time.monotonic(), ""
+    for _ in range(STARTS):
+        at, left = None, seconds - (time.monotonic() - begin)
         row.errors.clear()
         try:
-            with SandboxedProcess(
-                isolation, hidden(submission, folder), left, limits.megabytes, stop
-            ) as apart:
+            with SandboxedProcess(bubblewrap, hidden, left, megabytes, stop) as apart:
                 copy(submission, folder, apart.work / "work", row)
-                lesson, megabytes = submission.lesson.number, limits.megabytes
-                apart.ask("start", lesson=lesson, folder="work", seconds=left, megabytes=megabytes)
+                apart.ask("start", lesson=lesson.number, seconds=left, megabytes=megabytes)
                 for at, step in enumerate(submission.steps):
                     if at not in left_out:
-                        take(step, apart, row, limits)
+                        take(step, apart, row, seconds * CELL_SHARE)
             break
         except Stopped as stopped:
-            where = f"{stopped} before the first cell"
+            reason = f"{stopped} before the first cell"
             if at is not None:
-                where = ended(row, submission.steps[at], str(stopped))
-            row.note_once(where)
+                reason = ended(row, submission.steps[at], str(stopped))
+            row.notes.append(reason)
             settled = len(row.results) == len(row.exercises)
-            if stopped.final or settled or at is None or len(left_out) == RESTARTS:
-                row.give_up(f"not reached: {where}.")
+            if settled or at is None or isinstance(stopped, GivenUp):
                 break
             left_out.add(at)
         except OSError as error:
-            row.note_once(f"its copy could not be made: {error.strerror}")
-            row.give_up("not run: its copy could not be made.")
+            reason = f"its copy could not be made: {error.strerror}"
+            row.notes.append(reason)
             break
+    row.give_up(f"not reached: {reason}.")
     row.seconds = round(time.monotonic() - begin, 1)
     return row
 
 
 def ended(row: Row, step: CellStep | CheckStep, reason: str) -> str:
-    """Note what a step that ended the process means for its exercises; the reason with its place."""
+    """Note what a step that ended the process means for its exercises; the reason and place."""
     if isinstance(step, CheckStep):
-        row.results.setdefault(step.exercise, ("failed", f"your answer ended the run: {reason}."))
+        row.results[step.exercise] = ("failed", f"your answer ended the run: {reason}.")
         return f"{reason} in exercise {step.exercise}"
-    for number in step.exercises:
-        row.trouble[number] = f"in its cell {reason}"
+    row.trouble |= dict.fromkeys(step.exercises, f"in its cell {reason}")
     return f"{reason} in cell {step.position}"
 
 
-def take(step: CellStep | CheckStep, apart: SandboxedProcess, row: Row, limits: Limits) -> None:
+def take(step: CellStep | CheckStep, apart: SandboxedProcess, row: Row, seconds: float) -> None:
     """Run one cell, or judge one exercise that has no result yet."""
-    seconds = min(limits.seconds * CELL_SHARE, max(apart.left(), 1))
+    seconds = min(seconds, max(apart.end - time.monotonic(), 1))
     if isinstance(step, CellStep):
-        error = apart.ask("cell", source=step.source, seconds=seconds).get("error")
-        if error:
+        if error := apart.ask("cell", source=step.source, seconds=seconds).get("error"):
             row.errors.append(f"{step.position} ({error.split(':')[0]})")
-            for number in step.exercises:
-                row.trouble[number] = f"its cell stopped with {error}"
-        return
-    if step.exercise in row.results:
-        return
-    answer = apart.ask("check", name=step.name, seconds=seconds)
-    status, message = answer["status"], answer["message"]
-    if status == "not defined" and step.exercise in row.trouble:
-        message = f"{message} ({row.trouble[step.exercise]})"
-    row.results[step.exercise] = (status, message)
-
-
-def hidden(submission: Submission, folder: Path) -> list[Path]:
-    """Folders that a submission is not to see: the submissions, and the solutions of its course."""
-    return [folder, submission.lesson.file.parent / "solutions"]
+            row.trouble |= dict.fromkeys(step.exercises, f"its cell stopped with {error}")
+    elif step.exercise not in row.results:
+        answer = apart.ask("check", name=step.name, seconds=seconds)
+        status, message = answer["status"], answer["message"]
+        if status == "not defined" and step.exercise in row.trouble:
+            message = f"{message} ({row.trouble[step.exercise]})"
+        row.results[step.exercise] = (status, message)
 
 
 def copy(submission: Submission, folder: Path, target: Path, row: Row) -> None:
-    """The notebook, and the files of its folder when that is the student's own: no links, no other notebooks."""
-    target.mkdir()
-    source, room = submission.file.parent, COPIED
-    (target / submission.file.name).write_bytes(submission.file.read_bytes())
+    """The notebook and the files beside it, when its folder is the student's own.
+
+    No links, no other notebooks, no more than COPIED bytes.
+    """
+    room, source = COPIED, submission.file.parent
+
+    def left_out(place: str, names: list[str]) -> set[str]:
+        """The names that are not copied from a folder."""
+        nonlocal room
+        copied = set()
+        for name in names:
+            file = os.lstat(os.path.join(place, name))
+            if stat.S_ISDIR(file.st_mode) and name not in SKIPPED:
+                copied.add(name)
+            elif stat.S_ISREG(file.st_mode) and not name.lower().endswith(".ipynb"):
+                room -= file.st_size
+                if room >= 0:
+                    copied.add(name)
+        return set(names) - copied
+
     if source == folder:
-        return
-    for place, folders, files in os.walk(source):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in SKIPPED and not os.path.islink(os.path.join(place, name))
-        ]
-        for name in files:
-            file = Path(place, name)
-            if name.lower().endswith(".ipynb") or not stat.S_ISREG(file.lstat().st_mode):
-                continue
-            room -= file.lstat().st_size
-            if room < 0:
-                row.note_once(
-                    f"more than {COPIED / 1e6:.0f} MB beside the notebook: not all of it was copied"
-                )
-                return
-            copied = target / file.relative_to(source)
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                copied.write_bytes(file.read_bytes())
-            except OSError as error:
-                row.note_once(f"{plain(name)} beside the notebook cannot be read: {error.strerror}")
+        target.mkdir()
+    else:
+        try:
+            shutil.copytree(source, target, ignore=left_out, copy_function=shutil.copyfile)
+        except shutil.Error as error:
+            names = ", ".join(Path(file).name for file, _, _ in error.args[0])
+            row.notes.append(f"beside the notebook, not readable: {names}")
+        if room < 0:
+            most = f"more than {COPIED / 1e6:.0f} MB"
+            row.notes.append(f"{most} beside the notebook: not all of it was copied")
+    shutil.copyfile(submission.file, target / submission.file.name)

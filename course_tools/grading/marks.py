@@ -12,12 +12,17 @@ from course_utils.files import write_text
 
 __all__ = ["Row", "name_clashes", "plain", "summary", "write_csv"]
 
+COLUMNS = ["submission", "student", "notebook", "passed", "of", "seconds", "note"]
 STATUSES = ["passed", "failed", "not attempted"]
 
 
 @dataclass
 class Row:
-    """What the CSV says of one submission; results maps "00.1" to (status, message)."""
+    """What the CSV says of one submission.
+
+    results maps "00.1" to (status, message), trouble an exercise to what happened in its cell;
+    errors are cells that stopped with an error.
+    """
 
     submission: str
     student: str
@@ -31,21 +36,19 @@ class Row:
 
     @classmethod
     def of_submission(cls, submission: Submission) -> "Row":
-        """The row before anything has run: exercises without a cell, or without a readable notebook, are settled."""
+        """The row before anything has run: exercises that cannot be run are settled."""
         lesson = submission.lesson
         row = cls(submission.name, submission.student, notes=list(submission.notes))
-        if lesson:
-            row.notebook, row.exercises = lesson.file.stem, list(lesson.exercises)
-        if lesson and not submission.cells:
+        if lesson is None:
+            return row
+        row.notebook, row.exercises = lesson.file.stem, list(lesson.exercises)
+        if not submission.cells:
             row.give_up(f"the notebook was not run: {submission.notes[0]}.")
-        elif lesson:
-            checked = {step.exercise for step in submission.steps if isinstance(step, CheckStep)}
-            for number in row.exercises:
-                if number not in checked:
-                    row.results[number] = (
-                        "cell not found",
-                        f"no cell defines or checks `{lesson.exercises[number]}`.",
-                    )
+        checked = {step.exercise for step in submission.steps if isinstance(step, CheckStep)}
+        for number, name in lesson.exercises.items():
+            if number not in checked:
+                not_found = ("cell not found", f"no cell defines or checks `{name}`.")
+                row.results.setdefault(number, not_found)
         return row
 
     @property
@@ -55,39 +58,44 @@ class Row:
 
     def __str__(self) -> str:
         passed = f"{self.passed} of {len(self.exercises)}" if self.exercises else "-"
-        return (
-            f"{plain(self.submission):<50} {passed:>7} {self.seconds:>7.1f} s  {plain(self.note)}"
-        )
+        name, note = plain(self.submission), plain(self.note)
+        return f"{name:<50} {passed:>7} {self.seconds:>7.1f} s  {note}"
 
     def give_up(self, message: str) -> None:
         """Settle all exercises that have no result."""
         for number in self.exercises:
             self.results.setdefault(number, ("not run", message))
 
-    def note_once(self, text: str) -> None:
-        """Add a note unless it is there."""
-        if text not in self.notes:
-            self.notes.append(text)
+    def result(self, number: str) -> tuple[str, str]:
+        """Status and message of an exercise."""
+        return self.results.get(number, ("not run", ""))
 
     @property
     def note(self) -> str:
         """All notes in one line."""
-        more = f" and {len(self.errors) - 3} more" if len(self.errors) > 3 else ""
-        stopped = (
-            [f"cells that stopped with an error: {', '.join(self.errors[:3])}{more}"]
-            if self.errors
-            else []
-        )
-        return "; ".join(self.notes + stopped)
+        notes = list(dict.fromkeys(self.notes))  # a copy made again says the same again
+        if self.errors:
+            more = f" and {len(self.errors) - 3} more" if len(self.errors) > 3 else ""
+            notes.append(f"cells that stopped with an error: {', '.join(self.errors[:3])}{more}")
+        return "; ".join(notes)
+
+    def columns(self) -> dict[str, object]:
+        """The cells of the CSV."""
+        columns = {name: getattr(self, name) for name in COLUMNS if name != "of"}
+        columns["of"] = len(self.exercises)
+        if not self.exercises:
+            columns["passed"] = columns["of"] = ""
+        for k, number in enumerate(self.exercises, 1):
+            columns[f"exercise {k}"], columns[f"message {k}"] = self.result(number)
+        return {name: harmless(value) for name, value in columns.items()}
 
 
 def plain(text: str) -> str:
-    """One line that every terminal and spreadsheet can show: no control characters, no halves of characters."""
+    """One line that every terminal and spreadsheet can show: other characters by their number."""
     odd = ("Cc", "Cs", "Cf", "Zl", "Zp")
     text = text.translate(str.maketrans("\n\r\t", "   "))
-    return "".join(
-        c if unicodedata.category(c) not in odd else f"\\u{ord(c):04x}" for c in text
-    ).strip()
+    shown = (f"\\u{ord(c):04x}" if unicodedata.category(c) in odd else c for c in text)
+    return "".join(shown).strip()
 
 
 def harmless(value: object) -> object:
@@ -95,68 +103,41 @@ def harmless(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = plain(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
+    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 
-def name_clashes(rows: list[Row]) -> None:
-    """Note where a student (names equal but for case count as one) has handed in the same notebook twice."""
+def name_clashes(submissions: list[Submission]) -> None:
+    """Note where a student has handed in the same notebook twice (case does not count)."""
     same = defaultdict(list)
-    for row in rows:
-        same[
-            unicodedata.normalize("NFC", row.student).casefold(), row.notebook or row.submission
-        ].append(row)
+    for one in submissions:
+        student = unicodedata.normalize("NFC", one.student).casefold()
+        same[student, one.lesson.number if one.lesson else one.name].append(one)
     for group in same.values():
-        for row in group if len(group) > 1 else []:
-            others = ", ".join(plain(other.submission) for other in group if other is not row)
-            row.note_once(f"same student and notebook as {others}")
+        for one in group if len(group) > 1 else []:
+            others = ", ".join(plain(other.name) for other in group if other is not one)
+            one.notes.append(f"same student and notebook as {others}")
 
 
 def write_csv(file: Path, rows: list[Row]) -> None:
     """All rows, in one step (UTF-8 with the mark that spreadsheets look for)."""
     most = max((len(row.exercises) for row in rows), default=0)
+    exercises = [f"{word} {k}" for k in range(1, most + 1) for word in ("exercise", "message")]
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(
-        [
-            "submission",
-            "student",
-            "notebook",
-            "passed",
-            "of",
-            "seconds",
-            "note",
-            *(word for k in range(1, most + 1) for word in (f"exercise {k}", f"message {k}")),
-        ]
-    )
-    for row in rows:
-        known = bool(row.exercises)
-        results = [
-            word for number in row.exercises for word in row.results.get(number, ("not run", ""))
-        ]
-        cells = [
-            row.submission,
-            row.student,
-            row.notebook,
-            *((row.passed, len(row.exercises)) if known else ("", "")),
-            row.seconds,
-            row.note,
-            *results,
-        ]
-        table.writerow([harmless(cell) for cell in cells + [""] * (7 + 2 * most - len(cells))])
+    table = csv.DictWriter(text, COLUMNS + exercises, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(row.columns() for row in rows)
     write_text(file, "\ufeff" + text.getvalue())
 
 
 def summary(rows: list[Row]) -> str:
-    """A table of the exercises: how many passed, failed, were not attempted, or have no result for another reason."""
+    """A table: how many passed each exercise, failed, did not attempt it, or have no result."""
     counts: dict[str, Counter] = defaultdict(Counter)
     for row in rows:
         for number in row.exercises:
-            status = row.results.get(number, ("not run", ""))[0]
+            status = row.result(number)[0]
             counts[number][status if status in STATUSES else "other"] += 1
     names = [*STATUSES, "other"]
-    table = [("exercise", names)] + [
-        (number, [counts[number][name] for name in names]) for number in sorted(counts)
-    ]
-    return "\n".join(
-        f"{first:<10}" + "".join(f"{cell:>15}" for cell in cells) for first, cells in table
-    )
+    lines = ["exercise  " + "".join(f"{name:>15}" for name in names)]
+    for number in sorted(counts):
+        lines.append(f"{number:<10}" + "".join(f"{counts[number][name]:>15}" for name in names))
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The course as source notebooks for nbgrader: solutions between markers, checks as locked tests with points."""
+"""The course as source notebooks for nbgrader: marked solutions, checks as locked tests."""
 
 import re
 from pathlib import Path
@@ -18,26 +18,22 @@ assert result.status == "passed", result.message"""
 
 
 def export_course(folder: Path, official: Path = ROOT / "notebooks") -> list[Path]:
-    """Write folder/NN_name/NN_name.ipynb for each lesson (an assignment of nbgrader); the files written.
+    """Write folder/NN_name/NN_name.ipynb for each lesson (an assignment of nbgrader).
 
-    ValueError when a lesson has an exercise without a solution, or such a file is there already
-    (somebody may have worked on it).
+    Returns the files written. ValueError when a lesson has an exercise without a solution, or such
+    a file is there already (somebody may have worked on it).
     """
     written = {}
     for file in sorted(official.glob("[0-9][0-9]_*.ipynb")):
-        solved = nbformat.read(
-            official / "solutions" / f"{file.stem}_solutions.ipynb", as_version=4
-        )
-        solutions = {exercise_of(cell): cell.source for cell in solved.cells}
-        written[folder / file.stem / file.name] = source_notebook(
-            nbformat.read(file, as_version=4), solutions
-        )
+        solved = official / "solutions" / f"{file.stem}_solutions.ipynb"
+        cells = nbformat.read(solved, as_version=4).cells
+        solutions = {exercise_of(cell): cell.source for cell in cells}
+        lesson = nbformat.read(file, as_version=4)
+        written[folder / file.stem / file.name] = source_notebook(lesson, solutions)
     for target in filter(Path.exists, written):
         raise ValueError(f"{target} is there already. Move it away, or name another folder.")
     for target, notebook in written.items():
         write_text(target, nbformat.writes(notebook) + "\n")
-    if not written:
-        raise ValueError(f"{official} holds no lessons.")
     return list(written)
 
 
@@ -45,63 +41,41 @@ def source_notebook(
     lesson: nbformat.NotebookNode, solutions: dict[str, str]
 ) -> nbformat.NotebookNode:
     """A lesson whose stubs are solved between markers, each followed by its test."""
-    cells = []
+    cells, points = [], 0
     for cell in lesson.cells:
+        cells.append(cell)
+        if card := re.search(r"\A### Exercise .*?^(★+)", cell.source, re.MULTILINE | re.DOTALL):
+            points = len(card[1])  # the difficulty on the card of an exercise
         number = exercise_of(cell)
         if number is None:
-            cells.append(cell)
             continue
         if number not in solutions:
-            raise ValueError(
-                f"Exercise {number} has no solution: its notebook needs a cell tagged exercise-{number}."
-            )
+            advice = f"its notebook needs a cell tagged exercise-{number}."
+            raise ValueError(f"Exercise {number} has no solution: {advice}")
         stub, call = cell.source.rsplit("\n", 1)
         name = re.fullmatch(r"check\.\w+\((\w+)\)", call)[1]
-        answer = dict(
-            cell,
-            source=marked(stub, solutions[number].rsplit("\n", 1)[0]),
-            outputs=[],
-            execution_count=None,
-        )
-        cells.append(graded(nbformat.from_dict(answer), f"exercise-{number}", solution=True))
-        test = nbformat.v4.new_code_cell(
-            TEST.format(lesson=number[:2], name=name), id=f"{cell.id}-test"
-        )
-        cells.append(graded(test, f"test-{number}", points=stars(lesson, number)))
+        cell.source = marked(stub, solutions[number].rsplit("\n", 1)[0])
+        cell.outputs, cell.execution_count = [], None
+        identity = number.replace(".", "-")
+        described(cell, grade_id=f"exercise-{identity}", solution=True)
+        source = TEST.format(lesson=number[:2], name=name)
+        test = nbformat.v4.new_code_cell(source, id=f"{cell.id}-test")
+        described(test, grade_id=f"test-{identity}", solution=False, points=points)
+        cells.append(test)
     lesson.cells = cells
     return lesson
 
 
 def marked(stub: str, solution: str) -> str:
-    """The solution, with markers around what the stub leaves open: nbgrader puts NotImplementedError there."""
-    kept, _, _ = stub.partition("raise NotImplementedError")
-    body = solution.removeprefix(kept.rstrip(" ")).rstrip()
-    indent = kept[len(kept.rstrip(" ")) :]
+    """The solution, with markers where nbgrader is to put NotImplementedError."""
+    kept = stub.partition("raise NotImplementedError")[0]
+    code = kept.rstrip(" ")
+    body, indent = solution.removeprefix(code).rstrip(), kept[len(code) :]
     return f"{kept}### BEGIN SOLUTION\n{body}\n{indent}### END SOLUTION"
 
 
-def graded(
-    cell: nbformat.NotebookNode,
-    identity: str,
-    solution: bool = False,
-    points: int | None = None,
-) -> nbformat.NotebookNode:
-    """The cell with what nbgrader keeps in a cell's metadata."""
-    cell.metadata["nbgrader"] = {
-        "schema_version": 3,
-        "cell_type": "code",
-        "grade_id": identity.replace(".", "-"),
-        "task": False,
-        "solution": solution,
-        "grade": not solution,
-        "locked": not solution,
-    }
-    if points is not None:
-        cell.metadata["nbgrader"]["points"] = points
-    return cell
-
-
-def stars(lesson: nbformat.NotebookNode, number: str) -> int:
-    """The difficulty on the card of an exercise, 1 to 3: its points."""
-    card = next(c.source for c in lesson.cells if c.source.startswith(f"### Exercise {number} "))
-    return len(re.search(r"^★+", card, re.MULTILINE)[0])
+def described(cell: nbformat.NotebookNode, solution: bool, **more: object) -> None:
+    """Write what nbgrader keeps in the metadata of a cell: a solution, else a locked test."""
+    test = {"grade": not solution, "locked": not solution}
+    kind = {"schema_version": 3, "cell_type": "code", "task": False, "solution": solution}
+    cell.metadata["nbgrader"] = kind | test | more

@@ -1,6 +1,6 @@
 """The program that runs the cells of one submission and, between them, the official checks.
 
-    python runner.py      started by isolation.py; one request a line on stdin, one answer a line on stdout
+    python runner.py      started by sandbox.py; requests on stdin, answers on stdout, one a line
 
 Before any cell runs, stdout and stdin are taken away from the student's code, the course and its
 checks are imported, and what a check calls is noted down, so that it can be put back for as long as
@@ -20,17 +20,9 @@ from pathlib import Path
 __all__ = []
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KEPT = [
-    "builtins",
-    "math",
-    "random",
-    "numpy",
-    "torch",
-    "torch.fft",
-    "torch.linalg",
-    "torch.nn",
-    "torch.nn.functional",
-]
+KEPT = (
+    "builtins math random numpy torch torch.fft torch.linalg torch.nn torch.nn.functional".split()
+)
 MESSAGE = 600  # characters
 
 
@@ -66,20 +58,17 @@ def alarm(seconds: float) -> Iterator[None]:
 
 
 def limit(seconds: float, megabytes: int) -> None:
-    """Limits of the system, a second net under those of isolation.py (not on Windows)."""
+    """Limits of the system, a second net under those of sandbox.py (not on Windows)."""
     try:
         import resource
     except ImportError:
         return
-    cores = os.cpu_count() or 1
-    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 10**9, "RLIMIT_CPU": int(seconds + 60) * cores}
-    if (
-        sys.platform == "linux"
-    ):  # an allocation far beyond the limit fails at once, and the cell with it
+    limits = {"RLIMIT_FSIZE": 10**9, "RLIMIT_CPU": int(seconds + 60) * (os.cpu_count() or 1)}
+    if sys.platform == "linux":
+        # an allocation far beyond the limit fails at once, and the cell with it
         limits["RLIMIT_DATA"] = 2 * megabytes * 10**6
-        ctypes.CDLL(None).prctl(
-            38, 1, 0, 0, 0
-        )  # NO_NEW_PRIVS: where the teacher may use sudo, this may not
+        # PR_SET_NO_NEW_PRIVS: where the teacher may use sudo, a submission may not
+        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
     for name, value in limits.items():
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -88,7 +77,7 @@ def limit(seconds: float, megabytes: int) -> None:
 class Runner:
     """One submission: a shell like a notebook's, and checks that the shell does not see."""
 
-    def __init__(self, lesson: str, folder: str, seconds: float, megabytes: int):
+    def __init__(self, lesson: str, seconds: float, megabytes: int):
         limit(seconds, megabytes)
         import torch
         from IPython.core.interactiveshell import InteractiveShell
@@ -101,45 +90,40 @@ class Runner:
         config.HistoryManager.enabled = False
         self.shell = InteractiveShell.instance(config=config)
         self.shell.ask_exit = lambda: None
-        self.shell._tee = lambda channel: (
-            contextlib.nullcontext()
-        )  # IPython 9 keeps all that is printed
-        owners = [importlib.import_module(name) for name in KEPT] + [
-            torch.Tensor,
-            torch.Tensor.__mro__[1],
-        ]
+        self.shell._tee = lambda channel: contextlib.nullcontext()  # IPython 9 keeps all output
+        owners = [importlib.import_module(name) for name in KEPT]
+        owners += [torch.Tensor, torch.Tensor.__mro__[1]]
         owners += [
-            module for name, module in sys.modules.items() if name.split(".")[0] == "course_utils"
+            module for name, module in sys.modules.items() if name.startswith("course_utils")
         ]
         self.kept = [
-            (owner, {n: v for n, v in vars(owner).items() if callable(v)}) for owner in owners
+            (owner, {name: was for name, was in vars(owner).items() if callable(was)})
+            for owner in owners
         ]
-        os.chdir(folder)
+        os.chdir("work")
         sys.path.insert(0, "")
 
     @contextlib.contextmanager
     def as_imported(self) -> Iterator[None]:
-        """torch and the course as they were before the first cell, whatever cells have put in their place."""
-        undo = []
-        for owner, names in self.kept:
-            now = dict(vars(owner))
-            for name, was in names.items():
-                if now.get(name) is not was:
-                    undo.append((owner, name, now.get(name, self)))
-                    setattr(owner, name, was)
-            if isinstance(owner, type):  # a name added to a class hides an inherited one
-                for name in now.keys() - names.keys():
-                    if callable(now[name]):
-                        undo.append((owner, name, now[name]))
-                        delattr(owner, name)
-        stdout, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")
-        try:
+        """torch and the course as before the first cell, whatever cells have put in their place."""
+        with contextlib.ExitStack() as undo:
+            for owner, names in self.kept:
+                now = dict(vars(owner))
+                for name, was in names.items():
+                    if name not in now:
+                        undo.callback(delattr, owner, name)
+                    elif now[name] is not was:
+                        undo.callback(setattr, owner, name, now[name])
+                    if now.get(name) is not was:
+                        setattr(owner, name, was)
+                if isinstance(owner, type):  # a name added to a class hides an inherited one
+                    for name in now.keys() - names.keys():
+                        if callable(now[name]):
+                            undo.callback(setattr, owner, name, now[name])
+                            delattr(owner, name)
+            nothing = undo.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            undo.enter_context(contextlib.redirect_stdout(nothing))
             yield
-        finally:
-            sys.stdout.close()
-            sys.stdout = stdout
-            for owner, name, value in undo:
-                delattr(owner, name) if value is self else setattr(owner, name, value)
 
     def cell(self, source: str, seconds: float) -> dict:
         """Run a cell; {"error": words} or {}."""
@@ -166,18 +150,18 @@ class Runner:
 
 
 def probe(outside: list[str]) -> dict:
-    """What a process apart can do: write to these folders; and whether it finds what it needs."""
-    written = []
+    """What is wrong with a process apart: it can write to these folders, or cannot import."""
+    Path("probe").write_text("The scratch folder is writable.", encoding="utf-8")
+    for name in ("torch", "IPython", "course_utils.exercises"):
+        if importlib.util.find_spec(name) is None:
+            return {"problem": f"it cannot import {name}"}
     for folder in outside:
-        file = Path(folder, f".grading-{os.getpid()}")
         with contextlib.suppress(OSError):
+            file = Path(folder, f".grading-{os.getpid()}")
             file.touch()
             file.unlink()
-            written.append(folder)
-    wanted = ["torch", "IPython", "course_utils.exercises"]
-    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-    Path("probe").write_text("The scratch folder is writable.", encoding="utf-8")
-    return {"written": written, "missing": missing}
+            return {"problem": f"it can write to {folder}"}
+    return {"problem": ""}
 
 
 def main() -> None:

@@ -1,148 +1,198 @@
-"""The first program of a process apart on Linux: seals the files, then starts the command and waits for it.
-
-    python sandbox.py CONFIG COMMAND...      inside `unshare` (see isolation.py)
-
-It runs before anything of a student does, as process 1 of a name space of its own, and needs
-nothing but the standard library. CONFIG is JSON: "files" says whether to seal; "hide" are folders
-shown empty, but for those of "keep" in them; everything is read-only but "open" and private /tmp,
-/var/tmp and /dev/shm. When the command ends, the kernel ends with this process all that it has
-started.
-"""
+"""A process apart that runs one submission, with limits; bubblewrap seals files and network."""
 
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
-import select
-import socket
-import struct
+import queue
+import secrets
+import site
+import subprocess
 import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = []
+import matplotlib
+import psutil
 
-BIND, RECURSIVE = 4096, 16384  # of mount(2)
-SET_ATTRIBUTES, HERE, BELOW, READ_ONLY = (
-    442,
-    -100,
-    0x8000,
-    1,
-)  # of mount_setattr(2), Linux 5.12 and newer
-DROP_BOUND, NO_NEW_PRIVILEGES = 24, 38  # of prctl(2)
-PRIVATE = ["/tmp", "/var/tmp", "/dev/shm"]
-DEVICES = ["null", "zero", "full", "random", "urandom"]
+from course_tools.run_notebooks import ENVIRONMENT
+from course_utils.files import ROOT
 
-libc = ctypes.CDLL(None, use_errno=True)
+__all__ = ["GivenUp", "SandboxedProcess", "Stopped"]
 
-
-def must(status: int, what: str) -> None:
-    """OSError after a system call that failed."""
-    if status != 0:
-        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
-
-
-def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str = "") -> None:
-    """mount(2)."""
-    encode = [
-        os.fsencode(text) if text is not None else None for text in (source, target, kind, data)
-    ]
-    must(libc.mount(*encode[:3], ctypes.c_ulong(flags), encode[3]), f"mount {target}")
+RUNNER = Path(__file__).resolve().parent / "runner.py"
+LONGEST = 100_000  # bytes of an answer
+PROCESSES = 200
+PASSED_ON = (  # of the environment; the rest, which may hold passwords, is not
+    "PATH LANG LC_ALL LC_CTYPE TZ PYTHONPATH OMP_NUM_THREADS LD_LIBRARY_PATH DYLD_LIBRARY_PATH "
+    "SYSTEMROOT WINDIR COMSPEC PATHEXT PROGRAMFILES"
+).split()
+HOMES = ["HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "MPLCONFIGDIR"]
 
 
-def writable(place: str, yes: bool, below: bool = False) -> None:
-    """Make one mount, or all below it, writable or read-only."""
-    change = struct.pack("QQQQ", 0 if yes else READ_ONLY, READ_ONLY if yes else 0, 0, 0)
-    where = BELOW if below else 0
-    must(
-        libc.syscall(SET_ATTRIBUTES, HERE, os.fsencode(place), where, change, len(change)),
-        f"remount {place}",
-    )
+class Stopped(Exception):
+    """The process is gone; says why."""
 
 
-def inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+class GivenUp(Stopped):
+    """Nothing more is to be run: no time is left, or the teacher interrupted."""
 
 
-def hide(folder: str, keep: list[str]) -> None:
-    """Show a folder empty, but for what is kept of it."""
-    kept = [path for path in keep if inside(path, folder) and os.path.exists(path)]
-    if folder in kept or not os.path.isdir(folder):
-        return
-    kept = [
-        path for path in kept if not any(path != other and inside(path, other) for other in kept)
-    ]
-    handles = [(path, os.path.isdir(path), os.open(path, os.O_PATH)) for path in kept]
-    mount("tmpfs", folder, "tmpfs", 0, "size=256m,mode=1777")
-    for path, is_folder, handle in handles:
-        os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
-        if not is_folder:
-            os.close(os.open(path, os.O_CREAT))
-        mount(f"/proc/self/fd/{handle}", path, None, BIND | RECURSIVE)
-        os.close(handle)
+def needed() -> set[Path]:
+    """Folders that the runner reads: the course, Python and its packages, also behind links."""
+    places = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1], *sys.path[1:]]
+    folders = [Path(place) for place in places if Path(place).is_dir()]
+    ways = {way for folder in folders for way in (folder.absolute(), folder.resolve())}
+    return ways - {Path.cwd(), Path.home(), Path("/")} | {ROOT}
 
 
-def seal(config: dict) -> None:
-    """The files as the submission is to see them."""
-    with contextlib.suppress(
-        OSError
-    ):  # not allowed in some containers: processes outside are then seen, not reached
-        mount("proc", "/proc", "proc")
-    graphics = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("nvidia")]
-    hide("/dev", [f"/dev/{name}" for name in DEVICES] + graphics)
-    os.makedirs("/dev/shm", exist_ok=True)
-    for folder in sorted({*config["hide"], *PRIVATE}, key=len):
-        hide(folder, config["keep"] + [config["open"]])
-    mount(config["open"], config["open"], None, BIND | RECURSIVE)
-    writable("/", False, below=True)
-    for place in [config["open"], *filter(os.path.ismount, PRIVATE)]:
-        writable(place, True)
+def sealed(scratch: Path, hidden: list[Path]) -> list[str]:
+    """Options of bubblewrap: no network; all files read-only but scratch; hidden folders empty.
+
+    /tmp, /var/tmp and /dev/shm lie in scratch, too, so that files in them take no memory.
+    """
+    temporary = {Path("/tmp").resolve(), Path("/var/tmp").resolve(), Path("/dev/shm")}
+    kept = needed()
+    hidden = [*hidden, Path.home(), Path("/run"), Path("/media"), Path("/mnt")]
+    empty = {path.resolve() for path in hidden if path.is_dir()}
+    empty -= temporary | kept | {Path("/")}
+    options = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    options += ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
+    for device in Path("/dev").glob("nvidia*"):
+        options += ["--dev-bind", device, device]
+    for folder in sorted(empty | temporary, key=lambda path: len(path.parts)):
+        options += ["--tmpfs"] if folder in empty else ["--bind", scratch / "tmp"]
+        inside = {path for path in kept if folder in path.parents}
+        outermost = [path for path in inside if not inside & set(path.parents)]
+        options += [folder, *(word for path in outermost for word in ("--ro-bind", path, path))]
+    options += ["--bind", scratch, scratch, "--chdir", scratch]
+    options += [word for path in [*empty, "/dev"] for word in ("--remount-ro", path)]
+    return list(map(str, options))
 
 
-def loopback() -> None:
-    """Switch on this machine's own address, which some programs need to talk to themselves."""
-    with (
-        contextlib.suppress(OSError),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket,
-    ):
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh22x", b"lo", 1))
+def environment(scratch: Path) -> dict[str, str]:
+    """The environment of a submission: what programs need, its home and caches in `scratch`."""
+    home, temporary = scratch / "home", scratch / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    for file in Path(matplotlib.get_cachedir()).glob("fontlist*.json"):  # else made anew each time
+        (home / file.name).write_bytes(file.read_bytes())
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **ENVIRONMENT,
+        **passed_on,
+        **dict.fromkeys(HOMES, str(home)),
+        **dict.fromkeys(["TMPDIR", "TMP", "TEMP"], str(temporary)),
+        "COURSE_GRADING": str(scratch),  # marks all that the submission starts
+        "PYTHONUSERBASE": site.getuserbase(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
 
 
-def give_up_privileges() -> None:
-    """Nothing that is started from here can mount, or become more than it is."""
-    for capability in range(64):
-        libc.prctl(DROP_BOUND, capability, 0, 0, 0)
-    must(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+@dataclass
+class SandboxedProcess:
+    """A runner in a process of its own, to be used in `with`; `work` is the folder that it runs in.
 
+    bubblewrap is the path of that program, "" for limits only; it shows hidden folders empty.
+    seconds count from the start, megabytes are those of all its processes. At the end the process
+    and all that it started are killed, and its folder is deleted.
+    """
 
-def main(config: dict, command: list[str]) -> int:
-    """Seal, start, wait; the exit status of the command (128 + signal when one ended it)."""
-    if config["files"] and (
-        os.getpid() != 1 or os.readlink("/proc/self/ns/mnt") == config["mounts outside"]
-    ):
-        raise SystemExit(
-            "sandbox.py seals files for all who share its mounts: "
-            "start it inside `unshare --mount --pid --fork`."
+    bubblewrap: str
+    hidden: list[Path]
+    seconds: float
+    megabytes: int
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "SandboxedProcess":
+        self.end = time.monotonic() + self.seconds
+        self.answers, self.nonce = queue.Queue(), ""
+        self.scratch = tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True)
+        self.work = Path(self.scratch.name).resolve()
+        command = [sys.executable, str(RUNNER)]
+        if self.bubblewrap:
+            command = [self.bubblewrap, *sealed(self.work, self.hidden), "--", *command]
+        self.complaints = tempfile.TemporaryFile()  # the runner closes its stderr at its start
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.complaints}
+        self.process = subprocess.Popen(
+            command, cwd=self.work, env=environment(self.work), start_new_session=True, **streams
         )
-    loopback()
-    if config["files"]:
-        seal(config)
-    child = os.fork()
-    if child == 0:
-        give_up_privileges()
-        os.chdir(config["open"])
-        os.execv(command[0], command)
-    listener = select.poll()
-    listener.register(
-        1, 0
-    )  # an event comes when nobody reads the answers any more: the grading was killed
-    while True:
-        ended, status = os.waitpid(-1, os.WNOHANG)
-        if ended == child:
-            return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
-        if ended == 0 and listener.poll(300):
-            return 1
+        threading.Thread(target=self.listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        for process in self.family():  # with the first of bubblewrap, the kernel ends all others
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        for process in psutil.process_iter():  # those that have turned away from the family
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get("COURSE_GRADING") == str(self.work):
+                    process.kill()
+        for stream in (self.process.stdin, self.process.stdout, self.complaints):
+            with contextlib.suppress(OSError):
+                stream.close()
+        with contextlib.suppress(OSError, RecursionError):
+            self.scratch.cleanup()
+
+    def listen(self) -> None:
+        """Keep answers that know the question's number; the rest is noise of the student's code."""
+        with contextlib.suppress(OSError, ValueError):
+            while line := self.process.stdout.readline(LONGEST):
+                if self.nonce and self.nonce.encode() in line:
+                    with contextlib.suppress(ValueError):
+                        self.answers.put(json.loads(line))
+
+    def ask(self, kind: str, **words: object) -> dict:
+        """The runner's answer to a request. Stopped when a limit is reached or it has ended."""
+        self.nonce = secrets.token_hex(16)
+        request = json.dumps({"nonce": self.nonce, "kind": kind, "words": words})
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(request.encode() + b"\n")
+            self.process.stdin.flush()
+        while True:
+            ended = self.process.poll() is not None
+            with contextlib.suppress(queue.Empty):
+                answer = self.answers.get(timeout=0.1)
+                self.watch()  # what a cell leaves running counts as well
+                return answer
+            if ended:
+                self.complaints.seek(0)
+                lines = self.complaints.read().decode(errors="replace").splitlines()
+                raise Stopped(": ".join(["the Python process ended", *lines[-1:]]))
+            if self.stop.is_set():
+                raise GivenUp("interrupted")
+            if time.monotonic() > self.end:
+                raise GivenUp("the time limit was reached")
+            self.watch()
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all that it has started."""
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.process.pid)
+            return [process, *process.children(recursive=True)]
+        return []
+
+    def watch(self) -> None:
+        """Stopped when there are too many processes, or they hold too much memory."""
+        family, most = self.family(), self.megabytes * 10**6
+        if len(family) > PROCESSES:
+            raise Stopped(f"more than {PROCESSES} processes were started")
+        if sum(memory(process) for process in family) > most:
+            if sum(memory(process, shared=False) for process in family) > most:
+                raise Stopped("the memory limit was reached")
 
 
-if __name__ == "__main__":
-    os._exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
+def memory(process: psutil.Process, shared: bool = True) -> int:
+    """Bytes in memory; not shared: less what other processes hold as well (Linux; slower)."""
+    with contextlib.suppress(psutil.Error):
+        if psutil.LINUX and not shared:
+            with contextlib.suppress(psutil.AccessDenied):
+                return process.memory_full_info().pss
+        return process.memory_info().rss
+    return 0

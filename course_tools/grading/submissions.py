@@ -5,7 +5,6 @@ import json
 import os
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,29 +15,25 @@ from course_utils.files import ROOT
 
 __all__ = ["CellStep", "CheckStep", "Lesson", "Submission", "find", "lessons", "submission"]
 
-LARGEST = 50_000_000  # bytes of a notebook; those of the course have 1.5 MB
+LARGEST = 50  # megabytes of a notebook; those of the course have 1.5 MB
 SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
 MOODLE = re.compile(r"_\d+_assignsubmission_file.*$")  # what it puts behind a student's name
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """An official notebook: exercises maps "00.1" to the name that its check is called with."""
+    """Official notebook "00"; exercises maps "00.1" to the name that its check is called with."""
 
+    number: str
     file: Path
     title: str
     sources: frozenset[str]
     exercises: dict[str, str]
 
-    @property
-    def number(self) -> str:
-        """The two digits of its file name."""
-        return self.file.name[:2]
-
 
 @dataclass(frozen=True)
 class CellStep:
-    """Run a cell: its position as a reader counts, from 1, its source, the exercises it belongs to."""
+    """Run a cell: its position as a reader counts, from 1, its source, the exercises it is for."""
 
     position: int
     source: str
@@ -55,7 +50,7 @@ class CheckStep:
 
 @dataclass
 class Submission:
-    """A submitted notebook; cells are those of its file ([] when it cannot be read, and then a note says why)."""
+    """A submitted notebook; without cells when it cannot be read, and then a note says why."""
 
     file: Path
     name: str
@@ -66,106 +61,85 @@ class Submission:
 
     @cached_property
     def steps(self) -> list[CellStep | CheckStep]:
-        """What is to be run, in order.
-
-        An exercise is checked after the last cell that belongs to it; without such a cell it has no
-        step.
-        """
-        homes = {}
-        for index, cell in enumerate(self.cells):
-            for number, name in self.lesson.exercises.items():
-                if belongs(cell, number, name, self.lesson):
-                    homes.setdefault(number, []).append(index)
-        steps = []
-        for index, cell in enumerate(self.cells):
+        """What is to be run, in order; an exercise is checked after the last cell for it."""
+        exercises, steps, checked = self.lesson.exercises, [], set()
+        for position, cell in reversed(list(enumerate(self.cells, 1))):
             if cell["cell_type"] != "code":
                 continue
-            here = [number for number, places in homes.items() if index in places]
+            here = [number for number in exercises if belongs(cell, number, self.lesson)]
+            new = [number for number in reversed(here) if number not in checked]
+            steps += [CheckStep(number, exercises[number]) for number in new]
             source = without_checks(cell["source"]) if here else cell["source"]
-            steps.append(CellStep(index + 1, source, here))
-            steps += [CheckStep(n, self.lesson.exercises[n]) for n in here if index == homes[n][-1]]
-        return steps
+            steps.append(CellStep(position, source, here))
+            checked.update(here)
+        return steps[::-1]
 
 
 def lessons(folder: Path = ROOT / "notebooks") -> list[Lesson]:
     """The official notebooks of a folder."""
     found = []
     for file in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-        cells = nbformat.read(file, as_version=4).cells
         exercises, sources = {}, set()
+        cells, _ = read(file)
         for cell in cells:
-            number = exercise_of(cell)
-            if number:
-                exercises[number] = re.search(r"check\.\w+\((\w+)\)\s*$", cell.source)[1]
-            elif cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", []):
-                sources.add(cell.source.strip())
-        found.append(Lesson(file, title_of(cells), frozenset(sources), exercises))
+            if number := exercise_of(cell):
+                exercises[number] = re.search(r"check\.\w+\((\w+)\)\s*$", cell["source"])[1]
+            elif cell["cell_type"] == "code" and "setup" not in cell["metadata"]["tags"]:
+                sources.add(cell["source"].strip())
+        sources = frozenset(sources)
+        found.append(Lesson(file.name[:2], file, title_of(cells), sources, exercises))
     return found
 
 
 def find(folder: Path) -> tuple[list[Path], list[str]]:
-    """The notebooks below `folder`, sorted; the names of what is left aside (other files, locked folders, links)."""
+    """The notebooks below a folder; the names of other files, locked folders and links in it."""
     notebooks, others = [], []
     for place, folders, files in os.walk(
-        folder, onerror=lambda error: others.append(str(error.filename))
+        folder, onerror=lambda error: others.append(error.filename)
     ):
         linked = [name for name in folders if os.path.islink(os.path.join(place, name))]
-        folders[:] = sorted(set(folders) - SKIPPED - set(linked))
+        folders[:] = set(folders) - SKIPPED - set(linked)
         for name in [*files, *linked]:
-            if name.lower().endswith(".ipynb") and not name.startswith("._") and name not in linked:
-                notebooks.append(Path(place, name))
-            elif not name.startswith("."):
-                others.append(Path(place, name).relative_to(folder).as_posix())
+            path = Path(place, name)
+            if name.lower().endswith(".ipynb") and name not in linked and name[:2] != "._":
+                notebooks.append(path)
+            elif name[0] != ".":
+                others.append(path.relative_to(folder).as_posix())
     return sorted(notebooks), sorted(others)
 
 
 def submission(file: Path, folder: Path, official: list[Lesson]) -> Submission:
-    """Read and identify one notebook; a bad one becomes a submission whose notes say what is wrong."""
+    """Read and identify one notebook; the notes of a bad one say what is wrong."""
     relative = file.relative_to(folder)
-    result = Submission(
-        file, relative.as_posix(), relative.parts[0] if len(relative.parts) > 1 else ""
-    )
+    result = Submission(file, relative.as_posix(), relative.parts[0])
     try:
         result.cells, result.notes = read(file)
     except ValueError as error:
         result.notes = [str(error)]
-    result.lesson = identify(result.cells, file.stem, official)
-    if result.lesson is None:
-        result.notes.append(
-            "not recognised as a notebook of this course (by exercises, cells, title or file name)"
-        )
-    if not result.student:  # files side by side, as a learning platform exports them
-        own = result.lesson.file.stem if result.lesson else ""
-        result.student = (
-            re.sub(re.escape(own), "", file.stem, flags=re.IGNORECASE).strip(" _-.") or file.stem
-        )
+    lesson = result.lesson = identify(result.cells, file.stem, official)
+    if lesson is None:
+        signs = "by exercises, cells, title or file name"
+        result.notes.append(f"not recognised as a notebook of this course ({signs})")
+    if len(relative.parts) == 1:  # files side by side, as a learning platform exports them
+        own = re.compile(re.escape(lesson.file.stem) if lesson else "", re.IGNORECASE)
+        result.student = own.sub("", file.stem).strip(" _-.") or file.stem
     result.student = MOODLE.sub("", result.student) or result.student
     return result
 
 
 def read(file: Path) -> tuple[list[dict], list[str]]:
-    """The cells of a notebook file, each with cell_type, source and tags, and notes. ValueError says what is wrong."""
+    """The cells of a notebook, each with cell_type, source and tags, and notes.
+
+    ValueError says what is wrong with the file.
+    """
     try:
-        if file.is_symlink():
-            raise ValueError("a symbolic link, not a file of its own: not followed")
-        if not file.is_file():
-            raise ValueError("not a file")
-        size = file.stat().st_size
-        if size == 0:
-            raise ValueError("the file is empty")
-        if size > LARGEST:
-            most = LARGEST / 1e6
-            raise ValueError(
-                f"the file has {size / 1e6:.0f} MB, more than {most:.0f}: ask for one without outputs"
-            )
-        content = file.read_bytes()
+        content = content_of(file)
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from error
     try:
-        notebook = json.loads(content)
+        notebook, notes = json.loads(content), []
     except (ValueError, RecursionError) as error:
         raise ValueError(f"broken JSON: {error}") from error
-    notes = []
     try:
         if notebook.get("nbformat", 4) < 4:
             notes.append(f"a notebook of format {notebook['nbformat']}, converted")
@@ -184,57 +158,58 @@ def read(file: Path) -> tuple[list[dict], list[str]]:
     return cells, notes
 
 
+def content_of(file: Path) -> bytes:
+    """The bytes of a regular file. ValueError for another, an empty one and a very large one."""
+    if file.is_symlink():
+        raise ValueError("a symbolic link, not a file of its own: not followed")
+    if not file.is_file():
+        raise ValueError("not a file")
+    megabytes = file.stat().st_size / 1e6
+    if megabytes == 0:
+        raise ValueError("the file is empty")
+    if megabytes > LARGEST:
+        size = f"the file has {megabytes:.0f} MB, more than {LARGEST}"
+        raise ValueError(f"{size}: ask for one without outputs")
+    return file.read_bytes()
+
+
 def plain_cell(cell: dict) -> dict:
     """Type, source and tags of a cell."""
-    source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
     tags = (cell.get("metadata") or {}).get("tags") or []
     return {
         "cell_type": cell["cell_type"],
-        "source": source,
+        "source": "".join(cell["source"]),
         "metadata": {"tags": [str(tag) for tag in tags]},
     }
 
 
 def identify(cells: list[dict], stem: str, official: list[Lesson]) -> Lesson | None:
-    """The lesson that exercise tags speak for; else calls of checks, cells left as they were, title, file name.
+    """The lesson that the tags of exercises speak for; without them the next sign that tells.
 
-    (Cell ids say nothing: they count, and are the same in all lessons.)
+    (Cell ids are none: they count, and are the same in all lessons.)
     """
+    tags, title = {exercise_of(cell) for cell in cells}, title_of(cells)
     sources = {cell["source"].strip() for cell in cells}
-    tagged = Counter(number[:2] for number in map(exercise_of, cells) if number)
-    kept = Counter({lesson.number: len(lesson.sources & sources) for lesson in official})
-    called = Counter(
-        {
-            lesson.number: sum(
-                f"check.{name}(" in cell["source"]
-                for cell in cells
-                for name in lesson.exercises.values()
-            )
-            for lesson in official
-        }
-    )
-    for votes, least in ((tagged, 1), (called, 1), (kept, 3)):  # any notebook may hold `plt.show()`
-        for lesson in official:
-            if votes[lesson.number] >= max([least, *votes.values()]):
-                return lesson
-    title = title_of(cells)
-    for lesson in official:
-        if title and title == lesson.title:
-            return lesson
-    for lesson in official:
-        if lesson.file.stem.casefold() in stem.casefold() or re.match(
-            rf"{lesson.number}(?!\d)", stem
-        ):
-            return lesson
+    text = "\n".join(sources)
+    signs = [  # the least number that counts, and how often a lesson has the sign
+        (1, lambda lesson: len(tags & set(lesson.exercises))),
+        (1, lambda lesson: sum(f"check.{name}(" in text for name in lesson.exercises.values())),
+        (3, lambda lesson: len(sources & lesson.sources)),  # any notebook may hold `plt.show()`
+        (1, lambda lesson: lesson.title == title),
+        (1, lambda lesson: lesson.file.stem.casefold() in stem.casefold()),
+        (1, lambda lesson: re.match(rf"{lesson.number}(?!\d)", stem) is not None),
+    ]
+    for least, count in signs:
+        best = max(official, key=count)
+        if count(best) >= least:
+            return best
     return None
 
 
 def exercise_of(cell: dict) -> str | None:
     """ "01.3" for a cell tagged exercise-01.3."""
-    tags = [
-        tag for tag in cell["metadata"].get("tags", []) if re.fullmatch(r"exercise-\d\d\.\d+", tag)
-    ]
-    return tags[0].removeprefix("exercise-") if tags and cell["cell_type"] == "code" else None
+    found = re.search(r"\bexercise-(\d\d\.\d+)\b", " ".join(cell["metadata"].get("tags", [])))
+    return found[1] if found and cell["cell_type"] == "code" else None
 
 
 def title_of(cells: list[dict]) -> str:
@@ -245,31 +220,29 @@ def title_of(cells: list[dict]) -> str:
     return ""
 
 
-def belongs(cell: dict, number: str, name: str, lesson: Lesson) -> bool:
-    """Whether a cell is part of an exercise: by its tag, else because it defines or checks the name."""
-    if cell["cell_type"] != "code" or cell["source"].strip() in lesson.sources:
+def belongs(cell: dict, number: str, lesson: Lesson) -> bool:
+    """Whether a code cell is part of an exercise: by its tag, else by the name it defines."""
+    if cell["source"].strip() in lesson.sources:
         return False
     if exercise_of(cell) == number:
         return True
-    pattern = (
-        rf"^(async\s+def|def|class)\s+{name}\b|^{name}\s*(:[^=]*)?=|check\.{name}\(\s*{name}\s*\)"
-    )
-    return re.search(pattern, cell["source"], re.MULTILINE) is not None
+    name = lesson.exercises[number]
+    defined = rf"^(async\s+def|def|class)\s+{name}\b|^{name}\s*(:[^=]*)?="
+    checked = rf"check\.{name}\(\s*{name}\s*\)"
+    return re.search(f"{defined}|{checked}", cell["source"], re.MULTILINE) is not None
 
 
 def without_checks(source: str) -> str:
-    """A cell without its own calls of checks (they would only take time: the official ones count)."""
+    """A cell without its own calls of checks; the official ones count."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
     lines = source.split("\n")
     for node in body:
-        call = getattr(node, "value", None)
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(call, ast.Call)
-            and ast.unparse(call.func).startswith("check.")
-        ):
-            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            if ast.unparse(node.value.func).startswith("check."):
+                lines[node.lineno - 1 : node.end_lineno] = [""] * (
+                    node.end_lineno - node.lineno + 1
+                )
     return "\n".join(lines)

@@ -1,118 +1,98 @@
-"""The alternating step of a GAN, and the faults one can build into it (for the check of exercise 08.4)."""
+"""The alternating step of a GAN, its mistakes, and two networks to try it on (exercise 08.4)."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
 
+from course_utils.exercises.core import expect
 from course_utils.gans import LOSSES
 
-__all__ = ["FAULTS", "reference_step"]
+__all__ = ["STEP_MISTAKES", "alternating", "trained"]
 
 judged, priced = LOSSES["non-saturating"]  # the losses of the discriminator and of the generator
+BOTH = ("discriminator", "generator")
 
 
-def reference_step(
+def alternating(
+    judge: Callable = judged,
+    price: Callable = priced,
     detach: bool = True,
     clear: str = "each",
-    simultaneous: bool = False,
-    generator_first: bool = False,
-    turns: int = 1,
-    judge: Callable[[Tensor, Tensor], Tensor] = judged,
-    price: Callable[[Tensor], Tensor] = priced,
+    order: tuple[str, ...] = BOTH,
 ) -> Callable:
-    """The alternating step, or one with a fault; `judge` and `price` are the losses of the two players."""
+    """A step of the networks in `order`; gradients are cleared before each, "once" or "never"."""
 
-    def step(
-        generator: nn.Module, discriminator: nn.Module, optimizers: dict, real: Tensor, z: Tensor
-    ) -> tuple:
-        def clear_both() -> None:
-            for optimizer in optimizers.values():
-                optimizer.zero_grad()
-
-        def move_discriminator() -> Tensor:
+    def step(generator, discriminator, optimizers, real, z) -> list[Tensor]:
+        losses = dict.fromkeys(BOTH, torch.zeros(()))
+        for turn, name in enumerate(order):
+            if clear == "each" or (clear == "once" and turn == 0):
+                generator.zero_grad()
+                discriminator.zero_grad()
             fake = generator(z)
-            if clear == "each":
-                clear_both()
-            fake = fake.detach() if detach else fake
-            loss = judge(discriminator(real), discriminator(fake))
-            loss.backward()
-            if not simultaneous:
-                optimizers["discriminator"].step()
-            return loss.detach()
-
-        def move_generator() -> Tensor:
-            if clear == "each" and not simultaneous:
-                clear_both()
-            loss = price(discriminator(generator(z)))
-            if simultaneous:
-                gradients = torch.autograd.grad(loss, list(generator.parameters()))
-                optimizers["discriminator"].step()
-                for weight, gradient in zip(generator.parameters(), gradients):
-                    weight.grad = gradient
+            if name == "generator":
+                loss = price(discriminator(fake))
             else:
-                loss.backward()
-            optimizers["generator"].step()
-            return loss.detach()
-
-        if clear == "once":
-            clear_both()
-        if clear == "own":
-            optimizers["generator"].zero_grad()
-        if generator_first:
-            second, first = move_generator(), move_discriminator()
-        else:
-            first, second = [move_discriminator() for _ in range(turns)][-1], move_generator()
-        return first, second
+                loss = judge(discriminator(real), discriminator(fake.detach() if detach else fake))
+            loss.backward()
+            optimizers[name].step()
+            losses[name] = loss.detach()
+        return list(losses.values())
 
     return step
 
 
-FAULTS = {
-    "without detach (or zero_grad before the generator's loss) the discriminator's loss reaches the generator's "
-    "gradient.": {"detach": False, "clear": "once"},
-    "gradients add up over the steps: zero_grad before each backward.": {"clear": "never"},
-    "gradients add up: without zero_grad, and the discriminator's loss reaches the generator too.": {
-        "detach": False,
-        "clear": "never",
-    },
-    "the generator's loss leaves gradients in the discriminator: clear those too before its next step.": {
-        "clear": "own"
-    },
-    "that is the simultaneous step: the generator must meet the discriminator that has just moved.": {
-        "simultaneous": True
-    },
-    "the generator has the minimax loss, mean log(1 - D); asked is -mean log D.": {
-        "price": LOSSES["minimax"].generator
-    },
-    "the generator walks the wrong way: it minimises -mean log D(G(z)), a number above 0.": {
-        "price": lambda score: -priced(score)
-    },
-    "the generator walks the wrong way: -mean log(1 - D) is what the discriminator minimises.": {
-        "price": lambda score: F.softplus(score).mean()
-    },
-    "the discriminator walks the wrong way: it minimises -log D(x) - log(1 - D(G(z))).": {
-        "judge": lambda real, fake: -judged(real, fake)
-    },
-    "the labels are flipped: the discriminator minimises -log D(x) of the *real* samples, -log(1 - D) of the others.": {
-        "judge": lambda real, fake: judged(fake, real)
-    },
-    "the discriminator's loss is the sum of both means, not half of it.": {
-        "judge": lambda real, fake: judged(real, fake) / 2
-    },
-    "means over the batch, not sums, in both losses.": {
-        "judge": lambda real, fake: len(real) * judged(real, fake),
-        "price": lambda score: F.softplus(-score).sum(),
-    },
-    "a mean over the batch, not a sum, in the discriminator's loss.": {
-        "judge": lambda real, fake: len(real) * judged(real, fake)
-    },
-    "a mean over the batch, not a sum, in the generator's loss.": {
-        "price": lambda score: F.softplus(-score).sum()
-    },
-    "the discriminator steps twice before the generator moves: once is asked.": {"turns": 2},
-    "first the discriminator, then the generator; you had it the other way round.": {
-        "generator_first": True
-    },
+def simultaneous(generator, discriminator, optimizers, real, z) -> list[Tensor]:
+    """Both gradients are taken before either network moves."""
+    fake = generator(z)
+    losses = judged(discriminator(real), discriminator(fake)), priced(discriminator(fake))
+    for network, loss in zip((discriminator, generator), losses):
+        weights = list(network.parameters())
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights, retain_graph=True)):
+            weight.grad = gradient
+    for optimizer in optimizers.values():
+        optimizer.step()
+    return [loss.detach() for loss in losses]
+
+
+STEP_MISTAKES = {
+    "the generator has not moved: its optimizer must step too.": alternating(order=BOTH[:1]),
+    "the discriminator has not moved: its optimizer must step too.": alternating(order=BOTH[1:]),
+    "gradients add up over the steps: zero_grad before each backward.": alternating(clear="never"),
+    "the discriminator's loss reaches the generator: detach the generated samples.": (
+        alternating(detach=False, clear="once")
+    ),
+    "that is the simultaneous step; here the discriminator moves first.": simultaneous,
+    "that is the minimax loss; asked is -mean log D.": alternating(
+        price=LOSSES["minimax"].generator
+    ),
+    "the generator has the wrong sign: it minimises -mean log D.": (
+        alternating(price=lambda score: -priced(score))
+    ),
+    "the labels are swapped: the discriminator minimises -log D of the *real* samples.": (
+        alternating(judge=lambda real, fake: judged(fake, real))
+    ),
+    "the discriminator's loss is the sum of both means, not half of it.": (
+        alternating(judge=lambda real, fake: judged(real, fake) / 2)
+    ),
+    "the losses are swapped: the discriminator's comes first.": lambda *a: alternating()(*a)[::-1],
 }
+
+
+def trained(step: Callable, n: int, d: int, noise: int) -> tuple[Tensor, Tensor]:
+    """The weights of both networks after two steps of SGD, and the losses of the second step."""
+    torch.manual_seed(n)
+    generator = nn.Sequential(nn.Linear(noise, 4), nn.Tanh(), nn.Linear(4, d))
+    discriminator = nn.Sequential(nn.Linear(d, 4), nn.Tanh(), nn.Linear(4, 1), nn.Flatten(0))
+    networks = {"generator": generator, "discriminator": discriminator}
+    optimizers = {name: torch.optim.SGD(net.parameters(), 0.5) for name, net in networks.items()}
+    batches = [(torch.randn(n, d), torch.randn(n, noise)) for _ in range(2)]
+    torch.seed()  # a step that draws noise of its own differs from call to call
+    for real, z in batches:
+        losses = step(generator, discriminator, optimizers, real, z)
+    two = isinstance(losses, (tuple, list)) and len(losses) == 2
+    expect(two, "return two losses: the discriminator's, then the generator's.")
+    weights = [parameters_to_vector(network.parameters()) for network in networks.values()]
+    losses = [torch.as_tensor(loss).detach() for loss in losses]
+    return torch.cat(weights).detach(), torch.stack(losses)

@@ -5,21 +5,13 @@ import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-__all__ = [
-    "Mistake",
-    "Result",
-    "attempt",
-    "exercise",
-    "expect",
-    "expect_answer",
-    "expect_close",
-]
-
+__all__ = ["Mistake", "Result", "attempt", "exercise", "expect", "expect_answer", "expect_close"]
 
 COURSE = (str(Path(__file__).resolve().parent.parent),)
 PACKAGES = (
@@ -78,9 +70,6 @@ def exercise(
             print(result)
             return result
 
-        checked.exercise = number
-        checked.difficulty = difficulty
-        checked.minutes = minutes
         checked.mistakes = mistakes or {}
         return checked
 
@@ -113,12 +102,11 @@ def outcome(check: Callable[[object], None], answer: object) -> tuple[str, str]:
 
 
 def raised_by_the_learner(error: BaseException) -> bool:
-    """Whether code from outside the course and its packages took part: a cell, a file of the learner."""
+    """Whether code from outside the course and its packages took part: a cell, a file."""
+    known = (*COURSE, *PACKAGES)
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    return any(
-        not str(file.resolve() if file.is_file() else file).startswith((*COURSE, *PACKAGES))
-        for file in files
-    )
+    paths = [str(file.resolve() if file.is_file() else file) for file in files]
+    return not all(path.startswith(known) for path in paths)
 
 
 def attempt(function: Callable, *inputs: object) -> object:
@@ -132,20 +120,17 @@ def attempt(function: Callable, *inputs: object) -> object:
     except Exception as error:
         if isinstance(error, NotImplementedError) and not error.args:
             raise Untouched from error
-        raise Mistake(
-            f"your function raised {type(error).__name__} for ({shown}): {error}"
-        ) from error
+        said = f"your function raised {type(error).__name__} for ({shown}): {error}"
+        raise Mistake(said) from error
     if output is None:
         raise Mistake("your function returned None. Is there a return at its end?")
     if not all(map(same, inputs, before)):
-        raise Mistake(
-            "your function changed its input. Work on a copy: z = z.clone(), or sorted(...) instead of .sort()."
-        )
+        raise Mistake("your function changed its input: work on a copy, z.clone() or sorted(...).")
     return output
 
 
 def copied(value: object) -> object:
-    """A copy of an input: of a tensor, or of lists, tuples and dictionaries with tensors in them."""
+    """A copy of an input: a tensor, or lists, tuples and dictionaries of tensors."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, dict):
@@ -162,15 +147,10 @@ def same(value: object, other: object) -> bool:
             return False
         return bool(((value == other) | ((value != value) & (other != other))).all())
     if isinstance(value, dict):
-        return (
-            isinstance(other, dict)
-            and value.keys() == other.keys()
-            and all(same(value[k], other[k]) for k in value)
-        )
+        return isinstance(other, dict) and same(list(value.items()), list(other.items()))
     if type(value) in (list, tuple):
-        return (
-            type(other) is type(value) and len(other) == len(value) and all(map(same, value, other))
-        )
+        alike = type(other) is type(value) and len(other) == len(value)
+        return alike and all(map(same, value, other))
     return not isinstance(value, (int, float, str)) or value == other or value != value
 
 
@@ -194,55 +174,70 @@ def expect_answer(
     reference: Callable,
     *inputs: object,
     mistakes: dict[str, Callable] | None = None,
-    what: str = "the result",
+    what: str | tuple[str, ...] | None = None,
     tolerance: float = 1e-4,
-) -> Tensor:
+) -> object:
     """Fail unless the learner's function gives what `reference` gives for these inputs; its result.
 
     `mistakes` maps the text of a known mistake to a function that makes it: the first one that
-    agrees with the answer is named.
+    agrees with the answer is named. A reference that returns a tuple is compared part by part;
+    `what` then names the parts.
     """
-    output = attempt(answer, *inputs)
-    expected = torch.as_tensor(reference(*map(copied, inputs)))
-    wrong = {
-        text: (lambda mistake=mistake: torch.as_tensor(mistake(*map(copied, inputs))))
-        for text, mistake in (mistakes or {}).items()
-    }
-    expect_close(output, expected, wrong, what, tolerance)
+
+    def called(function: Callable) -> Callable:
+        return lambda: function(*map(copied, inputs))
+
+    output, expected = attempt(answer, *inputs), called(reference)()
+    wrong = {text: called(mistake) for text, mistake in (mistakes or {}).items()}
+    if not isinstance(expected, tuple):
+        what = what or f"the result for ({', '.join(map(described, inputs))})"
+        expect_close(output, expected, wrong, what, tolerance)
+        return output
+    if not isinstance(output, (tuple, list)) or len(output) != len(expected):
+        raise Mistake(f"return {len(expected)} things: {', '.join(what)}.")
+    for i, name in enumerate(what):
+        part = {text: (lambda make=make, i=i: make()[i]) for text, make in wrong.items()}
+        expect_close(output[i], expected[i], part, name, tolerance)
     return output
 
 
 def expect_close(
     output: object,
-    expected: Tensor,
+    expected: Tensor | float,
     mistakes: dict[str, Tensor | Callable[[], Tensor]] | None = None,
     what: str = "the result",
     tolerance: float = 1e-4,
 ) -> None:
-    """Fail unless `output` equals `expected`.
+    """Fail unless `output` equals `expected`; a number may come as a tensor with one entry.
 
     `mistakes` maps the text of a known mistake to what that mistake gives, or to a function that
-    computes it: the one that agrees with the output is named. Type, shape and NaN get messages of
-    their own.
+    computes it: the first that agrees with the output is named. Otherwise type, shape and NaN get
+    messages of their own.
     """
-    if isinstance(output, (int, float)) and not isinstance(output, bool):
+    expected = torch.as_tensor(expected)
+    wanted = f"a torch tensor of shape {tuple(expected.shape)}" if expected.ndim else "one number"
+    if isinstance(output, Real) and not isinstance(output, bool):
         output = torch.tensor(float(output))
     if not isinstance(output, Tensor):
-        raise Mistake(f"{what} is a {type(output).__name__}; expected a torch tensor.")
-    if output.shape != expected.shape:
-        raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {tuple(expected.shape)}.")
-    if output.isnan().any():
-        raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
+        raise Mistake(f"{what} is a {type(output).__name__}; expected {wanted}.")
+    if expected.ndim == 0 and output.numel() == 1:
+        output = output.reshape(())
     if agree(output, expected, tolerance):
         return
     for text, mistake in (mistakes or {}).items():
-        wrong = mistake() if callable(mistake) else mistake
-        if wrong.shape == expected.shape and agree(output, wrong, tolerance):
+        wrong = torch.as_tensor(mistake() if callable(mistake) else mistake)
+        if agree(output, wrong, tolerance):
             raise Mistake(text)
+    if output.shape != expected.shape:
+        raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {wanted}.")
+    if output.isnan().any():
+        raise Mistake(f"{what} holds NaN: look for 0/0, log(0) or the root of a negative number.")
     gap = (output.double() - expected.double()).abs().max().item()
     raise Mistake(f"{what} differs from the reference by up to {gap:.3g}.")
 
 
 def agree(a: Tensor, b: Tensor, tolerance: float) -> bool:
-    """Equal up to `tolerance`, absolute and relative."""
-    return torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance)
+    """Equal in shape, and in value up to `tolerance`, absolute and relative; NaN equals NaN."""
+    return a.shape == b.shape and torch.allclose(
+        a.double(), b.double(), rtol=tolerance, atol=tolerance, equal_nan=True
+    )

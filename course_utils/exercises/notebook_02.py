@@ -1,139 +1,88 @@
 """Checks of notebook 02, Sparse coding."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from course_utils.exercises.core import Mistake, attempt, exercise, expect, expect_close
-from course_utils.sparse_coding import normalise_atoms, omp, soft_threshold
+from course_utils.exercises.core import exercise, expect, expect_answer
+from course_utils.sparse_coding import keep_largest, normalise_atoms, omp, soft_threshold
 
 __all__ = ["debias", "group_threshold", "matching_pursuit", "nonnegative_ista", "reweighted_lasso"]
 
 
-def proximal(x: Tensor, D: Tensor, steps: int, shrink, scale: float = 1.0) -> Tensor:
-    """Gradient steps of scale/L, each followed by `shrink`, from zero."""
-    L = torch.linalg.matrix_norm(D, 2).square()
+def norm2(D: Tensor) -> Tensor:
+    """The square of the norm, L."""
+    return torch.linalg.matrix_norm(D, 2).square()
+
+
+def positive(v: Tensor, t: float) -> Tensor:
+    return (v - t).clamp_min(0)
+
+
+def proximal(x, D, lam, steps, shrink=positive, L=None) -> Tensor:
+    """Steps from zero, with the shrinkage `shrink(v, lam / L)`."""
+    L = norm2(D) if L is None else L
     z = x.new_zeros(len(x), D.shape[1])
     for _ in range(steps):
-        z = shrink(z + scale * (x - z @ D.T) @ D / L)
+        z = shrink(z + (x - z @ D.T) @ D / L, lam / L)
     return z
 
 
-@exercise("02.1", "Only sums, no differences", difficulty=1, minutes=15)
+SUM_MISTAKES = {
+    "that is the lasso with both signs: z >= 0 is asked.": partial(proximal, shrink=soft_threshold),
+    "cut at zero in every step, not only at the end.": (
+        lambda *given: proximal(*given, shrink=soft_threshold).clamp_min(0)
+    ),
+    "the price is missing: subtract lam / L.": lambda x, D, lam, n: proximal(x, D, 0, n),
+    "the threshold is lam / L, not lam.": lambda x, D, lam, n: proximal(x, D, lam * norm2(D), n),
+    "L is missing in the step and in the threshold.": partial(proximal, L=1),
+    "one step is missing.": lambda x, D, lam, n: proximal(x, D, lam, n - 1),
+}
+
+
+@exercise("02.1", "Only sums, no differences", difficulty=1, minutes=15, mistakes=SUM_MISTAKES)
 def nonnegative_ista(answer: object) -> None:
     """x (N, n), D (n, K), lam, steps -> z >= 0 (N, K)."""
-    for N, n, K, lam, steps in [
-        (4, 8, 20, 0.2, 7),
-        (2, 12, 12, 0.1, 40),
-        (3, 5, 9, 0.0, 5),
-        (1, 6, 4, 0.3, 1),
-    ]:
+    for N, n, K, lam, steps in [(4, 8, 20, 0.2, 7), (2, 12, 12, 0.1, 40), (3, 5, 9, 0.0, 5)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(N, n)
-        L = torch.linalg.matrix_norm(D, 2).square()
-        t = lam / L
-        output = attempt(answer, x, D, lam, steps)
-        signed = proximal(x, D, steps, lambda v: soft_threshold(v, t))
-        expect_close(
-            output,
-            proximal(x, D, steps, lambda v: (v - t).clamp_min(0)),
-            {
-                "that is the lasso with both signs: z must not go below zero.": signed,
-                "you took both signs all the way and removed the negative ones at the end: shrink to z >= 0 in every step.": signed.clamp_min(
-                    0
-                ),
-                "you took the magnitudes of the signed code at the end: a negative value is best replaced by zero.": signed.abs(),
-                "negative values come back as positive ones: the best z >= 0 for a negative v is 0, not |v| - t.": proximal(
-                    x, D, steps, lambda v: (v.abs() - t).clamp_min(0)
-                ),
-                "the price is missing: shrink by lam/L before you cut at zero.": proximal(
-                    x, D, steps, lambda v: v.clamp_min(0)
-                ),
-                "the threshold belongs to the step: lam/L, not lam (section 3).": proximal(
-                    x, D, steps, lambda v: (v - lam).clamp_min(0)
-                ),
-                "L is forgotten, in the step and in the threshold: gradient / L, lam / L.": proximal(
-                    x, D, steps, lambda v: (v - lam).clamp_min(0), scale=L.item()
-                ),
-                "that is a hard threshold: values above lam/L must lose lam/L.": proximal(
-                    x, D, steps, lambda v: torch.where(v > t, v, torch.zeros_like(v))
-                ),
-                "the price has the wrong sign: subtract lam/L.": proximal(
-                    x, D, steps, lambda v: (v + t).clamp_min(0)
-                ),
-                "L is ‖D‖², the square of the largest singular value; you divided by ‖D‖.": proximal(
-                    x, D, steps, lambda v: (v - lam / L.sqrt()).clamp_min(0), scale=L.sqrt().item()
-                ),
-                "L is ‖D‖² with the spectral norm; yours is the sum of all squared entries.": proximal(
-                    x,
-                    D,
-                    steps,
-                    lambda v: (v - lam / D.square().sum()).clamp_min(0),
-                    scale=(L / D.square().sum()).item(),
-                ),
-                "one step too many.": proximal(x, D, steps + 1, lambda v: (v - t).clamp_min(0)),
-                "one step is missing.": proximal(x, D, steps - 1, lambda v: (v - t).clamp_min(0)),
-            },
-            what=f"z for lam = {lam}, {steps} steps",
-            tolerance=1e-3,
-        )
+        given = (x, D, lam, steps)
+        expect_answer(answer, proximal, *given, mistakes=SUM_MISTAKES, tolerance=1e-3)
 
 
-@exercise("02.2", "Give back what λ took", difficulty=2, minutes=15)
+def refit(x: Tensor, D: Tensor, z: Tensor) -> Tensor:
+    refitted = x.new_zeros(z.shape)
+    for i, used in enumerate(z != 0):
+        refitted[i, used] = torch.linalg.pinv(D[:, used]) @ x[i]
+    return refitted
+
+
+REFIT_MISTAKES = {
+    "nothing has changed: solve least squares on the non-zero places.": lambda x, D, z: z,
+    "you fitted all atoms; use only those with z != 0.": lambda x, D, z: refit(x, D, z == z),
+    "that is the inner product with each atom; solve for all together.": (
+        lambda x, D, z: (x @ D).where(z != 0, 0)
+    ),
+    "fit x, not the residual x - Dz.": lambda x, D, z: refit(x - z @ D.T, D, z),
+    "you used the atoms of all codes; each signal has its own.": (
+        lambda x, D, z: refit(x, D, (z != 0).any(0).expand_as(z))
+    ),
+    "a negative weight is not zero: use z != 0.": lambda x, D, z: refit(x, D, z.relu()),
+}
+
+
+@exercise("02.2", "Give back what λ took", difficulty=2, minutes=15, mistakes=REFIT_MISTAKES)
 def debias(answer: object) -> None:
     """x (N, n), D (n, K), z (N, K) -> refitted z (N, K)."""
     for N, n, K, k in [(1, 8, 12, 3), (5, 16, 20, 4), (3, 10, 30, 1)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(N, n)
-        z = torch.zeros(N, K)
-        for i in range(N):
-            z[i, torch.randperm(K)[: k if i != 1 else 0]] = (
-                0.1  # the second of several codes is empty
-            )
-        z = z * torch.where(torch.rand(N, K) < 0.5, -1.0, 1.0) * (1 + torch.rand(N, K))
-        used = z != 0
-        truth, by_one, moved = z.clone(), z.clone(), z.clone()
-        for i in range(N):
-            A = D[:, used[i]]
-            truth[i, used[i]] = torch.linalg.pinv(A) @ x[i]
-            by_one[i, used[i]] = A.T @ x[i]
-            moved[i, used[i]] = torch.linalg.pinv(A) @ (x[i] - D @ z[i])
-        shared = torch.zeros_like(z)
-        union = used.any(dim=0)
-        shared[:, union] = x @ torch.linalg.pinv(D[:, union]).T
-        everything = x @ torch.linalg.pinv(D).T
-        length = (x * (z @ D.T)).sum(dim=1) / (z @ D.T).square().sum(dim=1).clamp_min(1e-12)
-        expect_close(
-            attempt(answer, x, D, z),
-            truth,
-            {
-                "nothing has changed: solve least squares for the weights on the non-zero places.": z,
-                "you fitted all atoms; only those with z != 0 may be used.": everything,
-                "you fitted all atoms together and then removed those with z = 0: the others must be fitted without them.": torch.where(
-                    used, everything, 0
-                ),
-                "that is the inner product with each atom, as if they were at right angles; solve them together.": by_one,
-                "you fitted the residual x - Dz: fit x itself, or add z again.": moved,
-                "all signals use the atoms of all codes; each signal has its own.": shared,
-                "positive places only: a negative weight is not zero, use z != 0.": refit(
-                    x, D, z > 0
-                ),
-                "you scaled the whole code by one number; each weight has its own.": length[:, None]
-                * z,
-            },
-            what=f"the refitted code for z of shape {(N, K)}",
-            tolerance=1e-3,
-        )
+        z = keep_largest(torch.randn(N, K), k)
+        z[1:2] = 0  # the second of several codes is empty
+        expect_answer(answer, refit, x, D, z, mistakes=REFIT_MISTAKES, tolerance=1e-3)
 
 
-def refit(x: Tensor, D: Tensor, used: Tensor) -> Tensor:
-    """Least squares on the given places of each row."""
-    z = x.new_zeros(used.shape)
-    for i in range(len(x)):
-        z[i, used[i]] = torch.linalg.pinv(D[:, used[i]]) @ x[i]
-    return z
-
-
-def pursue(
-    x: Tensor, D: Tensor, steps: int, add: bool = True, pick=torch.abs, update: bool = True
-) -> Tensor:
+def pursue(x, D, steps, add=True, pick=torch.abs, update=True) -> Tensor:
     """Matching pursuit, and ways to get it wrong."""
     z, r = x.new_zeros(D.shape[1]), x
     for _ in range(steps):
@@ -144,139 +93,93 @@ def pursue(
     return z
 
 
-@exercise("02.3", "Matching pursuit without the O", difficulty=2, minutes=15)
+MP_MISTAKES = {
+    "that is OMP: it fits the earlier weights again, matching pursuit does not.": (
+        lambda x, D, k: omp(x[None], D, min(k, *D.shape))[0]
+    ),
+    "an atom that came up again lost its weight: z[j] += ...": partial(pursue, add=False),
+    "take the product that is largest in magnitude.": partial(pursue, pick=torch.clone),
+    "the residual never changes: subtract the part of each atom.": partial(pursue, update=False),
+    "you took the largest products at once; they change after each atom.": (
+        lambda x, D, k: keep_largest((x @ D)[None], min(k, D.shape[1]))[0]
+    ),
+    "one step is missing.": lambda x, D, k: pursue(x, D, k - 1),
+}
+
+
+@exercise("02.3", "Matching pursuit without the O", difficulty=2, minutes=15, mistakes=MP_MISTAKES)
 def matching_pursuit(answer: object) -> None:
     """x (n,), D (n, K), steps -> z (K,)."""
-    for n, K, steps in [(8, 12, 1), (16, 32, 6), (4, 10, 12), (3, 3, 20)]:
+    for n, K, steps in [(8, 12, 1), (16, 32, 6), (5, 11, 12), (3, 3, 20)]:
         D, x = normalise_atoms(torch.randn(n, K)), torch.randn(n)
-        while True:  # no near ties: rounding must not decide which atom is next
-            r, margin = x, 1.0
-            for _ in range(steps):
-                c = (D.T @ r).abs().sort(descending=True).values
-                margin = min(margin, ((c[0] - c[1]) / c[0]).item())
-                j = (D.T @ r).abs().argmax()
-                r = r - (D[:, j] @ r) * D[:, j]
-            if margin > 1e-3 and r.norm() > 1e-3 * x.norm():
-                break
-            x = torch.randn(n)
-        c = D.T @ x
-        at_once = torch.where(torch.arange(K) == c.abs().argmax(), c, 0)
-        largest = torch.zeros(K).scatter(
-            0, c.abs().topk(min(steps, K)).indices, c[c.abs().topk(min(steps, K)).indices]
-        )
-        expect_close(
-            attempt(answer, x, D, steps),
-            pursue(x, D, steps),
-            {
-                "that is OMP: here the weights taken earlier are not fitted again.": omp(
-                    x[None], D, min(steps, n, K)
-                )[0],
-                "an atom that came up again lost its earlier weight: add to it, z[j] += ...": pursue(
-                    x, D, steps, add=False
-                ),
-                "largest in magnitude: an atom with a large negative product fits as well.": pursue(
-                    x, D, steps, pick=lambda c: c
-                ),
-                "the residual never changes, so the same atom is taken again and again.": pursue(
-                    x, D, steps, update=False
-                ),
-                "only the first atom is there: subtract its part from the residual and go on.": at_once,
-                "you took the largest products with x at once: after each atom the products change.": largest,
-                "the weight is the product itself, with its sign; you used the magnitude.": pursue(
-                    x, D, steps
-                ).abs(),
-                "one step too many.": pursue(x, D, steps + 1),
-                "one step is missing.": pursue(x, D, steps - 1),
-            },
-            what=f"z after {steps} steps",
-            tolerance=1e-3,
-        )
+        expect_answer(answer, pursue, x, D, steps, mistakes=MP_MISTAKES, tolerance=1e-3)
 
 
-@exercise("02.4", "Colours share their atoms", difficulty=2, minutes=15)
+def shrunk(z: Tensor, t: float, length: Tensor | None = None) -> Tensor:
+    length = z.norm(dim=1, keepdim=True) if length is None else length
+    return torch.where(length > t, z * (1 - t / length), 0)
+
+
+GROUP_MISTAKES = {
+    "you shrank each number; shrink the C weights of an atom together.": soft_threshold,
+    "the norm goes over the channels, dim=1, not over the atoms.": (
+        lambda z, t: shrunk(z, t, z.norm(dim=2, keepdim=True))
+    ),
+    "vectors shorter than t turn round: clamp.": lambda z, t: z - t * normalize(z, dim=1),
+    "that is hard thresholding: longer vectors must lose t too.": (
+        lambda z, t: z.where(z.norm(dim=1, keepdim=True) > t, 0)
+    ),
+    "the norm is the root of the sum of squares; you left the root out.": (
+        lambda z, t: shrunk(z, t, z.norm(dim=1, keepdim=True) ** 2)
+    ),
+}
+
+
+@exercise("02.4", "Colours share their atoms", difficulty=2, minutes=15, mistakes=GROUP_MISTAKES)
 def group_threshold(answer: object) -> None:
     """z (N, C, K), t -> z (N, C, K)."""
-    for (N, C, K), t in [((4, 3, 5), 0.7), ((1, 3, 8), 1.0), ((2, 1, 6), 0.5), ((3, 4, 3), 0.0)]:
-        z = torch.randn(N, C, K)
+    for shape, t in [((4, 3, 5), 0.7), ((1, 3, 8), 1.0), ((2, 1, 6), 0.5), ((3, 4, 3), 0.0)]:
+        z = torch.randn(shape)
         z[0, :, 0] = 0
-        length = z.norm(dim=1, keepdim=True)
-        safe = torch.where(length > 0, length, 1)
-
-        def shrunk(size: Tensor) -> Tensor:
-            return z * (1 - t / torch.where(size > 0, size, 1)).clamp_min(0)
-
-        output = attempt(answer, z, t)
-        if isinstance(output, Tensor) and output.shape == z.shape and output.isnan().any():
-            raise Mistake(
-                "NaN for a vector of zeros: 0/0. Divide by torch.where(length > 0, length, 1), or clamp the length."
-            )
-        expect_close(
-            output,
-            z * (1 - t / safe).clamp_min(0),
-            {
-                "that is the soft threshold of each number; the C weights of an atom must shrink together.": soft_threshold(
-                    z, t
-                ),
-                "the length is taken over the atoms (last axis); it belongs to the channels, dim=1.": shrunk(
-                    z.norm(dim=2, keepdim=True)
-                ),
-                "the length is taken over the signals (first axis); it belongs to the channels, dim=1.": shrunk(
-                    z.norm(dim=0, keepdim=True)
-                ),
-                "the length is taken over channels and atoms together; each atom has its own.": shrunk(
-                    z.flatten(1).norm(dim=1)[:, None, None]
-                ),
-                "vectors shorter than t turn round: clamp 1 - t/length at zero.": z
-                * (1 - t / safe),
-                "that is hard: longer vectors must lose t as well.": torch.where(
-                    length > t, z, torch.zeros_like(z)
-                ),
-                "the length is the root of the sum of squares; you used the sum of squares.": shrunk(
-                    length.square()
-                ),
-                "the length is the root of the sum of squares; you used the sum of magnitudes.": shrunk(
-                    z.abs().sum(dim=1, keepdim=True)
-                ),
-                "the length is the root of the *sum* of squares; you used the mean.": shrunk(
-                    z.square().mean(dim=1, keepdim=True).sqrt()
-                ),
-                "the largest of the C weights is not the length of their vector.": shrunk(
-                    z.abs().amax(dim=1, keepdim=True)
-                ),
-                "multiply z by the factor: you gave back a vector of length 1 - t/length.": z
-                / safe
-                * (1 - t / safe).clamp_min(0),
-            },
-            what=f"the shrunk z of shape {(N, C, K)}, t = {t}",
-        )
+        expect_answer(answer, shrunk, z, t, mistakes=GROUP_MISTAKES)
 
 
-def weighted_lasso(x: Tensor, D: Tensor, prices: Tensor) -> Tensor:
-    """Minimiser of ½|x - Dz|² + Σ prices |z|, to many digits (proximal steps with momentum)."""
-    L = torch.linalg.matrix_norm(D, 2).square()
-    z = y = torch.zeros_like(prices)
-    t = x.new_ones(len(x), 1)
-    for _ in range(400):
-        new = soft_threshold(y + (x - y @ D.T) @ D / L, prices / L)
-        t = torch.where(((y - new) * (new - z)).sum(dim=1, keepdim=True) > 0, 1.0, t)
-        next_t = (1 + (1 + 4 * t.square()).sqrt()) / 2
-        y, z, t = new + (t - 1) / next_t * (new - z), new, next_t
+def reweighted(x, D, lam, rounds, epsilon, weigh=lambda z, e, w: e / (z + e)) -> Tensor:
+    """Rounds of the weighted lasso; `weigh` gives the next weights of lam from |z|."""
+    weights = z = torch.ones_like(x @ D)
+    for _ in range(rounds):
+        z = proximal(x, D, lam * weights, 1000, shrink=soft_threshold)
+        weights = weigh(z.abs(), epsilon, weights)
     return z
 
 
-def reweighted(x: Tensor, D: Tensor, lam: float, rounds: int, weigh) -> Tensor:
-    """`rounds` of weighted lasso; `weigh` gives the next prices from the code and the present prices."""
-    prices = torch.full((len(x), D.shape[1]), lam).to(x)
-    for turn in range(rounds):
-        z = weighted_lasso(x, D, prices)
-        prices = weigh(z, prices)
-    return z
+NO_GRADIENT = "the code carries gradients: work without autograd here."
+DTYPE = "the codes have another dtype than the signals: begin with x.new_zeros(...)."
+LASSO_MISTAKES = {
+    "that is the plain lasso: the prices never change.": (
+        partial(reweighted, weigh=lambda z, e, w: w)
+    ),
+    "one round too many: the plain lasso is the first.": (
+        lambda x, D, lam, rounds, e: reweighted(x, D, lam, rounds + 1, e)
+    ),
+    "the wrong way round: where |z| is large the price must be small.": (
+        partial(reweighted, weigh=lambda z, e, w: (z + e) / e)
+    ),
+    "epsilon is missing in the numerator: where z is 0 the price is lam.": (
+        partial(reweighted, weigh=lambda z, e, w: 1 / (z + e))
+    ),
+    "you multiply the prices round by round; start each time from lam.": (
+        partial(reweighted, weigh=lambda z, e, w: w * e / (z + e))
+    ),
+    DTYPE: lambda *given: reweighted(*given).float(),
+    NO_GRADIENT: lambda *given: reweighted(*given).requires_grad_(),
+}
 
 
-@exercise("02.5", "Ask again, with other prices", difficulty=3, minutes=30)
+@exercise("02.5", "Ask again, with other prices", difficulty=3, minutes=30, mistakes=LASSO_MISTAKES)
 def reweighted_lasso(answer: object) -> None:
     """x (N, n), D (n, K), lam, rounds, epsilon -> z (N, K)."""
-    for N, n, K, lam, rounds, e in [
+    for N, n, K, *settings in [
         (3, 12, 18, 0.1, 1, 0.1),
         (4, 16, 24, 0.15, 2, 0.3),
         (2, 16, 24, 0.1, 4, 0.5),
@@ -284,67 +187,7 @@ def reweighted_lasso(answer: object) -> None:
         D = normalise_atoms(torch.randn(n, K, dtype=torch.float64))
         z = torch.zeros(N, K, dtype=torch.float64)
         z[:, :3] = torch.tensor([2.0, -1.0, 0.7])
-        x = z @ D.T + 0.1 * torch.randn(N, n, dtype=torch.float64)
-
-        def right(z: Tensor, prices: Tensor) -> Tensor:
-            return lam * e / (z.abs() + e)
-
-        def result(weigh, rounds: int = rounds) -> Tensor:
-            return reweighted(x, D, lam, rounds, weigh)
-
-        def mistakes() -> dict[str, Tensor]:
-            """What each mistake gives; computed only for an answer that is wrong."""
-            if rounds == 1:
-                return {
-                    "one round too many: with rounds=1 the result is the plain lasso.": result(
-                        right, 2
-                    )
-                }
-            multiplied = (
-                {}
-                if rounds == 2
-                else {
-                    "you multiply the prices round by round: each time start again from lam.": result(
-                        lambda z, p: p * e / (z.abs() + e)
-                    ),
-                }
-            )
-            return multiplied | {
-                "that is the plain lasso: the prices have not changed after the first round.": result(
-                    lambda z, p: p
-                ),
-                "one round is missing: `rounds` counts the plain lasso at the beginning too.": result(
-                    right, rounds - 1
-                ),
-                "one round too many: the plain lasso at the beginning counts as the first.": result(
-                    right, rounds + 1
-                ),
-                "the wrong way round: where |z| is large the price must be small.": result(
-                    lambda z, p: lam * (z.abs() + e) / e
-                ),
-                "without the magnitude negative weights get a wrong price: use |z|.": result(
-                    lambda z, p: (lam * e / (z + e)).nan_to_num(0, 0, 0).clamp(0, 1e6)
-                ),
-                "the factor epsilon is missing above the line: where z is 0 the price must be lam again.": result(
-                    lambda z, p: lam / (z.abs() + e)
-                ),
-                "lam is missing in the new prices.": result(lambda z, p: e / (z.abs() + e)),
-                "z is squared in your price; it is epsilon / (|z| + epsilon).": result(
-                    lambda z, p: lam * e / (z.square() + e)
-                ),
-                "all signals get the same prices: each has its own code, so its own prices.": result(
-                    lambda z, p: right(z, p).mean(dim=0, keepdim=True).expand_as(p)
-                ),
-            }
-
-        output, what = attempt(answer, x, D, lam, rounds, e), f"z after {rounds} rounds"
-        if isinstance(output, Tensor) and output.dtype != x.dtype:
-            raise Mistake(
-                f"the codes are {output.dtype}, the signals {x.dtype}: begin with x.new_zeros(...)."
-            )
-        truth = result(right)
-        try:
-            expect_close(output, truth, what=what, tolerance=2e-3)
-        except Mistake:
-            expect_close(output, truth, mistakes(), what=what, tolerance=2e-3)
-        expect(not output.requires_grad, "the code carries gradients; work without autograd here.")
+        given = (z @ D.T + 0.1 * torch.randn(N, n, dtype=torch.float64), D, *settings)
+        z = expect_answer(answer, reweighted, *given, mistakes=LASSO_MISTAKES, tolerance=2e-3)
+        expect(z.dtype == D.dtype, DTYPE)
+        expect(not z.requires_grad, NO_GRADIENT)

@@ -1,238 +1,160 @@
 """Checks of notebook 06, Loss functions."""
 
 import math
+from functools import partial
 
 import torch
+from torch import Tensor
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.core import exercise, expect_answer
 from course_utils.sparse_coding import normalise_atoms, soft_threshold
 
 __all__ = ["bce_gradient", "code_length", "encoding_weight", "lista_layer", "ssim_of_constants"]
 
+C1, LOG_2 = 0.01**2, math.log(2)
 
-@exercise("06.1", "SSIM of two flat images", difficulty=1, minutes=10)
+
+def ssim(a: Tensor, b: Tensor, c: float = C1) -> Tensor:
+    return (2 * a * b + c) / (a**2 + b**2 + c)
+
+
+SSIM_MISTAKES = {
+    "c1 is 0.01 squared, not 0.01.": lambda a, b: ssim(a, b, 0.01),
+    "that is the loss, 1 - SSIM; return SSIM.": lambda a, b: 1 - ssim(a, b),
+    "you took c2; the means go with c1 = 0.01².": lambda a, b: ssim(a, b, 0.03**2),
+    "the factor 2 of the numerator is missing.": lambda a, b: (a * b + C1) / (a**2 + b**2 + C1),
+    "c1 stands in the numerator too.": lambda a, b: 2 * a * b / (a**2 + b**2 + C1),
+    "c1 is missing; without it black against black is 0/0.": lambda a, b: ssim(a, b, 0),
+    "the second factor is c2 / c2 = 1, not zero.": lambda a, b: 0 * a,
+}
+
+
+@exercise("06.1", "SSIM of two flat images", difficulty=1, minutes=10, mistakes=SSIM_MISTAKES)
 def ssim_of_constants(answer: object) -> None:
     """Grey levels a, b (n,) in [0, 1] -> SSIM of flat images of these levels (n,)."""
     dark, darker = torch.tensor([0.02, 0.05, 1.0]), torch.tensor([0.01, 0.03, 0.2])
     black, other = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 0.5, 1.0])
-    for a, b in [
-        (dark, darker),
-        (torch.rand(6), torch.rand(6)),
-        (black, other),
-        (torch.rand(1), torch.rand(1)),
-    ]:
-        up, down, c1 = 2 * a * b, a**2 + b**2, 0.01**2
-        expect_close(
-            attempt(answer, a, b),
-            (up + c1) / (down + c1),
-            {
-                "c1 is 0.01 squared, not 0.01.": (up + 0.01) / (down + 0.01),
-                "that is the loss, 1 - SSIM; asked is SSIM.": 1 - (up + c1) / (down + c1),
-                "you took c2; the means go with c1 = 0.01².": (up + 0.03**2) / (down + 0.03**2),
-                "the factor 2 above the line is missing.": (a * b + c1) / (down + c1),
-                "c1 stands above and below the line.": up / (down + c1),
-                "without c1 black against black is 0/0, and dark images count too much.": up / down,
-                "below the line stands a² + b², the squares of each, not the square of the sum.": (
-                    up + c1
-                )
-                / ((a + b) ** 2 + c1),
-                "the second factor is not zero: flat images have no variance, and c2 / c2 is 1.": torch.zeros_like(
-                    a
-                ),
-                "flat images differ in their means, which the first factor compares; only the second is 1.": torch.ones_like(
-                    a
-                ),
-            },
-            what=f"SSIM of {len(a)} pairs",
-            tolerance=5e-4,
-        )  # ssim_loss on images: float32 rounds
+    random, single = torch.rand(2, 6), torch.rand(2, 1)
+    for a, b in [(dark, darker), random, (black, other), single]:
+        # ssim_loss on images is a right answer, which float32 rounds
+        expect_answer(answer, ssim, a, b, mistakes=SSIM_MISTAKES, tolerance=5e-4)
 
 
-@exercise("06.2", "The gradient that does not vanish", difficulty=2, minutes=15)
+def gradient(a: Tensor, x: Tensor) -> Tensor:
+    return (a.sigmoid() - x) / a.numel()
+
+
+def slope(a: Tensor) -> Tensor:
+    """Derivative of the sigmoid."""
+    return a.sigmoid() * (1 - a.sigmoid())
+
+
+BCE_MISTAKES = {
+    "the loss is a mean: divide by the count of all numbers.": lambda a, x: a.sigmoid() - x,
+    "divide by all numbers, not by the images.": lambda a, x: (a.sigmoid() - x) / len(a),
+    "the sign is turned: the gradient points uphill.": lambda a, x: -gradient(a, x),
+    "the slope of the sigmoid cancels: leave it out.": lambda a, x: gradient(a, x) * slope(a),
+    "a is the number before the sigmoid: take a.sigmoid().": lambda a, x: (a - x) / a.numel(),
+    "exp(120) is infinite in float32: take a.sigmoid().": (
+        lambda a, x: (a.exp() / (1 + a.exp()) - x) / a.numel()
+    ),
+    "NaN: the slope of the sigmoid is 0 for large |a|. Cancel it on paper.": (
+        lambda a, x: gradient(a, x) / slope(a) * slope(a)
+    ),
+    "the gradient vanishes for large |a|, as with autograd: cancel the slope on paper.": (
+        lambda a, x: gradient(a, x).where(slope(a) > 0, 0)
+    ),
+}
+
+
+@exercise(
+    "06.2", "The gradient that does not vanish", difficulty=2, minutes=15, mistakes=BCE_MISTAKES
+)
 def bce_gradient(answer: object) -> None:
     """a, x of one shape -> gradient of the mean cross-entropy of sigmoid(a) with respect to a."""
     for shape in [(5, 4), (3, 1, 6, 2), (1,)]:
         a, x = 3 * torch.randn(shape), torch.rand(shape)
-        far = torch.tensor([-120.0, 120.0, 20.0])[
-            : a.numel()
-        ]  # saturated: in float32 the sigmoid's slope is 0 here
-        a.view(-1)[: len(far)] = far
-        p, n = a.sigmoid(), a.numel()
-        slope = p * (1 - p)
-        output = attempt(answer, a, x)
-        expect(
-            not (isinstance(output, torch.Tensor) and output.isnan().any()),
-            "NaN for a = -120, 20 or 120: there e^a is infinite, or the slope of the sigmoid is 0 in float32. "
-            "Use a.sigmoid(), and cancel the slope on paper before you compute.",
-        )
-        expect_close(
-            output,
-            (p - x) / n,
-            {
-                "the gradient vanishes at a = -120, 20 and 120: autograd multiplies by the slope of the sigmoid, which is "
-                "0 there in float32. Cancel it on paper.": torch.where(
-                    slope == 0, 0.0, (p - x) / n
-                ),
-                "the loss is a mean over all numbers: divide by their count.": p - x,
-                "divided by the number of images; the mean is over all numbers.": (p - x) / len(a),
-                "the sign is turned: the gradient points uphill.": (x - p) / n,
-                "that is the gradient of the squared error; in cross-entropy the slope of the sigmoid cancels.": 2
-                * (p - x)
-                * slope
-                / n,
-                "the slope of the sigmoid is once too often in it: it cancels.": (p - x)
-                * slope
-                / n,
-                "that is the gradient with respect to the pixel sigmoid(a); the chain rule multiplies by the slope of the "
-                "sigmoid.": (p - x) / slope / n,
-                "a is the number before the sigmoid: take a.sigmoid().": (a - x) / n,
-            },
-            what=f"the gradient for shape {shape}",
-            tolerance=1e-5,
-        )
+        saturated = torch.tensor([-120.0, 120.0, 20.0])[: a.numel()]  # slope 0 in float32
+        a.view(-1)[: len(saturated)] = saturated
+        expect_answer(answer, gradient, a, x, mistakes=BCE_MISTAKES, tolerance=1e-5)
 
 
-@exercise("06.3", "Balance two losses", difficulty=2, minutes=15)
+def weight(x: Tensor, s: Tensor, x_hat: Tensor, share: float) -> Tensor:
+    E, D = (x - s).square().mean(), (x - x_hat).square().mean()
+    return share / (1 - share) * D / E
+
+
+WEIGHT_MISTAKES = {
+    "the share is of the sum of both losses.": lambda x, s, y, p: weight(x, s, y, p) * (1 - p),
+    "upside down: divide by the encoding loss.": lambda x, s, y, p: weight(x, y, s, p),
+    "the losses have different sizes: measure both.": lambda x, s, y, p: p / (1 - p),
+    "that gives the share to the decoding loss.": lambda x, s, y, p: weight(x, s, y, 1 - p),
+    "multiply by the decoding loss.": lambda x, s, y, p: p / (1 - p) / (x - s).square().mean(),
+    "decoding compares x_hat with x, not with s.": lambda x, s, y, p: weight(s, x, y, p),
+}
+
+
+@exercise("06.3", "Balance two losses", difficulty=2, minutes=15, mistakes=WEIGHT_MISTAKES)
 def encoding_weight(answer: object) -> None:
     """x, s, x_hat of one shape, share -> weight of the encoding loss, a number."""
     for shape, share in [((4, 1, 6, 5), 0.2), ((3, 8), 0.9), ((2, 3, 4, 4), 0.5), ((1, 2), 0.01)]:
         x = torch.rand(shape)
-        s, x_hat = x + 0.7 * torch.randn(shape), x + 0.1 * torch.randn(shape)
-        E, D = (x - s).square().mean(), (x - x_hat).square().mean()
-        output = attempt(answer, x, s, x_hat, share)
-        if isinstance(output, torch.Tensor):
-            expect(
-                output.numel() == 1,
-                f"the weight is one number; yours has shape {tuple(output.shape)}.",
-            )
-            output = output.reshape(())
-            expect(
-                not output.requires_grad,
-                "the weight is a number to set, not a part of the network: no gradient.",
-            )
-        odds = share / (1 - share)
-        truth = odds * D / E
-        if isinstance(output, (int, float, torch.Tensor)) and not isinstance(output, bool):
-            output = float(output) / truth.item()
-        expect_close(
-            output,
-            torch.ones(()),
-            {
-                "the share is of the whole sum, encoding + decoding, not of the decoding loss.": share
-                * D
-                / E
-                / truth,
-                "the ratio is upside down: a large encoding loss needs a small weight.": odds
-                * E
-                / D
-                / truth,
-                "the two losses have different sizes: measure both, and divide.": odds / truth,
-                "that gives the share to the decoding loss.": D / E / odds / truth,
-                "the weight must also make up for the size of the decoding loss: multiply by it.": odds
-                / E
-                / truth,
-                "divide by 1 - share, and multiply by the decoding loss.": share / E / truth,
-                "decoding compares x_hat with x, not with s.": odds
-                * (x_hat - s).square().mean()
-                / E
-                / truth,
-                "that is the share itself, not the weight that leads to it.": share / truth,
-                "the error was not squared: the losses are means of squares.": odds
-                * (x - x_hat).abs().mean()
-                / (x - s).abs().mean()
-                / truth,
-            },
-            what=f"the weight for a share of {share}, divided by the right one,",
-            tolerance=1e-3,
-        )
+        s, x_hat = x + 0.1 * torch.randn(shape), x + 0.7 * torch.randn(shape)
+        given = (x, s, x_hat, share)
+        expect_answer(answer, weight, *given, mistakes=WEIGHT_MISTAKES, tolerance=1e-3)
 
 
-@exercise("06.4", "A layer that knows the dictionary", difficulty=2, minutes=15)
+def layer(x: Tensor, z: Tensor, D: Tensor, W: Tensor, theta: Tensor | float) -> Tensor:
+    return soft_threshold(z + (x - z @ D.T) @ W, theta)
+
+
+LAYER_MISTAKES = {
+    "add the present code z.": lambda x, z, D, W, t: soft_threshold((x - z @ D.T) @ W, t),
+    "the threshold is missing.": lambda x, z, D, W, t: layer(x, z, D, W, 0),
+    "the sign of the residual is turned: x - z Dᵀ.": lambda x, z, D, W, t: layer(x, z, D, -W, t),
+    "make the residual with D, not with W.": lambda x, z, D, W, t: layer(x, z, W, W, t),
+    "W and D are exchanged.": lambda x, z, D, W, t: layer(x, z, W, D, t),
+    "that is ISTA; make the step back with W.": lambda x, z, D, W, t: layer(x, z, D, D, t),
+    "shrink the sum with z.": lambda x, z, D, W, t: z + soft_threshold((x - z @ D.T) @ W, t),
+}
+
+
+@exercise(
+    "06.4", "A layer that knows the dictionary", difficulty=2, minutes=15, mistakes=LAYER_MISTAKES
+)
 def lista_layer(answer: object) -> None:
     """x (N, n), z (N, K), D (n, K), W (n, K), theta (K,) -> the next code (N, K)."""
     for number, n, K in [(7, 5, 9), (4, 6, 3), (1, 1, 1)]:
         D, W = normalise_atoms(torch.randn(n, K)), torch.randn(n, K)
         x, z, theta = 2 * torch.randn(number, n), torch.randn(number, K), 0.2 + 0.5 * torch.rand(K)
-        inner = z + (x - z @ D.T) @ W
-        expect_close(
-            attempt(answer, x, z, D, W, theta),
-            soft_threshold(inner, theta),
-            {
-                "the step starts from the present code: add z.": soft_threshold(
-                    (x - z @ D.T) @ W, theta
-                ),
-                "the threshold is missing.": inner,
-                "the sign of the residual is turned: x - z Dᵀ.": soft_threshold(
-                    z - (x - z @ D.T) @ W, theta
-                ),
-                "the residual is made with D, only the step back with W.": soft_threshold(
-                    z + (x - z @ W.T) @ W, theta
-                ),
-                "W and D are exchanged: the residual is made with D, the step back with W.": soft_threshold(
-                    z + (x - z @ W.T) @ D, theta
-                ),
-                "that is a step of ISTA; the step back is made with the learned W.": soft_threshold(
-                    z + (x - z @ D.T) @ D, theta
-                ),
-                "shrinkage works on both signs; yours keeps positive numbers only.": (
-                    inner - theta
-                ).relu(),
-                "shrink the sum, not the step alone.": z + soft_threshold((x - z @ D.T) @ W, theta),
-                "numbers above the threshold shrink by it too: soft, not hard.": torch.where(
-                    inner.abs() > theta, inner, 0.0
-                ),
-                "what x explains, what z already explains must be taken off: x - z Dᵀ.": soft_threshold(
-                    z + x @ W, theta
-                ),
-            },
-            what=f"the code for {number} signals, {K} atoms",
-        )
+        expect_answer(answer, layer, x, z, D, W, theta, mistakes=LAYER_MISTAKES)
 
 
-@exercise("06.5", "Bits by counting", difficulty=2, minutes=20)
+def active(code: Tensor) -> Tensor:
+    return (code != 0).sum(dim=1)
+
+
+def length(code: Tensor, bits: float, count=math.comb) -> Tensor:
+    """Bits of each code; `count` gives the number of supports from K and k."""
+    supports = [math.log2(count(code.shape[1], int(k))) for k in active(code)]
+    return torch.tensor(supports) + bits * active(code)
+
+
+LENGTH_MISTAKES = {
+    "you counted each set in every order: subtract log2 k! too.": partial(length, count=math.perm),
+    "k log2 K counts every order.": partial(length, count=pow),
+    "that is in nats: divide by log(2).": lambda c, bits: length(c, bits / LOG_2) * LOG_2,
+    "the weights cost bits too: k times bits.": lambda c, bits: length(c, 0),
+    "add log2 of the number of supports.": lambda c, bits: bits * active(c),
+    "negative weights are active too: != 0.": lambda c, bits: length(c.relu(), bits),
+    "lgamma(n + 1) is the logarithm of n!.": lambda c, bits: length(c, bits) + math.inf,
+}
+
+
+@exercise("06.5", "Bits by counting", difficulty=2, minutes=20, mistakes=LENGTH_MISTAKES)
 def code_length(answer: object) -> None:
     """code (N, K), bits -> (N,) log2 of the number of supports plus the bits of the weights."""
     for number, K, bits in [(6, 10, 5), (5, 300, 3), (3, 1, 4)]:
-        code = torch.randn(number, K) * (
-            torch.rand(number, K) < torch.linspace(0, 1, number)[:, None]
-        )
-        code[0] = 0  # nothing active: nothing to say
-        k = (code != 0).sum(dim=1)
-        places = torch.tensor([math.log2(math.comb(K, int(count))) for count in k])
-        positive, equal = (code > 0).sum(dim=1), k.float().mean().expand(number)
-        mean = torch.tensor([math.log2(math.comb(K, round(float(k.float().mean()))))]).expand(
-            number
-        )
-        output = attempt(answer, code, bits)
-        expect(
-            not (isinstance(output, torch.Tensor) and output.isinf().any()),
-            "infinite: torch.lgamma(n + 1) is the logarithm of n!, and lgamma(0) is infinite.",
-        )
-        arranged = torch.tensor([math.log2(math.perm(K, int(count))) for count in k])
-        expect_close(
-            output,
-            places + bits * k,
-            {
-                "each set is counted k! times, once for each order of its units: take off log2 k! as well.": arranged
-                + bits * k,
-                "the natural logarithm counts in nats; divide by log(2).": places * math.log(2)
-                + bits * k,
-                "the weights cost bits too: k times bits.": places,
-                "k log2 K counts every order of the same places: take the binomial coefficient.": k
-                * math.log2(K)
-                + bits * k,
-                "one bit for each unit is the cost of a mask; a sparse one is cheaper.": K
-                + bits * k.float(),
-                "where the weights stand must be told too: log2 of the binomial coefficient.": bits
-                * k.float(),
-                "negative weights are active too: compare with != 0.": torch.tensor(
-                    [math.log2(math.comb(K, int(count))) for count in positive]
-                )
-                + bits * positive,
-                "each code has its own number of active units; you took their mean.": mean
-                + bits * equal,
-                "the units that are zero have no weight to store.": places + bits * K,
-            },
-            what=f"the bits of {number} codes of {K} units",
-            tolerance=1e-3,
-        )
+        used = torch.rand(number, K) < torch.linspace(0, 1, number)[:, None]  # none in the first
+        code = torch.randn(number, K) * used
+        expect_answer(answer, length, code, bits, mistakes=LENGTH_MISTAKES, tolerance=1e-3)

@@ -1,308 +1,218 @@
 """Checks of notebook 09, A GAN for images."""
 
 import copy
-import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.core import attempt, exercise, expect, expect_answer
 
 __all__ = ["coverage", "diagonal_frechet", "slerp", "warm_average", "without_bias"]
 
 
-def number(output: object, what: str) -> object:
-    """A tensor with one entry as a scalar; anything else as it is, but a tensor of more numbers is a mistake."""
-    if isinstance(output, Tensor):
-        expect(output.numel() == 1, f"{what} is one number; yours has shape {tuple(output.shape)}.")
-        return output.reshape(())
-    return output
+def means(real: Tensor, generated: Tensor) -> Tensor:
+    return (real.mean(0) - generated.mean(0)).square()
 
 
-@exercise("09.1", "A ruler that sees one feature at a time", difficulty=1, minutes=10)
+def spreads(real: Tensor, generated: Tensor, correction: int = 1) -> Tensor:
+    return (real.std(0, correction=correction) - generated.std(0, correction=correction)).square()
+
+
+def frechet(real: Tensor, generated: Tensor) -> Tensor:
+    return (means(real, generated) + spreads(real, generated)).sum()
+
+
+FRECHET = {
+    "the means are missing.": lambda a, b: spreads(a, b).sum(),
+    "the standard deviations are missing.": lambda a, b: means(a, b).sum(),
+    "that is the difference of the variances; take their roots first.": (
+        lambda a, b: (means(a, b) + (a.var(0) - b.var(0)).square()).sum()
+    ),
+    "sum over the features, do not average.": lambda a, b: (means(a, b) + spreads(a, b)).mean(),
+    "that is the root; asked is the squared distance.": lambda a, b: frechet(a, b).sqrt(),
+    "divide by N - 1: use std or var as they are.": lambda a, b: (
+        means(a, b) + spreads(a, b, 0)
+    ).sum(),
+}
+
+
+@exercise("09.1", "A ruler that sees one feature at a time", 1, minutes=10, mistakes=FRECHET)
 def diagonal_frechet(answer: object) -> None:
     """Features (N, d), (M, d) -> sum of (m - m')² + (σ - σ')² over the features, a number."""
     for n, m, d in [(12, 7, 5), (30, 40, 3), (3, 2, 1), (6, 6, 8)]:
         real = torch.randn(d) + (0.5 + 2 * torch.rand(d)) * torch.randn(n, d)
         generated = torch.randn(d) + (0.5 + 2 * torch.rand(d)) * torch.randn(m, d)
-        apart = (real.mean(0) - generated.mean(0)).square()
-        s, t = real.std(0), generated.std(0)
-        biased = real.std(0, correction=0) - generated.std(0, correction=0)
-        expect_close(
-            number(attempt(answer, real, generated), "the distance"),
-            (apart + (s - t).square()).sum(),
-            {
-                "the means are missing.": (s - t).square().sum(),
-                "the spreads are missing.": apart.sum(),
-                "that is the difference of the variances; take their roots first.": (
-                    apart + (s**2 - t**2).square()
-                ).sum(),
-                "the difference of the standard deviations is squared, too.": (
-                    apart + (s - t).abs()
-                ).sum(),
-                "the differences of the means are squared, too.": (
-                    apart.sqrt() + (s - t).square()
-                ).sum(),
-                "torch.cov divides by N - 1: take std or var as they are.": (
-                    apart + biased.square()
-                ).sum(),
-                "sum over the features, do not average.": (apart + (s - t).square()).mean(),
-                "that is its root; the course uses the squared distance.": (
-                    apart + (s - t).square()
-                )
-                .sum()
-                .sqrt(),
-                "σ² + σ'² - 2 σσ' has a minus: (σ - σ')².": (apart + (s + t).square()).sum(),
-                "σ² + σ'² is not yet a distance: 2 σσ' is missing.": (apart + s**2 + t**2).sum(),
-                "means and variances are those over the images (dim 0), one for each feature.": (
-                    real.mean() - generated.mean()
-                ).square()
-                + (real.std() - generated.std()).square(),
-            },
-            what=f"the distance of {n} and {m} points with {d} features",
-        )
+        expect_answer(answer, frechet, real, generated, mistakes=FRECHET)
     same = torch.randn(9, 4)
-    expect_close(
-        number(attempt(answer, same, same), "the distance"),
-        torch.tensor(0.0),
-        what="the distance to itself",
-    )
+    expect_answer(answer, frechet, same, same, what="the distance to itself")
 
 
-@exercise("09.2", "A recall that cannot be flattered", difficulty=2, minutes=15)
+def inside(points: Tensor, centres: Tensor, k: int) -> Tensor:
+    """Which points (rows) lie in the balls of which centres (columns)."""
+    radii = torch.cdist(centres, centres).kthvalue(k + 1, dim=1).values
+    return torch.cdist(points, centres) <= radii
+
+
+def covered(real: Tensor, generated: Tensor, k: int) -> Tensor:
+    return inside(generated, real, k).any(dim=0).double().mean()
+
+
+COVERAGE = {
+    "each point is its own nearest: take number k + 1.": lambda r, g, k: covered(r, g, k - 1),
+    "that is the precision; asked is the share of *real* points.": lambda r, g, k: (
+        inside(g, r, k).any(dim=1).double().mean()
+    ),
+    "that is the recall, with balls around generated points: an outlier flatters it.": (
+        lambda r, g, k: covered(g, r, min(k, len(g) - 1))
+    ),
+    "count each real point once.": lambda r, g, k: inside(g, r, k).sum() / len(r),
+    "that is the density; count once.": lambda r, g, k: inside(g, r, k).sum() / (k * len(g)),
+    "one generated point in the ball is enough; you ask for k.": (
+        lambda r, g, k: (inside(g, r, k).sum(dim=0) >= k).double().mean()
+    ),
+}
+
+
+@exercise("09.2", "A recall that cannot be flattered", difficulty=2, minutes=15, mistakes=COVERAGE)
 def coverage(answer: object) -> None:
-    """Real (N, d), generated (M, d), k -> share of real points with a generated one in their ball."""
-    for n, m, d, k in [
-        (40, 25, 2, 3),
-        (30, 60, 3, 5),
-        (12, 12, 1, 1),
-        (50, 8, 4, 2),
-        (6, 1, 2, 2),
-        (40, 30, 2, 5),
-    ]:
-        real = torch.randn(n, d)
-        generated = 0.7 * torch.randn(m, d) + 0.5
+    """Real (N, d), generated (M, d), k -> share of real points whose ball holds a generated one."""
+    sizes = [(40, 25, 2, 3), (30, 60, 3, 5), (12, 12, 1, 1), (50, 8, 4, 2), (6, 1, 2, 2)]
+    for n, m, d, k in [*sizes, (40, 30, 2, 5)]:
+        real, generated = torch.randn(n, d), 0.7 * torch.randn(m, d) + 0.5
         generated[-1] = 9.0  # an outlier, whose ball would be huge
-        among, between = torch.cdist(real, real), torch.cdist(generated, real)  # (N, N), (M, N)
-        radii = among.sort(dim=1).values
-
-        def share(inside: Tensor, dim: int = 0) -> Tensor:
-            return inside.any(dim=dim).double().mean()
-
-        mistakes = {
-            "each real point is its own nearest: the k-th nearest *other* is number k + 1.": share(
-                between <= radii[:, k - 1]
-            ),
-            "one neighbour too far: sort gives the point itself first, then the nearest other.": share(
-                between <= radii[:, min(k + 1, n - 1)]
-            ),
-            "that is the precision: the share of generated points that lie in a ball.": share(
-                between <= radii[:, k], dim=1
-            ),
-            "count each real point once, however many generated ones are in its ball.": (
-                between <= radii[:, k]
-            )
-            .double()
-            .sum()
-            / n,
-            "that is the density: asked is the share of real points with at least one.": (
-                between <= radii[:, k]
-            )
-            .double()
-            .sum()
-            / (k * m),
-            "one generated point in the ball is enough; you ask for k.": (
-                (between <= radii[:, k]).sum(dim=0) >= k
-            )
-            .double()
-            .mean(),
-        }
-        if m > k:
-            widths = torch.cdist(generated, generated).sort(dim=1).values[:, k]
-            mistakes[
-                "that is the recall, with balls around generated points: an outlier flatters it."
-            ] = share(between <= widths[:, None])
-        expect_close(
-            number(attempt(answer, real, generated, k), "the coverage"),
-            share(between <= radii[:, k]),
-            mistakes,
-            what=f"the coverage of {n} real points by {m} generated ones, k = {k}",
-        )
+        expect_answer(answer, covered, real, generated, k, mistakes=COVERAGE)
     points = torch.randn(20, 2)
-    expect_close(
-        number(attempt(answer, points, points, 3), "the coverage"),
-        torch.tensor(1.0),
-        what="the coverage of points by themselves",
-    )
+    expect_answer(answer, covered, points, points, 3, what="the coverage of points by themselves")
 
 
-@exercise("09.3", "An average that starts fast", difficulty=2, minutes=15)
+def warm(decay: float, step: int) -> float:
+    return min(decay, (1 + step) / (10 + step))
+
+
+def averaging(decay: Callable = warm, averaged: Callable = Tensor.is_floating_point) -> Callable:
+    """Averages with the weight decay(limit, step) what `averaged` says, and copies the rest."""
+
+    def average(mean: dict, value: dict, limit: float, step: int) -> dict:
+        share = decay(limit, step)
+        return {
+            key: share * mean[key] + (1 - share) * part if averaged(part) else part
+            for key, part in value.items()
+        }
+
+    return average
+
+
+COUNTER = "num_batches_tracked is a counter: copy it from the generator as it is."
+WARM = {
+    "the decay starts too large: take the smaller one.": averaging(lambda d, t: d),
+    "swapped: decay is the weight of the old average.": averaging(lambda d, t: 1 - warm(d, t)),
+    "that exceeds decay later: take the smaller one.": averaging(lambda d, t: (1 + t) / (10 + t)),
+    "the numerator is 1 + step, not step.": averaging(lambda d, t: min(d, t / (10 + t))),
+    "average buffers as well, but no counter.": averaging(averaged=lambda part: part.ndim == 2),
+    COUNTER: averaging(averaged=lambda part: True),
+}
+SHAPES = {"weight": (3, 2), "running_mean": (3,), "scale": ()}
+KEYS = (*SHAPES, "num_batches_tracked")
+
+
+def entries(average: Callable) -> Callable:
+    return lambda *given: tuple(average(*given)[key] for key in KEYS)
+
+
+@exercise("09.3", "An average that starts fast", difficulty=2, minutes=15, mistakes=WARM)
 def warm_average(answer: object) -> None:
-    """Two state dictionaries, decay, step -> a new one: floats averaged with min(decay, (1 + t)/(10 + t))."""
+    """Two state dictionaries, decay, step -> a new one: floats averaged with the warm decay."""
     expect(callable(answer), f"expected a function, your answer is a {type(answer).__name__}.")
     for decay, step in [(0.99, 5), (0.5, 40), (0.99, 0), (0.999, 10_000), (0.0, 3)]:
-        mean = {
-            "weight": torch.randn(3, 2),
-            "running_mean": torch.randn(3),
-            "scale": torch.randn(()),
-            "num_batches_tracked": torch.tensor(4 + step),
-        }
-        value = {
-            key: torch.randn(part.shape) if part.is_floating_point() else part + 7
-            for key, part in mean.items()
-        }
-        before = copy.deepcopy((mean, value))
-        output = attempt(lambda decay, step: answer(mean, value, decay, step), decay, step)
+        mean, value = ({key: torch.randn(SHAPES[key]) for key in SHAPES} for _ in range(2))
+        mean[KEYS[-1]], value[KEYS[-1]] = torch.tensor(4 + step), torch.tensor(11 + step)
+        given = copy.deepcopy((mean, value))
+        output = attempt(lambda *numbers: answer(*given, *numbers), decay, step)
         expect(
-            isinstance(output, dict),
-            f"the result is a {type(output).__name__}; expected a dictionary.",
+            all(torch.equal(new[k], old[k]) for new, old in zip(given, (mean, value)) for k in old),
+            "your function changed its input: make new tensors, not with a.lerp_ or a += b.",
         )
-        for given, old in zip((mean, value), before):
-            expect(
-                all(torch.equal(given[key], old[key]) for key in old),
-                "your function changed what it was given: make new tensors, as a + b does and a.lerp_ does not.",
-            )
         expect(
-            set(output) == set(mean),
-            f"the result has the keys {sorted(output)}; expected {sorted(mean)}.",
+            isinstance(output, dict) and output.keys() == mean.keys(),
+            f"expected a dictionary with the keys {', '.join(KEYS)}.",
         )
-        count = output["num_batches_tracked"]
-        expect(
-            isinstance(count, Tensor)
-            and not count.is_floating_point()
-            and count.item() == value["num_batches_tracked"].item(),
-            "num_batches_tracked is a counter: copy it from the generator as it is.",
+        expect_answer(
+            entries(lambda *_: output),
+            entries(averaging()),
+            *(mean, value, decay, step),
+            mistakes={text: entries(mistake) for text, mistake in WARM.items()},
+            what=KEYS,
         )
-        warm = min(decay, (1 + step) / (10 + step))
-
-        def mixed(share: float, key: str) -> Tensor:
-            return share * mean[key] + (1 - share) * value[key]
-
-        for key in ("weight", "running_mean", "scale"):
-            expect_close(
-                output[key],
-                mixed(warm, key),
-                {
-                    "the decay is too large for a fast start: take the smaller one of decay and (1 + step)/(10 + step).": mixed(
-                        decay, key
-                    ),
-                    "decay goes to the average, 1 - decay to the generator; yours is the other way round.": mixed(
-                        1 - warm, key
-                    ),
-                    "that never grows to decay: the warm one is for the first steps only.": mixed(
-                        (1 + step) / (10 + step), key
-                    ),
-                    "(1 + t)/(10 + t), with t = step: yours is one step ahead.": mixed(
-                        min(decay, (2 + step) / (11 + step)), key
-                    ),
-                    "that is step/(10 + step): 1 + step is above.": mixed(
-                        min(decay, step / (10 + step)), key
-                    ),
-                    "buffers such as running_mean are averaged, not copied: ask is_floating_point().": value[
-                        key
-                    ],
-                    "that entry did not move.": mean[key],
-                },
-                what=f"{key} for decay {decay}, step {step}",
-            )
+        expect(not output[KEYS[-1]].is_floating_point(), COUNTER)
 
 
-@exercise("09.4", "At constant speed along the sphere", difficulty=2, minutes=15)
+def angle(a: Tensor, b: Tensor) -> Tensor:
+    return cosine_similarity(a, b).clamp(-1, 1).arccos()
+
+
+def arc(a: Tensor, b: Tensor, t: Tensor, omega: Tensor | None = None) -> Tensor:
+    omega, t = (angle(a, b) if omega is None else omega)[:, None], t[:, None]
+    return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
+
+
+SLERP = {
+    "that is the straight line.": lambda a, b, t: torch.lerp(a, b, t[:, None]),
+    "a and b are swapped: t = 0 is a.": lambda a, b, t: arc(b, a, t),
+    "the division by sin ω is missing.": lambda a, b, t: arc(a, b, t) * angle(a, b).sin()[:, None],
+    "you used the directions; the result keeps the norms of a and b.": lambda a, b, t: arc(
+        normalize(a), normalize(b), t
+    ),
+    "divide a and b by their norms before the product: the angle is that of the directions.": (
+        lambda a, b, t: arc(a, b, t, (a * b).sum(dim=1).clamp(-1, 1).arccos())
+    ),
+    "that is the cosine: take its arccos.": lambda a, b, t: arc(a, b, t, cosine_similarity(a, b)),
+}
+
+
+@exercise("09.4", "At constant speed along the sphere", difficulty=2, minutes=15, mistakes=SLERP)
 def slerp(answer: object) -> None:
     """a, b (N, d), t (N,) -> points along the arc (N, d); the angle is that of the directions."""
-    for n, d, length in [(5, 6, 0.6), (3, 2, 2.0), (1, 64, 8.0)]:
-        a, b, t = torch.randn(n, d), torch.randn(n, d), torch.rand(n)
+    for n, d, norm in [(3, 2, 2.0), (5, 6, 0.6), (1, 64, 8.0)]:
+        a, b = normalize(torch.randn(2, n, d), dim=2)
+        a, b = norm * a, 1.3 * norm * b
+        t = torch.rand(n)
         t[0] = 0.3
-        unit_a, unit_b = a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True)
-        a, b = length * unit_a, 1.3 * length * unit_b
-
-        def arc(angle: Tensor, time: Tensor = t, a: Tensor = a, b: Tensor = b) -> Tensor:
-            angle, time = angle[:, None], time[:, None]
-            return (torch.sin((1 - time) * angle) * a + torch.sin(time * angle) * b) / torch.sin(
-                angle
-            )
-
-        angle = (unit_a * unit_b).sum(dim=1).clamp(-1, 1).arccos()
-        straight = torch.lerp(a, b, t[:, None])
-        expect_close(
-            attempt(answer, a, b, t),
-            arc(angle),
-            {
-                "that is the straight way.": straight,
-                "that is the straight way, stretched: the lesson's form, at uneven speed.": straight
-                / straight.norm(dim=1, keepdim=True)
-                * torch.lerp(a.norm(dim=1), b.norm(dim=1), t)[:, None],
-                "a and b are swapped: t = 0 is a.": arc(angle, 1 - t),
-                "the division by sin ω is missing.": arc(angle) * torch.sin(angle)[:, None],
-                "the result keeps the lengths of a and b; you used their directions.": arc(
-                    angle, a=unit_a, b=unit_b
-                ),
-                "a direction with a length in between is sensible, but not asked: the formula keeps a and b as they are.": arc(
-                    angle, a=unit_a, b=unit_b
-                )
-                * torch.lerp(a.norm(dim=1), b.norm(dim=1), t)[:, None],
-                "ω in degrees: sin wants radians.": arc(angle.rad2deg()),
-                "the angle is that of the directions: divide a and b by their lengths before the product.": arc(
-                    (a * b).sum(dim=1).clamp(-1, 1).arccos()
-                ),
-                "that is the cosine of the angle: take arccos.": arc((unit_a * unit_b).sum(dim=1)),
-            },
-            what=f"{n} points in {d} dimensions",
-            tolerance=1e-3,
-        )
-    a, b = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
-    middle = attempt(answer, a, b, torch.tensor([0.5]))
-    expect_close(
-        middle,
-        torch.tensor([[1.0, 1.0]]) * 3 / math.sqrt(2),
-        what="the middle of a quarter of a circle",
-    )
+        expect_answer(answer, arc, a, b, t, mistakes=SLERP, tolerance=1e-3)
+    a, b, half = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]]), torch.tensor([0.5])
+    expect_answer(answer, arc, a, b, half, mistakes=SLERP, what="the middle of a quarter circle")
 
 
-@exercise("09.5", "The distance with infinitely many pictures", difficulty=2, minutes=15)
+def line(x: Tensor, y: Tensor) -> Tensor:
+    """The value at 0 and the slope of the line of least squares."""
+    x, y = x.double(), y.double()
+    return torch.linalg.lstsq(torch.stack([torch.ones_like(x), x], dim=1), y).solution
+
+
+def at_infinity(sizes: Tensor, distances: Tensor) -> Tensor:
+    return line(1 / sizes, distances)[0]
+
+
+BIAS = {
+    "fit against 1/n, not against n.": lambda n, y: line(n, y)[0],
+    "fit against 1/n, not against log n.": lambda n, y: line(n.log(), y)[0],
+    "fit against 1/n, not against its root.": lambda n, y: line(n.rsqrt(), y)[0],
+    "that is the slope; asked is the value at 1/n = 0.": lambda n, y: line(1 / n, y)[1],
+    "that is the distance at the largest n: go on to 1/n = 0.": lambda n, y: y[n.argmax()],
+    "that is the mean of the distances.": lambda n, y: y.mean(),
+}
+
+
+@exercise("09.5", "The distance with infinitely many pictures", 2, minutes=15, mistakes=BIAS)
 def without_bias(answer: object) -> None:
-    """Sizes (K,), distances (K,) -> the value at 1/n = 0 of the line of least squares in 1/n, a number."""
-    cases = [
-        (torch.tensor([100.0, 200.0, 500.0]), 3.0, 4000.0, 0.0),
-        (torch.tensor([50.0, 400.0]), 10.0, 900.0, 0.0),
-        (torch.tensor([500.0, 1000.0, 2000.0, 5000.0, 5000.0]), 0.0, 5000.0, 0.5),
-        (torch.tensor([2500.0, 1000.0, 700.0, 100.0]), 80.0, 3000.0, 2.0),
-    ]
-    for sizes, limit, slope, noise in cases:
+    """Sizes (K,), distances (K,) -> the value at 1/n = 0 of the line of least squares in 1/n."""
+    for sizes, limit, slope, noise in [
+        ([100.0, 200.0, 500.0], 3.0, 4000.0, 0.0),
+        ([50.0, 400.0], 10.0, 900.0, 0.0),
+        ([500.0, 1000.0, 2000.0, 5000.0, 5000.0], 0.0, 5000.0, 0.5),
+        ([2500.0, 1000.0, 700.0, 100.0], 80.0, 3000.0, 2.0),
+    ]:
+        sizes = torch.tensor(sizes)
         distances = limit + slope / sizes + noise * torch.randn(len(sizes))
-
-        def intercept(x: Tensor, y: Tensor = distances) -> Tensor:
-            x, y = x.double(), y.double()
-            rise = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
-            return y.mean() - rise * x.mean()
-
-        x, y = (1 / sizes).double(), distances.double()
-        rise = (y.mean() - intercept(1 / sizes)) / x.mean()
-        largest = sizes.argmax()
-        ends = torch.stack([sizes.argmin(), largest])
-        expect_close(
-            number(attempt(answer, sizes, distances), "the distance at 1/n = 0"),
-            intercept(1 / sizes),
-            {
-                "fit against 1/n, not against n.": intercept(sizes),
-                "fit against 1/n, not against its root.": intercept(sizes.rsqrt()),
-                "fit against 1/n; yours is against log n.": intercept(sizes.log()),
-                "that is the slope of the line; asked is its value at 1/n = 0.": rise,
-                "that is the distance at the largest n: go on to 1/n = 0.": distances[largest],
-                "that is the mean of the distances.": distances.mean(),
-                "use all sizes, not only the smallest and the largest.": intercept(
-                    1 / sizes[ends], distances[ends]
-                ),
-                "use all sizes, not only the two ends.": (
-                    distances[0] * sizes[0] - distances[-1] * sizes[-1]
-                )
-                / (sizes[0] - sizes[-1]),
-                "the line need not go through zero: fit a slope and a constant.": distances.mean()
-                - ((x * y).sum() / x.square().sum()) * x.mean(),
-                "the sign of the correction is wrong: with more pictures the distance falls.": 2
-                * distances.mean()
-                - intercept(1 / sizes),
-            },
-            what=f"the distance at 1/n = 0 from {len(sizes)} sizes",
-            tolerance=2e-3,
-        )
+        expect_answer(answer, at_infinity, sizes, distances, mistakes=BIAS, tolerance=2e-3)

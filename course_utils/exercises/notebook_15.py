@@ -2,292 +2,203 @@
 
 import math
 import statistics
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from scipy import stats
+from torch import Tensor
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_close
+from course_utils.exercises.core import attempt, exercise, expect, expect_answer
 
 __all__ = ["bootstrap_interval", "hold_out", "plan_steps", "seeds_needed"]
 
 
-@exercise("15.1", "The bootstrap by hand", difficulty=1, minutes=15)
+def ends(values: Tensor, level: float, tails: int = 2) -> Tensor:
+    """The quantiles that leave out 1 - level, shared by the two tails."""
+    out = (1 - level) / tails
+    return torch.quantile(values, torch.tensor([out, 1 - out], dtype=values.dtype))
+
+
+def interval(differences: Tensor, places: Tensor, level: float) -> Tensor:
+    return ends(differences[places].mean(dim=1), level)
+
+
+def normal(means: Tensor, level: float) -> Tensor:
+    half = stats.norm.ppf((1 + level) / 2) * means.std()
+    return torch.stack([means.mean() - half, means.mean() + half])
+
+
+BOOTSTRAP = {
+    "the lower and the upper end are swapped.": lambda *given: interval(*given).flip(0),
+    "take the mean of each draw first.": lambda d, p, level: ends(d[p].flatten(), level),
+    "quantiles of the differences: the draws are missing.": lambda d, p, level: ends(d, level),
+    "each end leaves out half of 1 - level.": lambda d, p, level: ends(d[p].mean(dim=1), level, 1),
+    "average over each draw: dim=1.": lambda d, p, level: ends(d[p].mean(dim=0), level),
+    "that is 95 % whatever the level.": lambda d, p, level: interval(d, p, 0.95),
+    "mean ± standard deviations assumes a normal distribution: take the quantiles of the means.": (
+        lambda d, p, level: normal(d[p].mean(dim=1), level)
+    ),
+}
+
+
+@exercise("15.1", "The bootstrap by hand", difficulty=1, minutes=15, mistakes=BOOTSTRAP)
 def bootstrap_interval(answer: object) -> None:
     """differences (N,), places (draws, N), level -> (2,), lower and upper end."""
-    for number, draws, level in [(30, 400, 0.95), (1, 10, 0.95), (7, 200, 0.8), (60, 1, 0.9)]:
-        differences = 0.3 + torch.randn(number).exp()
-        places = torch.randint(number, (draws, number))
-
-        def ends(
-            values: torch.Tensor, low: float = (1 - level) / 2, high: float = (1 + level) / 2
-        ) -> torch.Tensor:
-            return torch.from_numpy(np.quantile(values.double().numpy(), [low, high])).float()
-
-        means = differences[places].mean(dim=1)
-        truth = ends(means)
-        output = attempt(answer, differences, places, level)
+    for number, draws, level in [(7, 200, 0.8), (30, 400, 0.95), (1, 10, 0.95), (60, 1, 0.9)]:
+        given = (0.3 + torch.randn(number).exp(), torch.randint(number, (draws, number)), level)
+        output = attempt(answer, *given)
         if isinstance(output, (tuple, list)) and len(output) == 2:
             output = torch.stack([torch.as_tensor(end, dtype=torch.float32) for end in output])
-        half = stats.norm.ppf((1 + level) / 2) * means.std() if draws > 1 else torch.tensor(0.0)
-        expect_close(
-            output,
-            truth,
-            {
-                "upper and lower end are changed over.": truth.flip(0),
-                "the quantiles are taken of single differences: take the mean of each draw first.": ends(
-                    differences[places].flatten()
-                ),
-                "the quantiles are those of the differences themselves, without any draw.": ends(
-                    differences
-                ),
-                "both tails together hold 1 - level: each end leaves out half of it.": ends(
-                    means, 1 - level, level
-                ),
-                "that is the mean over the draws; asked is the mean of each draw, over its N places (dim=1).": ends(
-                    differences[places].mean(dim=0)
-                ),
-                "take the median only where it is asked: each draw gives its mean.": ends(
-                    differences[places].double().quantile(0.5, dim=1)
-                ),
-                "that is 95 % whatever the level.": ends(means, 0.025, 0.975),
-                "mean ± a number of standard deviations assumes a normal distribution; take the quantiles of the means.": torch.stack(
-                    [means.mean() - half, means.mean() + half]
-                ),
-            },
-            what=f"the interval of {number} differences in {draws} draws",
-        )
-    differences = torch.randn(200).double()
-    draws = stats.bootstrap(
-        (differences.numpy(),), np.mean, n_resamples=4000, method="percentile", random_state=0
-    )
-    library = draws.confidence_interval
-    low, high = attempt(answer, differences, torch.randint(200, (4000, 200)), 0.95)
-    near = abs(low - library.low) < 0.02 and abs(high - library.high) < 0.02
-    expect(near, "the interval is not that of scipy.stats.bootstrap.")
+        expect_answer(lambda *_: output, interval, *given, mistakes=BOOTSTRAP)
 
 
-def pairs(difference: float, spread: float, power: float, level: float, sides: int = 2) -> float:
-    """The formula of exercise 15.2, not rounded."""
-    return ((stats.norm.ppf(1 - level / sides) + stats.norm.ppf(power)) * spread / difference) ** 2
+def not_rounded(d: float, s: float, p: float, a: float, sides: int = 2) -> float:
+    """The number of pairs before it is rounded up, for difference, spread, power and level."""
+    return ((stats.norm.ppf(1 - a / sides) + stats.norm.ppf(p)) * s / d) ** 2
 
 
-@exercise("15.2", "How many seeds?", difficulty=2, minutes=20)
+def pairs(*case: float, **how: int) -> int:
+    return max(2, math.ceil(not_rounded(*case, **how)))
+
+
+SEEDS = {
+    "the number of pairs is an integer: math.ceil.": not_rounded,
+    "take the next larger integer: math.ceil.": lambda *case: max(2, int(not_rounded(*case))),
+    "return at least 2 pairs: one has no spread.": lambda *case: math.ceil(not_rounded(*case)),
+    "the test is two-sided: each side has level / 2.": lambda *case: pairs(*case, sides=1),
+    "z(power) is missing.": lambda d, s, p, a: pairs(d, s, 0.5, a),
+    "add z(power), not z(1 - power).": lambda d, s, p, a: pairs(d, s, 1 - p, a),
+    "the quotient is not squared.": lambda *case: max(2, math.ceil(not_rounded(*case) ** 0.5)),
+    "the quotient is upside down: more spread needs more seeds.": lambda d, s, *a: pairs(s, d, *a),
+    "that is for groups that are not paired.": lambda *case: math.ceil(2 * not_rounded(*case)),
+    "yours keeps power 0.8 and level 0.05.": lambda d, s, *_: pairs(d, s, 0.8, 0.05),
+}
+
+
+@exercise("15.2", "How many seeds?", difficulty=2, minutes=20, mistakes=SEEDS)
 def seeds_needed(answer: object) -> None:
     """difference, spread, power, level -> whole number of pairs."""
-    z = stats.norm.ppf
-    cases = [
-        (0.1, 0.1, 0.8, 0.05),
-        (0.05, 0.21, 0.8, 0.05),
-        (-0.3, 0.5, 0.9, 0.01),
-        (0.02, 0.3, 0.5, 0.1),
-        (-2.0, 5.0, 0.95, 0.05),
-        (1.0, 0.05, 0.8, 0.05),
-    ]
-    outputs = []
-    for case in cases:
-        output = attempt(answer, *case)
-        if isinstance(output, (torch.Tensor, np.generic)) and np.ndim(output) == 0:
-            output = output.item()
-        number = isinstance(output, (int, float)) and not isinstance(output, bool)
-        expect(number, f"yours is a {type(output).__name__}; expected a whole number.")
-        outputs.append(float(output))
-    mistakes = {
-        "the next larger whole number is asked: math.ceil.": [
-            pairs,
-            lambda *c: math.floor(pairs(*c)),
-            lambda *c: round(pairs(*c)),
-        ],
-        "the sign of the difference does not matter: square the whole quotient.": [
-            lambda d, *c: math.copysign(math.ceil(pairs(d, *c)), d)
-        ],
-        "the test is two-sided: each side has level / 2.": [
-            lambda *c: math.ceil(pairs(*c, sides=1))
-        ],
-        "the power is missing: without z(power) the difference is found every second time only.": [
-            lambda d, s, p, a: math.ceil(pairs(d, s, 0.5, a))
-        ],
-        "the quotient is squared.": [
-            lambda *c: math.ceil(pairs(*c) ** 0.5),
-            lambda d, *c: math.ceil(math.copysign(pairs(d, *c) ** 0.5, d)),
-        ],
-        "the quotient is upside down: more spread needs more seeds.": [
-            lambda d, s, p, a: math.ceil(pairs(s, d, p, a))
-        ],
-        "the two quantiles are added before they are squared.": [
-            lambda d, s, p, a: math.ceil((z(1 - a / 2) ** 2 + z(p) ** 2) * (s / d) ** 2)
-        ],
-        "z(power) is added: z(1 - power) is its negative.": [
-            lambda d, s, p, a: math.ceil(pairs(d, s, 1 - p, a))
-        ],
-        "that is the number for two groups that are not paired; spread is already that of the difference of a pair.": [
-            lambda *c: math.ceil(2 * pairs(*c)),
-            lambda *c: 2 * math.ceil(pairs(*c)),
-        ],
-        "power and level are arguments: yours keeps 0.8 and 0.05.": [
-            lambda d, s, p, a: math.ceil(pairs(d, s, 0.8, 0.05))
-        ],
-    }
-    truth = [float(max(2, math.ceil(pairs(*case)))) for case in cases]
-    if outputs != truth:
-        for text, ways in mistakes.items():
-            for way in ways:
-                theirs = [max(2, way(*case)) for case in cases]
-                expect(not np.allclose(np.maximum(outputs, 2), theirs, rtol=0, atol=1e-6), text)
-    for (difference, spread, power, level), output, wanted in zip(cases, outputs, truth):
-        given = f"for a difference of {difference}, spread {spread}, power {power}, level {level}"
-        expect(
-            output > 1 or wanted > 2,
-            f"yours is {output:g} {given}: below 2 pairs there is no spread; return at least 2.",
-        )
-        expect(output == wanted, f"yours is {output:g} {given}; expected {wanted:g}.")
+    usual = [(0.05, 0.21, 0.8, 0.05), (0.1, 0.1, 0.8, 0.05), (1.0, 0.05, 0.8, 0.05)]
+    for case in [*usual, (-0.3, 0.5, 0.9, 0.01), (0.02, 0.3, 0.5, 0.1), (-2.0, 5.0, 0.95, 0.05)]:
+        expect_answer(answer, pairs, *case, mistakes=SEEDS, tolerance=1e-6)
 
 
-def twins(pixels: torch.Tensor) -> list[bytes]:
-    """A name for each picture's group: the smaller one of its bytes and its mirror image's."""
-    return [
-        min(picture.numpy().tobytes(), picture.flip(2).contiguous().numpy().tobytes())
-        for picture in pixels
-    ]
+def name(image: Tensor) -> bytes:
+    """The same for an image and its mirror image: the smaller one of their bytes."""
+    return min(image.numpy().tobytes(), image.flip(2).contiguous().numpy().tobytes())
 
 
 @exercise("15.3", "A split without twins", difficulty=3, minutes=25)
 def hold_out(answer: object) -> None:
     """pixels uint8 (N, C, H, W), share, seed -> bool (N,)."""
-    for number, shape, share in [
-        (40, (1, 4, 5), 0.25),
-        (30, (3, 3, 3), 0.5),
-        (24, (1, 5, 1), 0.3),
-        (2, (1, 2, 2), 0.5),
-    ]:
-        pixels = torch.randint(256, (number, *shape), dtype=torch.uint8)
-        if number > 2:
-            more = torch.randperm(number)[: number // 3]
-            pixels = torch.cat(
-                [pixels, pixels[more], pixels[more.flip(0)].flip(3), pixels[more[:3]]]
-            )
+    cases = [(40, 1, 4, 5, 0.25), (30, 3, 3, 3, 0.5), (24, 1, 5, 1, 0.3), (2, 1, 2, 2, 0.5)]
+    for *shape, share in cases:
+        pixels = torch.randint(256, shape, dtype=torch.uint8)
+        if len(pixels) > 2:
+            more = pixels[torch.randperm(len(pixels))[: len(pixels) // 3]]
+            pixels = torch.cat([pixels, more, more.flip(0, 3), more[:3]])
             pixels = pixels[torch.randperm(len(pixels))]
-        names = twins(pixels)
         output = attempt(answer, pixels, share, 0)
-        if isinstance(output, torch.Tensor) and output.dtype == torch.int64 and output.ndim == 1:
-            expect(False, "yours are whole numbers; asked is True or False for each picture.")
-        right = isinstance(output, torch.Tensor) and output.dtype == torch.bool
-        expect(right, "expected a bool tensor with one entry per picture.")
+        right = isinstance(output, Tensor) and output.dtype == torch.bool
         expect(
-            output.shape == (len(pixels),),
-            f"yours has shape {tuple(output.shape)} for {len(pixels)} pictures; all of them are kept, held out or not.",
+            right and output.shape == (len(pixels),),
+            f"expected a bool tensor of shape ({len(pixels)},), True or False for each image.",
         )
-        held = {name for name, out in zip(names, output) if out}
-        left = {name for name, out in zip(names, output) if not out}
-        exact = [picture.numpy().tobytes() for picture in pixels]
-        same = {name for name, out in zip(exact, output) if out}
-        same &= {name for name, out in zip(exact, output) if not out}
+
+        def both(name: Callable) -> int:
+            """How many names stand on both sides of the split."""
+            return len({name(x) for x in pixels[output]} & {name(x) for x in pixels[~output]})
+
         expect(
-            not same,
-            f"{len(same)} held-out pictures have an equal one in the training part: draw groups, not pictures.",
+            not both(lambda image: image.numpy().tobytes()),
+            "held-out images have an equal one in the training part: draw groups, not images.",
         )
         expect(
-            not held & left,
-            f"{len(held & left)} held-out pictures have their mirror image in the training part: mirrored pictures are twins, too.",
+            not both(name),
+            "held-out images have their mirror image in the training part: these are twins, too.",
         )
-        groups, wanted = len(set(names)), round(share * len(set(names)))
+        held, groups = len({*map(name, pixels[output])}), len({*map(name, pixels)})
+        wanted = round(share * groups)
         expect(
-            len(left) != wanted or len(left) == len(held),
-            "True is for the pictures that are held out; yours marks the others.",
+            held == wanted or groups - held != wanted,
+            "True is for the images that are held out; yours marks the others.",
         )
         expect(
-            len(held) == wanted,
-            f"yours holds out {len(held)} of {groups} groups for share {share}; expected round(share * groups) = {wanted}.",
+            held == wanted,
+            f"yours holds out {held} of {groups} groups for share {share}; "
+            f"expected round(share * groups) = {wanted}.",
         )
     pixels = torch.randint(256, (30, 1, 3, 3), dtype=torch.uint8)
     state = torch.get_rng_state()
-    drawn = [attempt(answer, pixels, 0.3, seed) for seed in range(12)]
-    again = attempt(answer, pixels, 0.3, 5)
+    drawn = torch.stack([attempt(answer, pixels, 0.3, seed) for seed in range(12)])
     expect(
-        torch.equal(drawn[5], again),
-        "the same seed gives another split: make a torch.Generator() and seed it with the argument.",
+        torch.equal(drawn[5], attempt(answer, pixels, 0.3, 5)),
+        "the same seed gives another split: seed a torch.Generator() with the argument.",
     )
-    expect(
-        any(not torch.equal(drawn[0], other) for other in drawn[1:]),
-        "every seed gives the same split: draw the groups with the seed.",
-    )
-    expect(
-        torch.stack(drawn).any(dim=0).sum() > 20,
-        "some pictures are never held out: draw among all groups.",
-    )
+    expect((drawn != drawn[0]).any(), "every seed gives the same split: draw with the seed.")
+    expect(drawn.any(dim=0).sum() > 20, "some images are never held out: draw among all groups.")
     expect(
         torch.equal(state, torch.get_rng_state()),
-        "torch.manual_seed changes the random numbers of everybody: use a torch.Generator() of your own.",
+        "torch.manual_seed changes all random numbers: use a torch.Generator() of your own.",
     )
 
 
-@exercise("15.4", "Equal seconds", difficulty=2, minutes=20)
+def plan(typical: Callable = statistics.median, rounding: Callable = math.floor) -> Callable:
+    """Plans with another typical step or another rounding."""
+
+    def planned(measured: dict, budget: float, seeds: int, warm_up: int = 3) -> dict:
+        seconds = budget / (len(measured) * seeds)
+        typical_steps = {name: typical(steps[warm_up:]) for name, steps in measured.items()}
+        return {name: rounding(seconds / step) for name, step in typical_steps.items()}
+
+    return planned
+
+
+def equal_steps(measured: dict, budget: float, seeds: int, warm_up: int) -> dict:
+    together = sum(statistics.median(steps[warm_up:]) for steps in measured.values())
+    return dict.fromkeys(measured, math.floor(budget / seeds / together))
+
+
+WARM_UP = "without the argument, three steps count as warm-up: [9, 9, 9, 2, 2] are 2 s per step."
+PLAN = {
+    "steps are integers that keep the budget: round down.": plan(rounding=float),
+    "rounded up, the plan exceeds the budget: round down.": plan(rounding=math.ceil),
+    "a disturbed step spoils the mean: take the median.": plan(statistics.mean),
+    "the smallest time is too optimistic: take the median.": plan(min),
+    "leave out the first warm_up steps, which are slow.": lambda *given: plan()(*given[:3], 0),
+    "the budget is for all seeds together.": lambda m, b, seeds, *w: plan()(m, b, 1, *w),
+    "the budget is for all methods together.": lambda m, b, *w: plan()(m, b * len(m), *w),
+    "equal steps are not equal seconds: the quicker method gets more steps.": equal_steps,
+    WARM_UP: lambda m, b, seeds, warm_up=0: plan()(m, b, seeds, warm_up),
+}
+
+
+@exercise("15.4", "Equal seconds", difficulty=2, minutes=20, mistakes=PLAN)
 def plan_steps(answer: object) -> None:
     """measured {method: seconds of single steps}, budget, seeds, warm_up -> {method: steps}."""
-    cases = [
+
+    def entries(plan: Callable) -> Callable:
+        return lambda measured, *given: tuple(float(plan(measured, *given)[m]) for m in measured)
+
+    wrong = {text: entries(mistake) for text, mistake in PLAN.items()}
+    for methods, budget, seeds, warm_up in [
         (["plain", "sparse"], 121.3, 3, 3),
         (["plain", "sparse", "wide"], 1000.7, 5, 1),
         (["only"], 7.77, 1, 0),
-    ]
-    for methods, budget, seeds, warm_up in cases:
+    ]:
         measured = {}
         for place, name in enumerate(methods):
             steps = (0.004 + 0.003 * place) * (1 + 0.1 * torch.rand(20))
             steps[:warm_up] *= 30
             steps[warm_up + 2 + place] *= 50  # a disturbance
             measured[name] = steps.tolist()
-        output = attempt(answer, measured, budget, seeds, warm_up)
+        given = (measured, budget, seeds, warm_up)
+        output = attempt(answer, *given)
         expect(
-            isinstance(output, dict) and set(output) == set(methods),
+            isinstance(output, dict) and output.keys() == measured.keys(),
             f"expected a dictionary with the methods {', '.join(methods)}.",
         )
-        numbers = (
-            isinstance(value, (int, float, np.number))
-            or (isinstance(value, torch.Tensor) and value.ndim == 0)
-            for value in output.values()
-        )
-        expect(all(numbers), "expected a number of steps for each method.")
-
-        def plan(
-            step: object = statistics.median,
-            skip: int = warm_up,
-            parts: float = len(methods) * seeds,
-        ) -> torch.Tensor:
-            return torch.tensor(
-                [budget / parts / step(measured[name][skip:]) for name in methods],
-                dtype=torch.float64,
-            )
-
-        found = torch.tensor([float(output[name]) for name in methods], dtype=torch.float64)
-        together = sum(statistics.median(measured[name][warm_up:]) for name in methods) * seeds
-        expect_close(
-            found,
-            plan().floor(),
-            {
-                "steps are whole numbers that keep the budget: round down.": plan(),
-                "rounded up, the budget is overdrawn: round down.": plan().ceil(),
-                "a step that is disturbed spoils the mean: take the median.": plan(
-                    statistics.mean
-                ).floor(),
-                "the smallest time is too hopeful: take the median.": plan(min).floor(),
-                "the first steps, which are slow, are still in: leave out warm_up of them.": plan(
-                    statistics.mean, 0
-                ).floor(),
-                "the first steps, which are slow, are still in the median: leave out warm_up of them.": plan(
-                    skip=0
-                ).floor(),
-                "the budget is for all seeds together.": plan(parts=len(methods)).floor(),
-                "the budget is for all methods together.": plan(parts=seeds).floor(),
-                "the budget is for all methods and all seeds together.": plan(parts=1).floor(),
-                "equal steps are not equal seconds: each method gets the same seconds, so the quicker one gets more steps.": torch.full_like(
-                    found, math.floor(budget / together)
-                ),
-            },
-            what=f"the plan for {len(methods)} methods and {seeds} seeds",
-            tolerance=1e-9,
-        )
-    state = attempt(answer, {"one": [9.0, 9.0, 9.0, 2.0, 2.0]}, 11.0, 1)
-    expect(
-        isinstance(state, dict) and state.get("one") == 5,
-        "without the argument, three steps count as warm-up: [9, 9, 9, 2, 2] are 2 s per step.",
-    )
+        found, what = entries(lambda *_: output), tuple(f"the plan for {name}" for name in methods)
+        expect_answer(found, entries(plan()), *given, mistakes=wrong, what=what, tolerance=1e-9)
+    output = attempt(answer, {"one": [9.0, 9.0, 9.0, 2.0, 2.0]}, 11.0, 1)
+    expect(isinstance(output, dict) and output.get("one") == 5, WARM_UP)
