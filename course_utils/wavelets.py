@@ -80,11 +80,10 @@ def blocks_to_image(blocks: Tensor) -> Tensor:
 def wavelet_matrix(n: int, wavelet: str = "haar", dtype: torch.dtype = torch.float32) -> Tensor:
     """One level of an orthogonal wavelet on a periodic signal, as a matrix (n, n).
 
-    The first n/2 rows are the low-pass filter at every second place, the others the
-    high-pass filter; W Wᵀ = I. Filter taps come from PyWavelets, whose
-    "periodization" mode gives the same coefficients. Raises ValueError for odd n and for
-    wavelets that are not orthogonal. Source: Mallat 1989; Daubechies 1988. Built in
-    notebook 01.
+    The first n/2 rows are the low-pass filter at every second place, the others the high-pass
+    filter; W Wᵀ = I. Filter taps come from PyWavelets, whose "periodization" mode gives the same
+    coefficients. Raises ValueError for odd n and for wavelets that are not orthogonal. Source:
+    Mallat 1989; Daubechies 1988. Built in notebook 01.
     """
     if n < 2 or n % 2:
         raise ValueError(f"n = {n}: one wavelet level needs an even number of samples.")
@@ -154,9 +153,8 @@ def subbands(coefficients: Tensor, levels: int) -> list[Tensor]:
     views = []
     for level in range(levels):
         height, width = (n >> level for n in coefficients.shape[-2:])
-        rows = coefficients[..., :height, :width].split(height // 2, dim=-2)
-        (_, top_right), (left, right) = (half.split(width // 2, dim=-1) for half in rows)
-        views += [top_right, left, right]
+        corner, h, w = coefficients[..., :height, :width], height // 2, width // 2
+        views += [corner[..., :h, w:], corner[..., h:, :w], corner[..., h:, w:]]
     return views
 
 

@@ -20,7 +20,7 @@ from course_utils.metrics.features import (
     FeatureNetwork,
     feature_network,
 )
-from course_utils.metrics.images import hoyer, l0, psnr, ssim
+from course_utils.metrics.images import l0, psnr, ssim
 
 __all__ = [
     "FEATURE_NETWORKS",
@@ -33,7 +33,6 @@ __all__ = [
     "fashion_scores",
     "feature_network",
     "frechet_distance",
-    "hoyer",
     "kernel_distance",
     "l0",
     "precision_recall",
@@ -41,10 +40,4 @@ __all__ = [
     "ssim",
 ]
 
-__getattr__ = renamed(
-    __name__,
-    {
-        "Judge": "Evaluator",
-        "fashion_judge": "fashion_evaluator",
-    },
-)
+__getattr__ = renamed(__name__, {"Judge": "Evaluator", "fashion_judge": "fashion_evaluator"})

@@ -1,9 +1,8 @@
 """A judge of generated images: every distance at once, and what other real images get.
 
-A distance alone says little: it depends on the features and on how many images there are.
-So the judge holds generated images against real ones, then as many other real images
-against the same ones: their values are the noise floor, the best that can be hoped for.
-Built in notebook 09.
+A distance alone says little: it depends on the features and on how many images there are. So the
+judge holds generated images against real ones, then as many other real images against the same
+ones: their values are the noise floor, the best that can be hoped for. Built in notebook 09.
 """
 
 from __future__ import annotations
@@ -52,20 +51,16 @@ class Scores:
         return (self.real or self).frechet
 
     def __str__(self) -> str:
-        titles = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
         said = []
         for name in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
-            said.append(f"{titles.get(name, name)} {_number(getattr(self, name))}")
+            title = {"frechet": "Fréchet distance", "kernel": "kernel distance"}.get(name, name)
+            said.append(f"{title} {_number(getattr(self, name))}")
             if self.real:
-                said[-1] += (
-                    f" ({'noise floor ' * (name == 'frechet')}{_number(getattr(self.real, name))})"
-                )
-        others = f"{self.samples:,} other real images"
-        given, note = (
-            (f"{self.samples:,} generated", f"; in brackets {others}")
-            if self.real
-            else (others, "")
-        )
+                word = "noise floor " if name == "frechet" else ""
+                said[-1] += f" ({word}{_number(getattr(self.real, name))})"
+        given, note = f"{self.samples:,} other real images", ""
+        if self.real:
+            given, note = f"{self.samples:,} generated", f"; in brackets {given}"
         return (
             f"{', '.join(said)}\n| features {self.features} ({self.numbers} numbers), "
             f"{given} against {self.reference:,} real{note}"
@@ -95,8 +90,8 @@ class Evaluator:
                 "noise floor would be too low: take them from another split."
             )
         self.reference, others = FeatureSet(network(reference)), network(other)
-        # A data set may be sorted
-        self.others = others[torch.randperm(len(others), generator=generator(0))]
+        mixed = torch.randperm(len(others), generator=generator(0))  # a data set may be sorted
+        self.others = others[mixed]
         self._floors: dict[int, Scores] = {}
 
     def __call__(self, images: Tensor) -> Scores:
@@ -110,27 +105,21 @@ class Evaluator:
 
     def floor(self, samples: int) -> Scores:
         """The scores of so many of `other`; computed once for each number."""
-        if not self._least <= samples <= len(self.others):
+        if samples > len(self.others):
             raise ValueError(
-                f"{samples} images are to be judged, and `other` can give a noise floor for "
-                f"{self._least} to {len(self.others)}: give as many, or an Evaluator with more "
-                "other images."
+                f"{samples} images are to be judged, and `other` gives a noise floor for at most "
+                f"{len(self.others)}: give fewer, or an Evaluator with more other images."
             )
         if samples not in self._floors:
             self._floors[samples] = self._scores(self.others[:samples])
         return self._floors[samples]
 
-    @property
-    def _least(self) -> int:
-        return max(self.network.numbers, NEIGHBOURS) + 1
-
     def _enough(self, name: str, images: Tensor) -> None:
-        check_images(images, name)
-        if len(images) < self._least:
+        least = max(self.network.numbers, NEIGHBOURS) + 1
+        if len(check_images(images, name)) < least:
             raise ValueError(
-                f"{name} holds {len(images)} images; the {self.network.numbers} features of "
-                f"{self.network.name} need at least {self._least}: "
-                "give more images, or a network with fewer features."
+                f"{name} holds {len(images)} images; the features of {self.network.name} need at "
+                f"least {least}: give more images, or a network with fewer features."
             )
 
     def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
@@ -149,15 +138,9 @@ class Evaluator:
 
 def _number(value: float) -> str:
     """As 128, 48.2, 0.71 or 0.0003: never more decimals than mean something."""
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 0.1
-        else f"{value:.4f}"
-    )
+    limits = {100: 0, 10: 1, 0.1: 2}
+    digits = next((digits for limit, digits in limits.items() if abs(value) >= limit), 4)
+    return f"{value:.{digits}f}"
 
 
 def fashion_evaluator(images: int = 5000) -> Evaluator:
@@ -166,10 +149,8 @@ def fashion_evaluator(images: int = 5000) -> Evaluator:
     As many test images are the reference, as many training images give the noise floor, both
     even over the classes. Raises ValueError unless 65 <= images <= 5000.
     """
-    real, other = (
-        load("fashion_mnist", split).subset(images).images() for split in ("test", "train")
-    )
-    return Evaluator(feature_network("fashion_classifier"), real, other)
+    parts = [load("fashion_mnist", split).subset(images) for split in ("test", "train")]
+    return Evaluator(feature_network("fashion_classifier"), *(part.images() for part in parts))
 
 
 def fashion_scores(images: Tensor) -> dict[str, float]:

@@ -26,9 +26,8 @@ _ROUNDS = 500  # of active_set, before it gives up
 def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Tensor:
     """Codes (N, K) after `sweeps` of cyclic coordinate descent.
 
-    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et
-    al. 2007). No gradients. Raises TypeError or ValueError for inputs that do not fit. Built
-    in notebook 02.
+    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et al. 2007).
+    No gradients. Raises TypeError or ValueError for inputs that do not fit. Built in notebook 02.
     """
     check_problem(x, D, lam)
     gram = (D.T @ D)[:, :, None].detach()

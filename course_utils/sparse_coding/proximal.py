@@ -90,33 +90,31 @@ def _fista(
 def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
     """Codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits D.
 
-    `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step
-    of 1/‖D‖² is short when many atoms resemble each other; signals that `fista` does not
-    finish go to `active_set` as well. x: (N, n), D: (n, K) with unit columns; `tolerance`
-    as in both. Raises TypeError or ValueError for inputs that do not fit and for lam = 0.
-    Built in notebook 02.
+    `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step of 1/‖D‖²
+    is short when many atoms resemble each other; signals that `fista` does not finish go to
+    `active_set` as well. x: (N, n), D: (n, K) with unit columns; `tolerance` as in both. Raises
+    TypeError or ValueError for inputs that do not fit and for lam = 0. Built in notebook 02.
     """
     check_problem(x, D, lam)
     check_positive(lam)
-    if step_bound(D) < 4 * D.shape[1] / D.shape[0]:
-        z = fista(x, D, lam, 2000, tolerance)
-        with torch.no_grad():
-            r = x - z @ D.T
-            gap, objective = gap_and_objective(x, r, r @ D, z, lam)
-            left = (gap > tolerance * objective).nonzero()[:, 0]
-        if not len(left):
-            return z
-        return z.index_copy(0, left, active_set(x[left], D, lam, tolerance))
-    return active_set(x, D, lam, tolerance)
+    if step_bound(D) >= 4 * D.shape[1] / D.shape[0]:
+        return active_set(x, D, lam, tolerance)
+    z = fista(x, D, lam, 2000, tolerance)
+    with torch.no_grad():
+        r = x - z @ D.T
+        gap, objective = gap_and_objective(x, r, r @ D, z, lam)
+        left = (gap > tolerance * objective).nonzero()[:, 0]
+    if not len(left):
+        return z
+    return z.index_copy(0, left, active_set(x[left], D, lam, tolerance))
 
 
 def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     """Codes (N, K) of smallest |z|₁ with Dz = x exactly, by Douglas-Rachford steps.
 
-    x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage
-    and the projection on the solutions of Dz = x (Combettes and Pesquet 2007); what is
-    returned solves Dz = x. Raises ValueError when the rows of D are dependent. Built in
-    notebook 02.
+    x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage and the
+    projection on the solutions of Dz = x (Combettes and Pesquet 2007); what is returned solves Dz =
+    x. Raises ValueError when the rows of D are dependent. Built in notebook 02.
     """
     check_problem(x, D)
     if torch.linalg.matrix_rank(D) < len(D):
