@@ -270,7 +270,6 @@ add(
 )
 add(
     "metrics.images",
-    hoyer=lambda: metrics.hoyer(draw(4, 9)),
     l0=lambda: metrics.l0(draw(4, 9)),
     psnr=lambda: metrics.psnr(images(), images()),
     ssim=lambda: metrics.ssim(images(), images()),
@@ -307,9 +306,7 @@ add(
     "sparse_coding.problem",
     decode=lambda: sparse_coding.decode(*codes()[2:], atoms()),
     duality_gap=lambda: sparse_coding.duality_gap(draw(9, 16), atoms(), draw(9, 40), 0.1),
-    largest_lambda=lambda: sparse_coding.largest_lambda(draw(9, 16), atoms()),
     lasso_objective=lambda: sparse_coding.lasso_objective(draw(9, 16), atoms(), draw(9, 40), 0.1),
-    mutual_coherence=lambda: sparse_coding.mutual_coherence(atoms()),
     normalise_atoms=atoms,
 )
 add(

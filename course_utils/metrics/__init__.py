@@ -14,16 +14,10 @@ from course_utils.metrics.distances import (
     precision_recall,
 )
 from course_utils.metrics.evaluator import Evaluator, Scores, fashion_evaluator, fashion_scores
-from course_utils.metrics.features import (
-    FEATURE_NETWORKS,
-    FeatureError,
-    FeatureNetwork,
-    feature_network,
-)
+from course_utils.metrics.features import FeatureError, FeatureNetwork, feature_network
 from course_utils.metrics.images import l0, psnr, ssim
 
 __all__ = [
-    "FEATURE_NETWORKS",
     "FeatureError",
     "FeatureNetwork",
     "Evaluator",

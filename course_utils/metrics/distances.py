@@ -156,12 +156,8 @@ def prdc(real: Features, generated: Features, k: int = 5) -> tuple[float, float,
         precise |= near.any(dim=0)
         covered += near.any(dim=1).sum().item()
         pairs += near.count_nonzero().item()
-    return (
-        precise.double().mean().item(),
-        recalled / len(real),
-        pairs / len(generated) / k,
-        covered / len(real),
-    )
+    precision, density = precise.double().mean().item(), pairs / len(generated) / k
+    return precision, recalled / len(real), density, covered / len(real)
 
 
 def _checked(

@@ -9,14 +9,7 @@ from torch.nn.functional import embedding_bag
 
 from course_utils.arguments import check_floats, check_nonnegative
 
-__all__ = [
-    "decode",
-    "duality_gap",
-    "largest_lambda",
-    "lasso_objective",
-    "mutual_coherence",
-    "normalise_atoms",
-]
+__all__ = ["decode", "duality_gap", "lasso_objective", "normalise_atoms"]
 
 
 def normalise_atoms(D: Tensor) -> Tensor:
@@ -26,16 +19,6 @@ def normalise_atoms(D: Tensor) -> Tensor:
     """
     check_atoms(D, unit=False)
     return D / torch.linalg.vector_norm(D, dim=0)
-
-
-def mutual_coherence(D: Tensor) -> float:
-    """The largest |cosine| between two different atoms of D (n, K), 0 to 1.
-
-    If a signal is a sum of fewer than (1 + 1/coherence)/2 atoms, lasso with a small
-    weight and OMP find exactly those (Donoho and Elad 2003; Tropp 2004). Built in notebook 02.
-    """
-    check_atoms(D)
-    return (D.T @ D).fill_diagonal_(0).abs().max().item()
 
 
 def lasso_objective(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
@@ -54,12 +37,6 @@ def duality_gap(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
     check_problem(x, D, lam)
     r = x - z @ D.T
     return gap_and_objective(x, r, r @ D, z, lam)[0]
-
-
-def largest_lambda(x: Tensor, D: Tensor) -> Tensor:
-    """From this lam on the code is exactly zero: max |Dᵀx| of each signal, (N,)."""
-    check_problem(x, D)
-    return (x @ D).abs().amax(dim=1)
 
 
 def decode(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
