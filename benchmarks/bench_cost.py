@@ -34,13 +34,8 @@ def test_cost(benchmark, record, signals):
     memory.join()
     peak = (memory.bytes - before.bytes) / 1e6
     remark = f"{peak:.0f} MB at the peak, above the start"
-    seconds = benchmark.stats.stats.median * chunks
-    record(
-        MANY,
+    seconds, name = (
+        benchmark.stats.stats.median * chunks,
         f"ours: {signals:,} in {chunks} x {size:,}",
-        seconds,
-        chunks * size,
-        rounds,
-        peak,
-        remark,
     )
+    record(MANY, name, seconds, chunks * size, rounds, peak, remark)

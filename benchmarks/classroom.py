@@ -1,4 +1,4 @@
-"""How much memory and how many cores a class needs: N students press Run All in the same lesson at once.
+"""How much memory and how many cores a class needs: N students press Run All at once.
 
     python benchmarks/classroom.py 1 2 4 8
     python benchmarks/classroom.py 4 --notebook notebooks/05_sparse_autoencoder.ipynb
@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 
 import nbformat
 import psutil
@@ -37,7 +38,7 @@ INTERVAL = 0.5  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Row:
-    """What N kernels took together: seconds on the clock, CPU seconds, memory in MB while they wait and at the peak."""
+    """What N kernels took together; memory while they wait and at the peak."""
 
     kernels: int
     seconds: float
@@ -46,18 +47,12 @@ class Row:
     peak_mb: float
 
     def __str__(self) -> str:
-        each = (
-            self.cpu_seconds / self.kernels,
-            self.idle_mb / self.kernels,
-            self.peak_mb / self.kernels,
-        )
-        return LINE.format(
-            self.kernels, self.seconds, each[0], self.idle_mb, each[1], self.peak_mb, each[2]
-        )
+        n, cpu, idle, peak = self.kernels, self.cpu_seconds, self.idle_mb, self.peak_mb
+        return LINE.format(n, self.seconds, cpu / n, idle, idle / n, peak, peak / n)
 
 
 class Student(threading.Thread):
-    """A kernel that runs a lesson up to its imports, waits at the gate twice, and runs the rest; `problem` or ""."""
+    """A kernel that runs a lesson's imports, waits at the gate twice, and runs the rest."""
 
     def __init__(self, file: pathlib.Path, gate: threading.Barrier):
         super().__init__(daemon=True)
@@ -65,30 +60,20 @@ class Student(threading.Thread):
 
     def run(self) -> None:
         notebook = nbformat.read(self.file, as_version=4)
-        client = NotebookClient(
-            notebook,
-            timeout=None,
-            kernel_name="python3",
-            store_widget_state=False,
-            resources={"metadata": {"path": str(self.file.parent)}},
-        )
+        folder = {"metadata": {"path": str(self.file.parent)}}
+        options = dict(timeout=None, kernel_name="python3", store_widget_state=False)
+        client = NotebookClient(notebook, resources=folder, **options)
+        environment = os.environ | ENVIRONMENT | BINDER
         try:
-            with client.setup_kernel(
-                env=os.environ | ENVIRONMENT | BINDER, stderr=subprocess.DEVNULL
-            ):
-                codes = [
-                    (index, cell)
-                    for index, cell in enumerate(notebook.cells)
-                    if cell.cell_type == "code"
-                ]
-                ready = next(
-                    (i for i, (_, cell) in enumerate(codes) if not prepares(cell)), len(codes)
-                )
-                for index, cell in codes[:ready]:
+            with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
+                cells = list(enumerate(notebook.cells))
+                codes = [(index, cell) for index, cell in cells if cell.cell_type == "code"]
+                imports = list(takewhile(lambda code: prepares(code[1]), codes))
+                for index, cell in imports:
                     client.execute_cell(cell, index)
                 self.gate.wait()
                 self.gate.wait()
-                for index, cell in codes[ready:]:
+                for index, cell in codes[len(imports) :]:
                     client.execute_cell(cell, index)
                 self.gate.wait()  # kernels end together, so that the peak counts all
                 self.gate.wait()
@@ -101,16 +86,13 @@ class Student(threading.Thread):
 
 def prepares(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell is the set-up cell or holds nothing but imports."""
-    lines = [
-        line for line in cell.source.splitlines() if line and not line.startswith((" ", ")", "#"))
-    ]
-    return "setup" in cell.metadata.get("tags", []) or all(
-        line.startswith(("import ", "from ")) for line in lines
-    )
+    prefixes = ("import ", "from ", " ", ")", "#")  # an import, the rest of one, a comment
+    others = [line for line in cell.source.splitlines() if line and not line.startswith(prefixes)]
+    return "setup" in cell.metadata.get("tags", []) or not others
 
 
 def together(file: pathlib.Path, kernels: int) -> Row:
-    """Run a lesson in so many kernels at once. Raises RuntimeError, with what the first said, when one fails."""
+    """Run a lesson in so many kernels at once. RuntimeError, with its message, when one fails."""
     gate = threading.Barrier(kernels + 1)
     students = [Student(file, gate) for _ in range(kernels)]
     memory = Memory()
@@ -153,14 +135,9 @@ class Memory(threading.Thread):
 
     def look(self) -> float:
         """Megabytes now."""
-        return (
-            sum(
-                self.each(
-                    lambda p: p.memory_full_info().pss if psutil.LINUX else p.memory_info().rss
-                )
-            )
-            / 1e6
-        )
+        if psutil.LINUX:
+            return sum(self.each(lambda p: p.memory_full_info().pss)) / 1e6
+        return sum(self.each(lambda p: p.memory_info().rss)) / 1e6
 
     def cpu_seconds(self) -> float:
         """Seconds that they, and children of theirs that have ended, have computed."""
@@ -193,9 +170,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{options.notebook} is not a notebook. Name a file such as {LESSON.relative_to(ROOT)}."
         )
     load = f"load {os.getloadavg()[0]:.1f} at the start, " if hasattr(os, "getloadavg") else ""
-    print(
-        f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{psutil.virtual_memory().total / 1e9:.0f} GB"
-    )
+    memory = f"{psutil.virtual_memory().total / 1e9:.0f} GB"
+    print(f"{options.notebook.stem}, {psutil.cpu_count()} cores, {load}{memory}")
     print(HEAD, flush=True)
     for kernels in options.kernels:
         try:

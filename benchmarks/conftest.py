@@ -1,4 +1,4 @@
-"""`make bench`: our solvers and their peers on the same data, in one process, with 2 threads each."""
+"""`make bench`: our solvers and their peers on the same data, with 2 threads each."""
 
 import os
 import time
@@ -17,15 +17,14 @@ BOARD = Board()
 
 def pytest_configure(config):
     torch.set_num_threads(THREADS)
-    config.addinivalue_line("filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning")
-    config.addinivalue_line(
-        "filterwarnings", "ignore:Orthogonal matching pursuit ended:RuntimeWarning"
-    )  # flat patches
+    flat_patches = "ignore:Orthogonal matching pursuit ended:RuntimeWarning"
+    for line in ("ignore::sklearn.exceptions.ConvergenceWarning", flat_patches):
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture
 def record(benchmark):
-    """A function that puts a row on the board, its arguments those of `Row`, and into the JSON of pytest-benchmark."""
+    """A function of the arguments of `Row`: a row on the board and in pytest-benchmark's JSON."""
 
     def record(group, solver, *rest, **more):
         row = Row(group, solver, *rest, **more)
@@ -63,7 +62,5 @@ def pytest_terminal_summary(terminalreporter):
     for line in [*BOARD.tables(), "", *figures.lines(BOARD)]:
         write(line)
     write("")
-    write(
-        f"{THREADS} threads for every solver."
-        + (f" Only {PART} of the sizes: a quick look." if PART != 1 else "")
-    )
+    quick = f" Only {PART} of the sizes: a quick look." if PART != 1 else ""
+    write(f"{THREADS} threads for every solver.{quick}")
