@@ -61,17 +61,9 @@ def test_patches_are_those_of_scikit_learn(height, width, size):
 def test_averaged_patches_give_the_image_back(shape, size, stride):
     image = noise(*shape).double()
     patches = extract_patches(image, size, stride)
-    assert patches.shape[1] == shape[1] * size**2
+    first = extract_patches(image[:1], size, stride)
+    assert torch.equal(first, patches[: len(first)])  # image by image
     assert torch.allclose(average_patches(patches, shape, size, stride), image, atol=1e-12)
-
-
-def test_patches_go_image_by_image_and_row_by_row():
-    images = torch.arange(2 * 4 * 5, dtype=torch.float32).reshape(2, 1, 4, 5)
-    patches = extract_patches(images, 2)
-    assert patches[0].tolist() == [0, 1, 5, 6]
-    assert patches[1].tolist() == [1, 2, 6, 7]
-    assert patches[4].tolist() == [5, 6, 10, 11]
-    assert patches[12].tolist() == [20, 21, 25, 26]
 
 
 @pytest.mark.parametrize(
@@ -145,17 +137,13 @@ def test_online_update_never_raises_the_error_of_the_sums():
     signals, D = planted(500)
     D = normalise_atoms(D + 0.3 * noise(16, 24, seed=9, dtype=torch.float64))
     atoms, weights = omp_atoms(signals, D, 2)
-    zz, xz = dl.second_moments(signals, atoms, weights, 24)
-
-    def error(D):
-        return (0.5 * torch.trace(D.T @ D @ zz) - torch.trace(D.T @ xz)).item()
-
-    levels = [error(D)]
-    for _ in range(5):
-        D = dl.online_update(D, zz, xz)
-        levels.append(error(D))
+    z = torch.zeros(500, 24, dtype=torch.float64).scatter_(1, atoms, weights)
+    levels = []
+    for _ in range(6):
+        levels.append((signals - z @ D.T).square().sum().item())
+        D = dl.online_update(D, z.T @ z, signals.T @ z)
     assert levels[-1] < levels[0]
-    assert all(b <= a + 1e-6 * abs(a) for a, b in zip(levels[1:], levels[2:]))
+    assert all(b <= a + 1e-6 * a for a, b in zip(levels[1:], levels[2:]))
 
 
 @pytest.mark.parametrize(
@@ -196,12 +184,6 @@ def test_learning_is_repeatable_and_leaves_its_input_alone(x, name):
     first = LEARNERS[name](x, start, k=3)
     assert torch.equal(first, LEARNERS[name](x, start, k=3))
     assert torch.equal(start, kept)
-
-
-def test_online_learning_of_fewer_signals_than_a_batch_uses_them_all(x):
-    few = x[:60]
-    D = dl.online_learning(few, dl.initial_atoms(few, 30), steps=30, batch=1000, k=2)
-    assert decibels(few, D, 2) > decibels(few, dl.initial_atoms(few, 30), 2)
 
 
 def test_unused_atoms_become_the_worst_signals():

@@ -28,12 +28,9 @@ def exercise_cells(folder, pattern):
 
 def imports_of(file):
     """The import statements of a notebook, as one program."""
-    cells = [
-        cell.source
-        for cell in nbformat.read(file, as_version=4).cells
-        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])
-    ]
-    program = ast.parse("\n".join(cells))
+    cells = [c for c in nbformat.read(file, as_version=4).cells if c.cell_type == "code"]
+    lessons = [c.source for c in cells if "setup" not in c.metadata.get("tags", [])]
+    program = ast.parse("\n".join(lessons))
     program.body = [n for n in program.body if isinstance(n, (ast.Import, ast.ImportFrom))]
     return compile(program, file.name, "exec")
 
