@@ -122,8 +122,8 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
     height, width, step, spread = FACTS.unpack(body[: FACTS.size])
     words = np.frombuffer(body[FACTS.size :], dtype="<u4").astype(np.uint32)
     coder = constriction.stream.queue.RangeDecoder(words)
-    number = height * width
-    means = take(coder, 0, np.full(number, CHANCES[spread])).cumsum().reshape(height, width)
+    scales = np.full(height * width, CHANCES[spread])
+    means = take(coder, 0, scales).cumsum().reshape(height, width)
     codes, now = np.zeros((height, width, D.shape[1]), dtype=np.int32), np.zeros(2, dtype=int)
     for j, activity in atom_by_atom(D, codes):
         now += take(coder, 0, np.full(2, 2.0))
@@ -131,9 +131,7 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
             continue
         used = coder.decode(POSITION, likely(activity, now[0])).astype(bool)
         shifted = take(coder, -0.5, sizes(activity[used], now[1]))
-        plane = np.zeros(number, dtype=np.int32)
-        plane[used] = shifted + (shifted >= 0)
-        codes[:, :, j] = plane.reshape(height, width)
+        codes[used.reshape(height, width), j] = shifted + (shifted >= 0)
     blocks = torch.from_numpy(codes).float() @ D.T + torch.from_numpy(means)[:, :, None] / SIZE
     image = blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE)))
     return ((image + 128) / 255).clamp(0, 1)[None, None]

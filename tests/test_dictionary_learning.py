@@ -1,7 +1,6 @@
 """Patches in and out, three ways to learn a dictionary, denoising with one."""
 
 import math
-from functools import partial
 
 import pytest
 import torch
@@ -15,9 +14,9 @@ from course_utils.patches import average_patches, extract_patches
 from course_utils.sparse_coding import decode, lasso, lasso_objective, normalise_atoms, omp_atoms
 
 LEARNERS = {
-    "mod": partial(dl.mod, rounds=3),
-    "ksvd": partial(dl.ksvd, rounds=3),
-    "online": partial(dl.online_learning, steps=12, batch=400),
+    "mod": lambda x, D, turns=3, **coding: dl.mod(x, D, turns, **coding),
+    "ksvd": lambda x, D, turns=3, **coding: dl.ksvd(x, D, turns, **coding),
+    "online": lambda x, D, turns=12, **coding: dl.online_learning(x, D, turns, 400, **coding),
 }
 
 
@@ -122,17 +121,6 @@ def test_ksvd_never_raises_the_error_and_keeps_the_zeros(x):
     assert errors[-1] < 0.95 * errors[0]
 
 
-def test_ksvd_of_one_atom_converges_to_the_svd():
-    signals = noise(200, 10, dtype=torch.float64) * torch.linspace(1, 3, 10)
-    D = normalise_atoms(torch.ones(10, 1, dtype=torch.float64))
-    atoms = torch.zeros(200, 1, dtype=torch.long)
-    weights = signals @ D
-    for _ in range(200):
-        D, weights = dl.ksvd_update(signals, D, atoms, weights)
-    first = torch.linalg.svd(signals).Vh[0]
-    assert (D[:, 0] @ first).abs() > 1 - 1e-6
-
-
 def test_online_update_never_raises_the_error_of_the_sums():
     signals, D = planted(500)
     D = normalise_atoms(D + 0.3 * noise(16, 24, seed=9, dtype=torch.float64))
@@ -146,18 +134,12 @@ def test_online_update_never_raises_the_error_of_the_sums():
     assert all(b <= a + 1e-6 * a for a, b in zip(levels[1:], levels[2:]))
 
 
-@pytest.mark.parametrize(
-    "learn",
-    [
-        partial(dl.mod, rounds=40),
-        partial(dl.ksvd, rounds=40),
-        partial(dl.online_learning, steps=200, batch=200),
-    ],
-)
-def test_planted_atoms_are_found_again(learn):
+@pytest.mark.parametrize("name", LEARNERS)
+def test_planted_atoms_are_found_again(name):
     signals, D = planted()
+    turns = 200 if name == "online" else 40
     for start in (dl.initial_atoms(signals, 32, seed) for seed in range(3)):
-        assert share_found(learn(signals, start, k=2), D) > 0.85
+        assert share_found(LEARNERS[name](signals, start, turns, k=2), D) > 0.85
     assert share_found(start, D) < 0.5
 
 
@@ -205,7 +187,7 @@ def test_flat_signals_do_no_harm(name):
     assert torch.isfinite(D).all() and torch.allclose(D.norm(dim=0), torch.ones(20), atol=1e-5)
 
 
-@pytest.mark.parametrize("learn", [dl.mod, dl.ksvd, dl.online_learning])
+@pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize(
     "given, words",
     [
@@ -215,9 +197,9 @@ def test_flat_signals_do_no_harm(name):
         ({"k": 3, "lam": 0.1}, "one of them"),
     ],
 )
-def test_learners_refuse_what_does_not_fit(learn, given, words):
+def test_learners_refuse_what_does_not_fit(name, given, words):
     with pytest.raises(ValueError, match=words):
-        learn(**{"x": noise(40, 16), "D": normalise_atoms(noise(16, 30)), "k": 2} | given)
+        LEARNERS[name](**{"x": noise(40, 16), "D": normalise_atoms(noise(16, 30)), "k": 2} | given)
 
 
 def test_a_dictionary_learned_on_the_noisy_picture_beats_bayes_shrink_of_scikit_image():

@@ -13,7 +13,6 @@ from course_utils.sparse_coding import (
     active_set,
     basis_pursuit,
     coordinate_descent,
-    decode,
     duality_gap,
     fista,
     ista,
@@ -293,7 +292,6 @@ def test_a_weight_that_is_negative_or_not_finite_is_refused(name, lam):
         (lambda: normalise_atoms(torch.zeros(3, 2)), "Column 0 of D is zero"),
         (lambda: ista(X, D, 0.1, steps=-1), "steps is -1"),
         (lambda: fista(X, D, 0.1, steps=1.5), "steps is 1.5; expected a whole number"),
-        (lambda: coordinate_descent(X, D, 0.1, sweeps=-2), "sweeps is -2"),
         (lambda: basis_pursuit(X, D[:, :3]), "rows of D are not independent"),
         (lambda: active_set(X, D, 0), "lstsq"),
         (lambda: active_set(X, D, 0.1, math.nan), "tolerance is nan"),
@@ -310,8 +308,3 @@ def test_a_signal_that_does_not_get_there_is_told(monkeypatch):
     monkeypatch.setattr("course_utils.sparse_coding.coordinates._ROUNDS", 2)
     with pytest.warns(UserWarning, match="4 signals did not reach"):
         active_set(*problem(fraction=0.01), 1e-8)
-
-
-def test_decoding_nothing_gives_zero_signals():
-    nothing = decode(torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, 0), D)
-    assert torch.equal(nothing, torch.zeros(2, 4))

@@ -71,11 +71,10 @@ class Evaluator:
     """Holds images against `reference`, real ones, in the features of a network.
 
     network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0,
-    1], none of them in both; `other` gives the noise floor, so it must hold as many images as are
-    judged. All sets need more images than the network has features, and more than 5. The course's
-    protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`, 5,000
-    generated (`fashion_evaluator` makes this judge). Raises ValueError for too few images and for a
-    common part.
+    1], ValueError if they share some; `other` gives the noise floor, so it must hold as many images
+    as are judged. All sets need more images than the network has features, and more than 5. The
+    course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`,
+    5,000 generated (`fashion_evaluator` makes this judge).
     """
 
     def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
@@ -87,9 +86,9 @@ class Evaluator:
                 f"{common} of the {len(other)} images of other are in reference too, so that the "
                 "noise floor would be too low: take them from another split."
             )
-        self.reference, others = FeatureSet(network(reference)), network(other)
-        mixed = torch.randperm(len(others), generator=generator(0))  # a data set may be sorted
-        self.others = others[mixed]
+        self.reference = FeatureSet(network(reference))
+        mixed = torch.randperm(len(other), generator=generator(0))  # a data set may be sorted
+        self.others = network(other)[mixed]
         self._floors: dict[int, Scores] = {}
 
     def __call__(self, images: Tensor) -> Scores:

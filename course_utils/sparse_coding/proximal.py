@@ -112,9 +112,9 @@ def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
 def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     """Codes (N, K) of smallest |z|₁ with Dz = x exactly, by Douglas-Rachford steps.
 
-    x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage and the
-    projection on the solutions of Dz = x (Combettes and Pesquet 2007); what is returned solves Dz =
-    x. Raises ValueError when the rows of D are dependent. Built in notebook 02.
+    x: (N, n), D: (n, K) with unit columns and independent rows, else ValueError. Alternates a
+    shrinkage and the projection on the solutions of Dz = x (Combettes and Pesquet 2007). Built in
+    notebook 02.
     """
     check_problem(x, D)
     if torch.linalg.matrix_rank(D) < len(D):
