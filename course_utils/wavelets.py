@@ -62,10 +62,7 @@ def dct_matrices(x: Tensor) -> list[Tensor]:
 
 
 def image_to_blocks(x: Tensor, size: int = 8) -> Tensor:
-    """Cut (..., H, W) into blocks: (..., H/size, W/size, size, size).
-
-    Raises ValueError when `size` does not divide both sides.
-    """
+    """Cut (..., H, W) into blocks (..., H/size, W/size, size, size); ValueError if some are cut."""
     height, width = x.shape[-2:]
     if height % size or width % size:
         raise ValueError(f"Blocks of {size} do not tile an image of {height}x{width}: crop it.")

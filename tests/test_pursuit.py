@@ -1,4 +1,4 @@
-"""OMP: the atoms and weights of scikit-learn, residuals that nothing chosen explains, edge cases."""
+"""OMP: the atoms and weights of scikit-learn, batches and chunks, edge cases."""
 
 import math
 

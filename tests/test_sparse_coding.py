@@ -1,4 +1,4 @@
-"""The l1 solvers: at scikit-learn's minimum, with the right gradients, and with errors that help."""
+"""The l1 solvers: at the minimum of scikit-learn, with right gradients and errors that help."""
 
 import math
 import warnings

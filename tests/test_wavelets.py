@@ -1,4 +1,4 @@
-"""Transforms: orthonormal, invertible, the same as PyWavelets and SciPy; denoising at reference level."""
+"""Transforms as in PyWavelets and SciPy, and inverted; denoising at reference level."""
 
 import numpy as np
 import pytest

@@ -13,10 +13,7 @@ __all__ = ["decode", "duality_gap", "lasso_objective", "normalise_atoms"]
 
 
 def normalise_atoms(D: Tensor) -> Tensor:
-    """The dictionary (n, K) with columns divided by their length.
-
-    Raises ValueError for a column of zeros, which has no direction.
-    """
+    """The dictionary (n, K) with columns divided by their length; ValueError for a zero column."""
     check_atoms(D, unit=False)
     return D / torch.linalg.vector_norm(D, dim=0)
 
