@@ -11,6 +11,8 @@
 # make colab   prove the set-up cell in a fresh environment (downloads packages)
 # make clean   remove the installed environment (.venv) and caches
 #
+# record, bench, site, slides, editions and pack need the whole course, not the student edition.
+#
 #   make lab ARGS="--no-browser --port 8890"   ARGS goes on to the program
 #   make lab PYTHON=python3.12                 another Python, 3.10 or newer
 #   make lab TORCH=cpu                         Linux without a GPU: 200 MB of PyTorch, not 5 GB
@@ -30,7 +32,8 @@ INSTALL = $(PY) -m pip install -q --disable-pip-version-check
 # Empty when there is no .venv, or one that does not work any more: then it is made again.
 WORKS  := $(shell $(PY) -c 'import sys, pip; print("yes" * (sys.version_info >= (3, 10)))' 2>/dev/null)
 
-.PHONY: lab test test-all run record bench site slides editions pack colab clean install again
+.PHONY: lab test test-all run record bench site slides editions pack colab clean install again \
+	whole-course
 
 lab: install
 	@$(PY) -m jupyterlab --ServerApp.root_dir=. $(ROOT) \
@@ -45,20 +48,24 @@ test-all: install $(ALL)
 run: install
 	@$(PY) -m course_tools.run_notebooks $(ARGS)
 
-record: install
+record: whole-course install
 	@$(PY) -m course_tools.record_gpu_cells $(ARGS)
 
-bench: install $(PEERS)
+bench: whole-course install $(PEERS)
 	@$(PY) -m pytest -q -rs --benchmark-quiet -p no:cacheprovider benchmarks/bench_*.py $(ARGS)
 
-site slides: install $(SITE)
+site slides: whole-course install $(SITE)
 	@$(PY) -m course_tools.publishing.$@ $(ARGS)
 
-editions pack: install
+editions pack: whole-course install
 	@$(PY) -m course_tools.publishing.$@ $(ARGS)
 
 colab: install
 	@$(PY) -m pytest -m colab tests/test_colab.py $(ARGS)
+
+whole-course:
+	@test -d course_tools/publishing || \
+		{ echo "make $(MAKECMDGOALS) needs the whole course; this is the student edition."; exit 1; }
 
 install: $(STAMP)
 
@@ -89,7 +96,7 @@ $(PEERS): $(STAMP)
 $(EXTRA): extras := test
 $(ALL): extras := test,site
 $(EXTRA) $(ALL): $(STAMP)
-	@$(PY) tests/environment.py $(extras) && touch $(EXTRA) $@ || \
+	@$(PY) tests/environment.py $(extras) $(if $(LOCK),-c $(LOCK)) && touch $(EXTRA) $@ || \
 		echo "The extra \`test\` of pyproject.toml cannot be installed now: the tests that need it are skipped."
 
 # The extra `site`: the generator of the website, and what pages and slides need to work without a network.

@@ -34,8 +34,6 @@ def test_cost(benchmark, record, signals):
     memory.join()
     peak = (memory.bytes - before.bytes) / 1e6
     remark = f"{peak:.0f} MB at the peak, above the start"
-    seconds, name = (
-        benchmark.stats.stats.median * chunks,
-        f"ours: {signals:,} in {chunks} x {size:,}",
-    )
+    seconds = benchmark.stats.stats.median * chunks
+    name = f"ours: {signals:,} in {chunks} x {size:,}"
     record(MANY, name, seconds, chunks * size, rounds, peak, remark)

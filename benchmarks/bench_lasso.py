@@ -1,4 +1,4 @@
-"""Lasso at equal objective: each solver as loose as comes within 1e-4 of the minimum."""
+"""Lasso at equal objective: each solver's loosest setting within 1e-4 of the minimum."""
 
 import pytest
 from figures import lasso_group

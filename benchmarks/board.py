@@ -8,7 +8,7 @@ OURS, SKLEARN, SPAMS = "ours", "scikit-learn", "SPAMS"  # a solver's name begins
 
 @dataclass(frozen=True)
 class Row:
-    """One solver on one problem. `group` is the title of its table, `value` its quality.
+    """One solver on one problem. `group` titles its table, `value` is its quality as a number.
 
     `seconds` for `signals` (images in denoising), median of `rounds`. `fair` says that the
     quality is that of the others, so that seconds can be compared.

@@ -13,21 +13,19 @@ add one per student (docs/classroom.md). Nothing is written.
 import argparse
 import os
 import pathlib
-import subprocess
+import re
 import sys
 import threading
 import time
 from dataclasses import dataclass
-from itertools import takewhile
 
 import nbformat
 import psutil
-from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from course_tools.run_notebooks import ENVIRONMENT  # noqa: E402
+from course_tools.run_notebooks import ENVIRONMENT, PeakMemory, kernel  # noqa: E402
 from course_tools.small_machine import BINDER  # noqa: E402
 
 LESSON = ROOT / "notebooks/01_sparse_representation.ipynb"
@@ -60,20 +58,15 @@ class Student(threading.Thread):
 
     def run(self) -> None:
         notebook = nbformat.read(self.file, as_version=4)
-        folder = {"metadata": {"path": str(self.file.parent)}}
-        options = dict(timeout=None, kernel_name="python3", store_widget_state=False)
-        client = NotebookClient(notebook, resources=folder, **options)
-        environment = os.environ | ENVIRONMENT | BINDER
         try:
-            with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
-                cells = list(enumerate(notebook.cells))
-                codes = [(index, cell) for index, cell in cells if cell.cell_type == "code"]
-                imports = list(takewhile(lambda code: prepares(code[1]), codes))
-                for index, cell in imports:
+            with kernel(notebook, self.file.parent, ENVIRONMENT | BINDER) as client:
+                cells = list(enumerate(notebook.cells))  # nbclient passes over texts
+                ready = next((i for i, cell in cells if not prepares(cell)), len(cells))
+                for index, cell in cells[:ready]:
                     client.execute_cell(cell, index)
                 self.gate.wait()
                 self.gate.wait()
-                for index, cell in codes[len(imports) :]:
+                for index, cell in cells[ready:]:
                     client.execute_cell(cell, index)
                 self.gate.wait()  # kernels end together, so that the peak counts all
                 self.gate.wait()
@@ -85,17 +78,18 @@ class Student(threading.Thread):
 
 
 def prepares(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell is the set-up cell or holds nothing but imports."""
-    prefixes = ("import ", "from ", " ", ")", "#")  # an import, the rest of one, a comment
-    others = [line for line in cell.source.splitlines() if line and not line.startswith(prefixes)]
-    return "setup" in cell.metadata.get("tags", []) or not others
+    """Whether a cell is a text, the set-up cell, or holds nothing but imports."""
+    if cell.cell_type != "code" or "setup" in cell.metadata.get("tags", []):
+        return True
+    lines = [line for line in cell.source.splitlines() if not re.match(r"[ )#]|$", line)]
+    return all(line.startswith(("import ", "from ")) for line in lines)
 
 
 def together(file: pathlib.Path, kernels: int) -> Row:
-    """Run a lesson in so many kernels at once. RuntimeError, with its message, when one fails."""
+    """Run a lesson in so many kernels at once. RuntimeError: what the first that failed said."""
     gate = threading.Barrier(kernels + 1)
     students = [Student(file, gate) for _ in range(kernels)]
-    memory = Memory()
+    memory = PeakMemory(os.getpid(), INTERVAL, itself=False)
     begin = time.perf_counter()
     for student in students:
         student.start()
@@ -104,12 +98,13 @@ def together(file: pathlib.Path, kernels: int) -> Row:
         gate.wait()  # all have their imports
         seconds = time.perf_counter() - begin
         time.sleep(2 * INTERVAL)
-        idle = memory.look()
+        idle = memory.look() / 1e6
         begin = time.perf_counter()
         gate.wait()
         gate.wait()  # all have finished
         seconds += time.perf_counter() - begin
-        row = Row(kernels, seconds, memory.cpu_seconds(), idle, max(memory.peak, memory.look()))
+        memory.look()
+        row = Row(kernels, seconds, memory.cpu_seconds, idle, memory.bytes / 1e6)
         gate.wait()
     except threading.BrokenBarrierError:
         row = None
@@ -120,39 +115,6 @@ def together(file: pathlib.Path, kernels: int) -> Row:
     if row is None:
         raise RuntimeError(next(student.problem for student in students if student.problem))
     return row
-
-
-class Memory(threading.Thread):
-    """Looks at the memory of all processes that this one has started; `peak` in MB."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak, self.stopped = 0.0, threading.Event()
-
-    def run(self) -> None:
-        while not self.stopped.wait(INTERVAL):
-            self.peak = max(self.peak, self.look())
-
-    def look(self) -> float:
-        """Megabytes now."""
-        if psutil.LINUX:
-            return sum(self.each(lambda p: p.memory_full_info().pss)) / 1e6
-        return sum(self.each(lambda p: p.memory_info().rss)) / 1e6
-
-    def cpu_seconds(self) -> float:
-        """Seconds that they, and children of theirs that have ended, have computed."""
-        return sum(self.each(lambda p: sum(p.cpu_times()[:4])))
-
-    @staticmethod
-    def each(measure) -> list[float]:
-        """A measure of each process that is still there."""
-        values = []
-        for process in psutil.Process().children(recursive=True):
-            try:
-                values.append(measure(process))
-            except psutil.Error:
-                pass
-        return values
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 @pytest.fixture
 def record(benchmark):
-    """A function of the arguments of `Row`: a row on the board and in pytest-benchmark's JSON."""
+    """A function that puts a `Row` of its arguments on the board and into the JSON."""
 
     def record(group, solver, *rest, **more):
         row = Row(group, solver, *rest, **more)

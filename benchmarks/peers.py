@@ -1,4 +1,4 @@
-"""Our solvers and those of others: torch tensors in, the solver's own result out.
+"""Our solvers and those of others behind one call each, torch tensors in, own results out.
 
 What has to be turned is turned without a copy (signals), or is small (atoms).
 """
@@ -47,7 +47,7 @@ def spams_lasso(x: Tensor, D: Tensor):
 
 
 def multi_lasso(x: Tensor, D: Tensor, tolerance: float) -> np.ndarray:
-    """Coordinate descent of scikit-learn with the tolerance that sparse_encode does not pass on."""
+    """Coordinate descent of scikit-learn with a tolerance, which sparse_encode does not pass on."""
     atoms = D.numpy()
     options = dict(fit_intercept=False, precompute=atoms.T @ atoms, tol=tolerance)
     return Lasso(LAM / len(atoms), **options).fit(atoms, x.numpy().T).coef_

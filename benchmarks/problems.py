@@ -40,7 +40,7 @@ def patches() -> tuple[Tensor, Tensor]:
 
 @cache
 def unit_patches() -> tuple[Tensor, Tensor]:
-    """Natural patches (N, 64) of unit length, none flat, and 256 atoms learned from them."""
+    """Natural patches (N, 64) of unit norm, without flat ones, and 256 atoms learned from them."""
     x = centred(2 * SIGNALS)
     x = x[torch.linalg.vector_norm(x, dim=1) > 0.05][:SIGNALS]
     x = normalise_atoms(x.T).T.contiguous()
@@ -67,7 +67,7 @@ def objective(x: Tensor, D: Tensor, z: Tensor) -> float:
 
 @cache
 def least_objective(problem, n: int) -> float:
-    """The least objective of the first n signals of a problem: float64, duality gap below 1e-8."""
+    """The least objective of the first n signals of a problem: float64, relative gap below 1e-8."""
     x, D = problem()
     x, D = x[:n].double(), D.double()
     return lasso_objective(x, D, active_set(x, D, LAM, 1e-8), LAM).sum().item()

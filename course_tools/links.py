@@ -2,9 +2,9 @@
 
     python -m course_tools.links                          check
     python -m course_tools.links --repository OWNER/NAME  rewrite, after a move or a rename
-    python -m course_tools.links --hub https://hub.example.org  nbgitpuller links of all lessons for a JupyterHub
+    python -m course_tools.links --hub https://hub.example.org  nbgitpuller links for a JupyterHub
 
-The address stands in pyproject.toml; the rest follows from it.
+Address and version stand in pyproject.toml; the rest follows from them.
 """
 
 import argparse
@@ -13,13 +13,14 @@ import pathlib
 import re
 import urllib.parse
 
-from course_tools.project_file import repository
+from course_tools.project_file import reference, repository
+from course_tools.run_notebooks import notebooks
 from course_tools.setup_cell import setup_cell
 from course_utils.files import ROOT, write_text
 
 __all__ = ["address", "badges", "hub_link", "outdated", "rewrite"]
 
-BRANCH = "main"
+BRANCH = reference()  # or the tag of a release
 BADGES = re.compile(r"\[!\[Open in Colab\][^\n|]*\[!\[Open in Binder\]\([^)]*\)\]\([^)]*\)")
 NOTEBOOK = re.compile(r"\b(notebooks/[\w/]+\.ipynb)")
 
@@ -29,24 +30,23 @@ def address(root: pathlib.Path = ROOT) -> str:
     return f"https://github.com/{repository(root)}"
 
 
-def badges(repository: str, path: str) -> str:
+def badges(repository: str, path: str, branch: str = BRANCH) -> str:
     """Markdown that opens `path` ("notebooks/01_x.ipynb") of OWNER/NAME in Colab and Binder."""
     colab = "https://colab.research.google.com"
     binder = "https://mybinder.org"
     target = "lab%2Ftree%2F" + path.replace("/", "%2F")
     return (
         f"[![Open in Colab]({colab}/assets/colab-badge.svg)]"
-        f"({colab}/github/{repository}/blob/{BRANCH}/{path}) "
+        f"({colab}/github/{repository}/blob/{branch}/{path}) "
         f"[![Open in Binder]({binder}/badge_logo.svg)]"
-        f"({binder}/v2/gh/{repository}/{BRANCH}?urlpath={target})"
+        f"({binder}/v2/gh/{repository}/{branch}?urlpath={target})"
     )
 
 
 def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
-    """The nbgitpuller link that updates OWNER/NAME in a student's home on a JupyterHub and opens `path` there.
+    """The nbgitpuller link that updates OWNER/NAME in a home on a JupyterHub and opens `path`.
 
-    hub: the address at which students log in, such as "https://hub.example.org". Raises ValueError
-    for another.
+    hub: the address at which students log in. Raises ValueError for what is none.
     """
     parts = urllib.parse.urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -56,7 +56,7 @@ def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
     options = {
         "repo": f"https://github.com/{repository}",
         "branch": branch,
-        "urlpath": f"lab/tree/{repository.split('/')[1]}/{path}",  # the clone bears the repository's name
+        "urlpath": f"lab/tree/{repository.split('/')[1]}/{path}",  # of a clone called NAME
         "depth": 1,  # without the history
     }
     query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
@@ -84,44 +84,39 @@ def outdated(root: pathlib.Path = ROOT) -> list[str]:
 def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
     """The files that must change to live at `new`, with their new text."""
     old = re.escape(repository(root))
+    branch = reference(root)
     hosts = r"(github\.com/|colab\.research\.google\.com/github/|mybinder\.org/v2/gh/)"
     anywhere = re.compile(hosts + old + r"(?=\.git\b|(?![\w-]|\.\w))")
-    texts = [
-        *root.glob("*.md"),
-        *root.glob("*.cff"),
-        *root.glob("*.toml"),
-        root / "notebooks/LICENSE",
-    ]
+    texts = [file for kind in ("*.md", "*.cff", "*.toml") for file in root.glob(kind)]
+    texts += root.glob("notebooks/LICENSE")
     changes = {}
-    for file in sorted(texts) + sorted(root.glob("notebooks/**/[0-9]*.ipynb")):
-        if not file.is_file() or ".ipynb_checkpoints" in file.parts:
-            continue
+    for file in sorted(texts) + notebooks(root):
         before = file.read_bytes().decode("utf-8")
         after = anywhere.sub(lambda match: match[1] + new, before)
         if file.suffix == ".ipynb":
-            after = notebook_updated(after, new, file.relative_to(root).as_posix())
+            after = notebook_updated(after, new, branch, file.relative_to(root).as_posix())
         else:
-            after = "".join(line_updated(line, new) for line in after.splitlines(keepends=True))
+            after = "".join(line_updated(line, new, branch) for line in after.splitlines(True))
         if after != before:
             changes[file] = after
     return changes
 
 
-def line_updated(line: str, new: str) -> str:
+def line_updated(line: str, new: str, branch: str) -> str:
     """A line of README: its badges open the notebook that the line links to."""
     path = NOTEBOOK.search(line)
-    return BADGES.sub(lambda _: badges(new, path[1]), line) if path else line
+    return BADGES.sub(lambda _: badges(new, path[1], branch), line) if path else line
 
 
-def notebook_updated(text: str, new: str, path: str) -> str:
+def notebook_updated(text: str, new: str, branch: str, path: str) -> str:
     """The JSON text of a notebook with its own badges and set-up cell, else unchanged."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            wanted = BADGES.sub(lambda _: badges(new, path), source)
+            wanted = BADGES.sub(lambda _: badges(new, path, branch), source)
         elif "setup" in cell["metadata"].get("tags", []):
-            wanted = setup_cell(f"https://github.com/{new}")
+            wanted = setup_cell(f"https://github.com/{new}", branch)
         else:
             continue
         if wanted != source:
@@ -132,13 +127,11 @@ def notebook_updated(text: str, new: str, path: str) -> str:
 
 def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
     """A Markdown table of all lessons with their links (see `hub_link`)."""
-    lessons = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-    paths = [lesson.relative_to(root).as_posix() for lesson in lessons]
-    rows = [
-        f"| [{pathlib.PurePath(path).stem}]({hub_link(hub, repository(root), path, branch)}) |"
-        for path in paths
-    ]
-    return "\n".join(["| lesson |", "|---|", *rows])
+    rows = ["| lesson |", "|---|"]
+    for file in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+        link = hub_link(hub, repository(root), f"notebooks/{file.name}", branch)
+        rows.append(f"| [{file.stem}]({link}) |")
+    return "\n".join(rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,17 +149,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--branch", default=BRANCH, help="of those links; default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        changed = rewrite(options.repository) if options.repository else []
         if options.hub:
             print(hub_table(options.hub, options.branch))
             return 0
+        if options.repository:
+            changed = rewrite(options.repository)
+            print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
+            if BRANCH != "main":
+                print(f"The notebooks fetch the tag {BRANCH}; it must be there: git push --tags")
+            return 0
     except ValueError as error:
         parser.error(str(error))
-    if options.repository:
-        print("\n".join(f"rewritten: {name}" for name in changed) or "Nothing to change.")
-        return 0
     stale = outdated()
-    print("\n".join(f"outdated: {name}" for name in stale) or f"All links lead to {repository()}.")
+    print(
+        "\n".join(f"outdated: {name}" for name in stale)
+        or f"All links lead to {repository()}, {BRANCH}."
+    )
     if stale:
         print(f"To mend: python -m course_tools.links --repository {repository()}")
     return 1 if stale else 0

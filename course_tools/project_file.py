@@ -1,4 +1,4 @@
-"""pyproject.toml, read in one place: the name of the course, its repository, what it needs."""
+"""pyproject.toml, read in one place: the course's name, version, repository, packages."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # comes with JupyterLab there
 
-__all__ = ["project", "project_name", "repository"]
+__all__ = ["project", "project_name", "reference", "repository"]
 
 
 def project(root: Path = ROOT) -> dict:
@@ -42,3 +42,9 @@ def repository(root: Path = ROOT) -> str:
             "below [project.urls]."
         )
     return owner_and_name
+
+
+def reference(root: Path = ROOT) -> str:
+    """The tag of this version, such as v2.0.0; between releases (2.1.dev0) the branch main."""
+    version = project(root).get("project", {}).get("version", "dev")
+    return "main" if "dev" in version else f"v{version}"

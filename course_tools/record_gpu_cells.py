@@ -1,30 +1,23 @@
 """Run the GPU cells of the lessons where we are, and record their results (`make record`).
 
-    python -m course_tools.record_gpu_cells                     what is recorded, and on which device
+    python -m course_tools.record_gpu_cells                     what is recorded, on which device
     python -m course_tools.record_gpu_cells 09_cifar            run this one
-    python -m course_tools.record_gpu_cells --all --minutes 60  all that are not recorded, an hour for each at most
+    python -m course_tools.record_gpu_cells --all --minutes 60  the others, at most an hour each
 
-A cell runs in a fresh kernel, behind the set-up and the imports of its lesson, and behind the cells
-between if it uses a name of theirs. Each piece is stored when it ends (`course_utils.gpu_cell`), so
-an interrupted recording goes on with the next piece. The notebooks show the records after `make
-run`.
+A cell runs in a fresh kernel, after the cells above it. Each piece is stored when it ends
+(`course_utils.gpu_cell`), so an interrupted recording resumes with the next piece. `make run` shows
+the records in the notebooks.
 """
 
 import argparse
-import ast
-import math
-import os
 import pathlib
 import re
-import subprocess
-import time
 from dataclasses import dataclass
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 
-from course_tools.run_notebooks import ENVIRONMENT
+from course_tools.run_notebooks import ENVIRONMENT, kernel, run_cells
 from course_utils.files import ROOT
 from course_utils.gpu_cell import read_record
 
@@ -51,51 +44,23 @@ def gpu_cells(root: pathlib.Path = ROOT) -> dict[str, GpuCell]:
     return found
 
 
-def above(cells: list) -> list:
-    """What must run before the last of these cells: set-up and imports, or all if it uses a name of theirs."""
-    code = [cell for cell in cells[:-1] if cell.cell_type == "code"]
-    made = set()
-    for cell in code[2:]:
-        for node in ast.walk(ast.parse(cell.source)):
-            made |= {
-                getattr(node, "name", None),
-                getattr(node, "asname", None),
-            }  # functions, classes, imports
-            made |= (
-                {node.id}
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-                else set()
-            )
-    used = {node.id for node in ast.walk(ast.parse(cells[-1].source)) if isinstance(node, ast.Name)}
-    return code if used & made else code[:2]
-
-
 def run(cell: GpuCell, seconds: float) -> None:
-    """Run a cell and what it needs, to be recorded. RuntimeError names the cell and what happened."""
-    cells = nbformat.read(cell.notebook, as_version=4).cells[: cell.index + 1]
-    cells = [*above(cells), cells[-1]]
-    client = NotebookClient(
-        nbformat.v4.new_notebook(cells=cells),
-        kernel_name="python3",
-        resources={"metadata": {"path": str(cell.notebook.parent)}},
-    )
-    environment = os.environ | ENVIRONMENT | {"COURSE_RECORD": cell.name}
-    until, begins = time.monotonic() + seconds, ""
-    try:
-        with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
-            for index, part in enumerate(cells):
-                begins = part.source.strip().split("\n")[0]
-                client.timeout = max(1, math.ceil(until - time.monotonic()))
-                client.execute_cell(part, index)
-    except CellTimeoutError as error:
+    """Run a cell and those above, to be recorded. RuntimeError names the cell that failed."""
+    notebook = nbformat.read(cell.notebook, as_version=4)
+    del notebook.cells[cell.index + 1 :]
+    environment = ENVIRONMENT | {"COURSE_RECORD": cell.name}
+    with kernel(notebook, cell.notebook.parent, environment) as client:
+        failed = run_cells(client, seconds)
+    if not failed:
+        return
+    index, error = failed
+    place = f"the cell that begins {notebook.cells[index].source.strip().splitlines()[0]!r}"
+    if isinstance(error, CellTimeoutError):
         raise RuntimeError(
-            f"{cell.name}: stopped after {seconds:.0f} s, in the cell that begins {begins!r}. "
+            f"{cell.name}: stopped after {seconds:.0f} s, in {place}. "
             "The pieces that ended before are recorded; the same command goes on."
-        ) from error
-    except (CellExecutionError, DeadKernelError) as error:
-        raise RuntimeError(
-            f"{cell.name}: the cell that begins {begins!r} failed.\n{error}"
-        ) from error
+        )
+    raise RuntimeError(f"{cell.name}: {place} failed.\n{error}")
 
 
 def described(name: str) -> str:
@@ -115,9 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", help="cells to run; none: say what is recorded")
     parser.add_argument("--all", action="store_true", help="all that are not recorded")
-    parser.add_argument(
-        "--minutes", type=float, default=60, help="a cell is stopped after this time (default 60)"
-    )
+    limit = "a cell is stopped after this time (default 60)"
+    parser.add_argument("--minutes", type=float, default=60, help=limit)
     options = parser.parse_args(arguments)
     cells = gpu_cells()
     if unknown := set(options.names) - cells.keys():

@@ -1,14 +1,15 @@
 """Execute notebooks, refresh their stored outputs, seconds and memory (`make run`).
 
-    python -m course_tools.run_notebooks                      all: lessons in order, then solutions
+    python -m course_tools.run_notebooks                       lessons in order, then solutions
     python -m course_tools.run_notebooks notebooks/01_*.ipynb  these
-    python -m course_tools.run_notebooks --like-binder        only execute the lessons, on one core with 2 GB; write nothing
+    python -m course_tools.run_notebooks --like-binder         run the lessons on one core with 2 GB
 
-Each notebook runs in a fresh kernel in its own folder. One with an error in a cell is
-left as it was; the others are written, and the exit status is 1.
+Each notebook runs in a fresh kernel in its own folder. One with an error in a cell is left as it
+was, and the exit status is 1; the others are written, but not with --like-binder.
 """
 
 import argparse
+import contextlib
 import math
 import os
 import pathlib
@@ -16,6 +17,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import nbformat
@@ -32,33 +34,27 @@ __all__ = [
     "KEPT",
     "PeakMemory",
     "Run",
-    "clean",
-    "execute",
-    "like_binder",
+    "kernel",
     "notebooks",
-    "refresh_header",
-    "refresh_readme",
+    "run_all",
+    "run_cells",
     "run_in_kernel",
 ]
 
 ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.py uses it too
     "COURSE_WIDGETS": "0",  # static pictures where widgets would be
     "OMP_NUM_THREADS": "2",
-    "KINETO_LOG_LEVEL": "99",  # PyTorch's profiler complains on stderr where a CUDA build finds no GPU
+    "KINETO_LOG_LEVEL": "99",  # else PyTorch's profiler complains where a CUDA build finds no GPU
     "PYTHONHASHSEED": "0",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "JUPYTER_PLATFORM_DIRS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
-KEPT = [
-    "alt",
-    "claims",
-    "compare",
-    "jupyter",
-    "tags",
-]  # of a cell's metadata; tests/compared.py reads two of them
+# Of a cell's metadata; tests/compared.py reads two of them.
+KEPT = ["alt", "claims", "compare", "jupyter", "tags"]
 COST = re.compile(  # the line in the first cell: minutes, seconds, MB
-    r"(\*\*Reading\*\* (\d+) min · \*\*Computing\*\* )(\d+)( s on 2 CPU cores · \*\*Memory\*\* )(\d+)( MB)"
+    r"(\*\*Reading\*\* (\d+) min · \*\*Computing\*\* )(\d+)"
+    r"( s on 2 CPU cores · \*\*Memory\*\* )(\d+)( MB)"
 )
 
 
@@ -69,165 +65,162 @@ def notebooks(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
 
 
 class PeakMemory(threading.Thread):
-    """Samples a process and its children.
+    """Samples a process and its children; without `itself`, the children alone.
 
     bytes: the peak of their resident memory; what several processes share counts once, where the
     system says so (Linux). cpu_seconds: what they have computed. Above `limit` bytes they are
     killed, and `exceeded` is True.
     """
 
-    def __init__(self, pid: int, interval: float = 0.05, limit: float = math.inf):
+    def __init__(
+        self, pid: int, interval: float = 0.05, limit: float = math.inf, itself: bool = True
+    ):
         super().__init__(daemon=True)
         self.process, self.interval, self.limit = psutil.Process(pid), interval, limit
-        self.bytes, self.cpu_seconds, self.exceeded = 0, 0.0, False
+        self.itself, self.bytes, self.cpu_seconds, self.exceeded = itself, 0, 0.0, False
         self.stopped = threading.Event()
 
     def run(self) -> None:
         while True:
-            try:
-                family = [self.process, *self.process.children(recursive=True)]
-                shared = len(family) > 1 and psutil.LINUX
-                now = sum(
-                    p.memory_full_info().pss if shared else p.memory_info().rss for p in family
-                )
-                self.bytes = max(self.bytes, now)
-                spent = sum(
-                    sum(p.cpu_times()[:4]) for p in family
-                )  # user, system, and those of ended children
-                self.cpu_seconds = max(self.cpu_seconds, spent)
-                if now > self.limit:
-                    self.exceeded = True
-                    for process in family:
-                        process.kill()
-            except psutil.Error:  # a process that has just ended
-                pass
+            with contextlib.suppress(psutil.Error):  # a process that has just ended
+                self.look()
             if self.stopped.wait(self.interval):
                 return
+
+    def look(self) -> int:
+        """The bytes now."""
+        family = self.process.children(recursive=True) + [self.process] * self.itself
+        shared = psutil.LINUX and (len(family) > 1 or not self.itself)
+        now, spent = 0, 0.0
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                now += process.memory_full_info().pss if shared else process.memory_info().rss
+                spent += sum(process.cpu_times()[:4])  # user, system, and those of ended children
+        self.bytes, self.cpu_seconds = max(self.bytes, now), max(self.cpu_seconds, spent)
+        if now > self.limit:
+            self.exceeded = True
+            for process in family:
+                process.kill()
+        return now
+
+
+@contextlib.contextmanager
+def kernel(
+    notebook: nbformat.NotebookNode, folder: pathlib.Path, environment: dict[str, str], **popen
+) -> Iterator[NotebookClient]:
+    """A client with a fresh kernel in `folder`."""
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    environment = os.environ | environment
+    with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL, **popen):
+        yield client
+
+
+def run_cells(client: NotebookClient, seconds: float = 1800) -> tuple[int, Exception] | None:
+    """Run the code cells within `seconds`; the index of the one that failed and its error."""
+    until, count = time.monotonic() + seconds, 0
+    for index, cell in enumerate(client.nb.cells):
+        if cell.cell_type == "code":
+            count += 1
+            client.timeout = max(1, math.ceil(until - time.monotonic()))
+            try:
+                client.execute_cell(cell, index, execution_count=count)
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                return index, error
+    return None
 
 
 @dataclass(frozen=True)
 class Run:
     """A notebook with fresh outputs, what it cost, and why it ended early, if it did (`error`).
 
-    seconds on the clock, CPU seconds and peak memory (bytes) of the kernel and its children.
+    seconds on the clock, CPU seconds and peak memory in MB, rounded up, of the kernel and its
+    children.
     """
 
     notebook: nbformat.NotebookNode
-    seconds: float
+    seconds: int
     cpu_seconds: float
-    bytes: int
+    megabytes: int
     error: str = ""
 
 
-def run_in_kernel(
-    file: pathlib.Path,
-    environment: dict[str, str] = ENVIRONMENT,
-    machine: SmallMachine | None = None,
-) -> Run:
-    """Run a notebook from top to bottom, in its own folder and a fresh kernel, up to the first cell that fails."""
-    notebook = nbformat.read(file, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=1800,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(file.parent)}},
-    )
-    count, problem = 0, ""
-    limit = machine.megabytes * 1e6 if machine else math.inf
-    kills = machine.kills() if machine else 0
-    with client.setup_kernel(
-        env=os.environ | environment,
-        stderr=subprocess.DEVNULL,
-        **(machine.popen if machine else {}),
-    ):
+def run_in_kernel(file: pathlib.Path, machine: SmallMachine | None = None) -> Run:
+    """Run a notebook in its own folder and a fresh kernel, up to the first cell that fails."""
+    notebook, error = nbformat.read(file, as_version=4), ""
+    kills, limit, environment, popen = 0, math.inf, ENVIRONMENT, {}
+    if machine:
+        kills, limit = machine.kills(), machine.megabytes * 1e6
+        environment, popen = ENVIRONMENT | BINDER, machine.popen
+    with kernel(notebook, file.parent, environment, **popen) as client:
         memory = PeakMemory(client.km.provisioner.pid, limit=limit)
         memory.start()
         begin = time.perf_counter()
-        try:
-            for index, cell in enumerate(notebook.cells):
-                if cell.cell_type == "code":
-                    count += 1
-                    client.execute_cell(cell, index, execution_count=count)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            killed = memory.exceeded or (machine and machine.kills() > kills)
-            said = f"it took more than {machine.megabytes} MB and was killed." if killed else error
-            problem = f"{file.name}, code cell {count} (cell {index + 1}):\n{said}"
-        finally:
-            seconds = time.perf_counter() - begin
-            memory.stopped.set()
-            memory.join()
-    return Run(clean(notebook), seconds, memory.cpu_seconds, memory.bytes, problem)
-
-
-def execute(file: pathlib.Path) -> tuple[nbformat.NotebookNode, int, int]:
-    """The notebook with fresh outputs, its seconds and its peak memory in MB, rounded up.
-
-    Raises RuntimeError that names notebook and cell when a cell fails.
-    """
-    run = run_in_kernel(file)
-    if run.error:
-        raise RuntimeError(run.error)
-    return run.notebook, math.ceil(run.seconds), 10 * math.ceil(run.bytes / 1e7)
+        failed = run_cells(client)
+        seconds = math.ceil(time.perf_counter() - begin)
+        memory.stopped.set()
+        memory.join()
+    if failed:
+        index, error = failed
+        count = sum(cell.cell_type == "code" for cell in notebook.cells[: index + 1])
+        if memory.exceeded or (machine and machine.kills() > kills):
+            error = f"it took more than {machine.megabytes} MB and was killed."
+        error = f"{file.name}, code cell {count} (cell {index + 1}):\n{error}"
+    megabytes = 10 * math.ceil(memory.bytes / 1e7)
+    return Run(clean(notebook), seconds, memory.cpu_seconds, megabytes, error)
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep what a reader needs: no timing, no widget state, nothing of this machine."""
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        }
-    )
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = nbformat.from_dict(metadata)
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
         for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = "\n".join(
-                    line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n")
-                )
+            if output.output_type == "stream":  # of a progress bar, the end
+                lines = output.text.split("\n")
+                output.text = "\n".join(line.rstrip("\r").split("\r")[-1] for line in lines)
     return notebook
 
 
-def refresh_header(notebook: nbformat.NotebookNode, seconds: int, megabytes: int) -> None:
-    """Put the measured seconds and MB into the first cell, where it has such a line."""
-    if notebook.cells:
-        first = notebook.cells[0]
-        first.source = COST.sub(rf"\g<1>{seconds}\g<4>{megabytes}\g<6>", first.source)
+def store(file: pathlib.Path, run: Run, root: pathlib.Path) -> None:
+    """Write the notebook; seconds and MB go into its first cell and its row in README.md."""
+    for first in run.notebook.cells[:1]:
+        first.source = COST.sub(rf"\g<1>{run.seconds}\g<4>{run.megabytes}\g<6>", first.source)
+    write_text(file, nbformat.writes(run.notebook) + "\n")
+    readme = root / "README.md"
+    link = rf"\| \[[^\]]*\]\(notebooks/{re.escape(file.name)}\) \|"
+    row = re.compile(rf"^({link}[^|\n]*\|[^|\n]*\|) *\d+ *\| *\d+ *(?=\|)", re.MULTILINE)
+    if readme.is_file():
+        text = readme.read_text(encoding="utf-8")
+        write_text(readme, row.sub(rf"\g<1> {run.seconds} | {run.megabytes} ", text))
 
 
-def refresh_readme(text: str, name: str, seconds: int, megabytes: int) -> str:
-    """README's text with the measured seconds and MB in the row of the notebook `name`."""
-    row = re.compile(
-        rf"^(\| \[[^\]]*\]\(notebooks/{re.escape(name)}\) \|[^|\n]*\|[^|\n]*\|) *\d+ *\| *\d+ *(?=\|)",
-        re.MULTILINE,
-    )
-    return row.sub(rf"\g<1> {seconds} | {megabytes} ", text)
+def run_all(
+    files: list[pathlib.Path], root: pathlib.Path, machine: SmallMachine | None = None
+) -> int:
+    """Run notebooks, print a table and what failed; 1 if any did.
 
-
-def like_binder(files: list[pathlib.Path], **limits: int) -> int:
-    """Execute notebooks on one core with the memory that Binder leaves a kernel; a table, and 1 if any failed.
-
-    Nothing is written or compared. `limits` go on to `small_machine`.
+    Those that passed are stored, unless they ran on a small machine.
     """
     failures = []
-    with small_machine(**limits) as machine:
-        print(f"Each notebook in a fresh kernel: {machine}.")
-        print(f"{'notebook':<44} {'seconds':>8} {'CPU s':>8} {'peak MB':>8}  passed", flush=True)
-        for file in files:
-            run = run_in_kernel(file.resolve(), ENVIRONMENT | BINDER, machine)
-            failures += [run.error] if run.error else []
-            print(
-                f"{file.stem:<44} {run.seconds:>8.0f} {run.cpu_seconds:>8.0f} {10 * math.ceil(run.bytes / 1e7):>8}  "
-                f"{'no' if run.error else 'yes'}",
-                flush=True,
-            )
+    print(f"{'notebook':<44} {'seconds':>8} {'CPU s':>8} {'peak MB':>8}  passed")
+    for file in files:
+        print(f"{file.stem:<44}", end=" ", flush=True)
+        run = run_in_kernel(file.resolve(), machine)
+        cost = f"{run.seconds:>8} {run.cpu_seconds:>8.0f} {run.megabytes:>8}"
+        print(f"{cost}  {'no' if run.error else 'yes'}", flush=True)
+        if run.error:
+            failures.append(run.error)
+        elif not machine:
+            store(file, run, root)
     print("".join(f"\n{failure}\n" for failure in failures), end="")
     return 1 if failures else 0
 
@@ -247,29 +240,11 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     for file in files:
         if not file.is_file() or file.suffix != ".ipynb":
             parser.error(f"{file} is not a notebook. Name files such as notebooks/01_*.ipynb.")
-    if options.like_binder:
-        return like_binder(files)
-    readme, failures = root / "README.md", []
-    print(f"{'notebook':<52} {'seconds':>8} {'peak MB':>8}")
-    for file in files:
-        print(f"{file.stem:<52}", end=" ", flush=True)
-        try:
-            notebook, seconds, megabytes = execute(file.resolve())
-        except RuntimeError as error:
-            failures.append(str(error))
-            print("  failed; the file is left as it was", flush=True)
-            continue
-        print(f"{seconds:>8} {megabytes:>8}", flush=True)
-        refresh_header(notebook, seconds, megabytes)
-        write_text(file, nbformat.writes(notebook) + "\n")
-        if readme.is_file():
-            old = readme.read_text(encoding="utf-8")
-            new = refresh_readme(old, file.name, seconds, megabytes)
-            if new != old:
-                write_text(readme, new)
-    for failure in failures:
-        print("\n" + failure)
-    return 1 if failures else 0
+    if not options.like_binder:
+        return run_all(files, root)
+    with small_machine() as machine:
+        print(f"Each notebook in a fresh kernel: {machine}.")
+        return run_all(files, root, machine)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,7 @@ def check_nonnegative(name: str, value: float) -> float:
 def check_fraction(name: str, value: float) -> float:
     """The value as a float; ValueError unless it lies strictly between 0 and 1."""
     if not 0 < value < 1:
-        raise ValueError(
-            f"{name} is {value!r}; expected a number strictly between 0 and 1, such as 0.05."
-        )
+        raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1.")
     return float(value)
 
 
@@ -66,8 +64,7 @@ def check_floats(values: Tensor, name: str = "image") -> None:
 def check_images(images: Tensor, name: str = "images", clipped: bool = False) -> Tensor:
     """Return `images` if it is a float tensor (N, C, H, W) with C = 1 or 3, all finite.
 
-    With `clipped` the values must also lie in [0, 1]. Otherwise TypeError or ValueError
-    says what was given, what is expected and what to do.
+    With `clipped` the values must also lie in [0, 1]. TypeError or ValueError otherwise.
     """
     if not isinstance(images, Tensor):
         raise TypeError(
@@ -76,51 +73,40 @@ def check_images(images: Tensor, name: str = "images", clipped: bool = False) ->
         )
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(
-            f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3. "
-            "Add missing axes with images[None], or move the channels with images.permute(...)."
+            f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3: "
+            "add missing axes with images[None], or move the channels with images.permute(...)."
         )
     check_floats(images, name)
     if not torch.isfinite(images).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values: look for a division by zero before."
-        )
+        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero.")
     if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
-        raise ValueError(
-            f"{name} has values from {images.min():.3g} to {images.max():.3g}; expected [0, 1]. "
-            "Divide by 255, or clip with images.clamp(0, 1)."
-        )
+        found = f"{name} has values from {images.min():.3g} to {images.max():.3g}"
+        raise ValueError(f"{found}; expected [0, 1]: divide by 255, or use images.clamp(0, 1).")
     return images
 
 
 def check_size(size: int) -> int:
     """The side of an image that two strides of 2 divide; ValueError otherwise."""
     if check_int("size", size, at_least=4) % 4:
-        below = size - size % 4
         raise ValueError(
             f"size is {size}; expected a multiple of 4, since two strides of 2 halve it twice: "
-            f"crop the images to {below} or pad them to {below + 4}."
+            f"crop the images to {size - size % 4} or pad them."
         )
     return size
 
 
 def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return x if it is (N, channels, height, width); ValueError says what differs and what to do."""
-    expected = f"expected (N, {channels}, {height}, {width})"
+    """Return x if it is (N, channels, height, width); ValueError otherwise."""
     if x.ndim != 4:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)}; {expected}: add missing axes, as in x[None]."
-        )
-    if x.shape[1] != channels:
-        raise ValueError(
-            f"x has {x.shape[1]} channels; {expected}: make the model with channels={x.shape[1]}, "
-            "or convert the images."
-        )
-    if x.shape[2:] != (height, width):
-        raise ValueError(
-            f"x has images of {x.shape[2]} x {x.shape[3]}; {expected}: make the model with another size, "
-            "or crop, pad or resize the images."
-        )
-    return x
+        found, advice = f"shape {tuple(x.shape)}", "add missing axes, as in x[None]"
+    elif x.shape[1] != channels:
+        found, advice = f"{x.shape[1]} channels", f"make the model with channels={x.shape[1]}"
+    elif x.shape[2:] != (height, width):
+        found = f"images of {x.shape[2]} x {x.shape[3]}"
+        advice = "make the model with another size, or resize the images"
+    else:
+        return x
+    raise ValueError(f"x has {found}; expected (N, {channels}, {height}, {width}): {advice}.")
 
 
 def renamed(module: str, names: dict[str, str]) -> Callable[[str], object]:

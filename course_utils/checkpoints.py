@@ -49,10 +49,9 @@ class Checkpoint:
 
 def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
     """Write named tensors (such as model.state_dict()) as safetensors: data only, no code."""
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(file) as part:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part
-        )
+        save_file(ready, part)
 
 
 def load_weights(
@@ -69,7 +68,7 @@ def load_weights(
 
 
 def save_state(state: dict, file: str | os.PathLike) -> None:
-    """Write a training state (state_dicts, generator states, history), and a Checkpoint's settings."""
+    """Write a training state (state_dicts, random state, history), and a Checkpoint's settings."""
     if isinstance(file, Checkpoint):
         state = state | {"settings": file.settings}
     with atomic(file) as part:
@@ -79,9 +78,8 @@ def save_state(state: dict, file: str | os.PathLike) -> None:
 def load_state(file: str | os.PathLike) -> dict:
     """Read what `save_state` wrote, tensors and plain values only.
 
-    CheckpointError when the file is missing, or damaged: then it says to delete it, so that
-    training starts afresh. Also when the file is whole but this PyTorch cannot read it, and when
-    the settings of a Checkpoint are not those in the file: it names each with both values.
+    CheckpointError when the file is missing, damaged, or whole but not readable by this PyTorch,
+    and when the settings of a Checkpoint are not those in the file: it names each with both values.
     """
     if not pathlib.Path(file).is_file():
         raise CheckpointError(f"{file} is not there.")
@@ -91,20 +89,20 @@ def load_state(file: str | os.PathLike) -> dict:
         raise
     except Exception as error:
         if damaged(file):
-            raise CheckpointError(
-                f"{file} is damaged ({type(error).__name__}). Delete it to train from the beginning."
-            ) from error
-        raise CheckpointError(
-            f"{file} is whole, but torch {torch.__version__} could not load it ({type(error).__name__}: {error}). "
-            "Load it with the version that wrote it, or free memory and try again."
-        ) from error
+            what = f"is damaged ({type(error).__name__}). Delete it to train from the beginning."
+        else:
+            what = (
+                f"is whole, but torch {torch.__version__} could not load it ({error!r}). "
+                "Load it with the version that wrote it, or free memory and try again."
+            )
+        raise CheckpointError(f"{file} {what}") from error
     if isinstance(file, Checkpoint):
         check_settings(file, state.get("settings", {}))
     return state
 
 
 def damaged(file: str | os.PathLike) -> bool:
-    """Whether the archive that torch.save writes is cut off or changed: its checksums do not agree."""
+    """Whether the archive that torch.save has written is cut off or changed, by its checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() is not None
@@ -114,12 +112,11 @@ def damaged(file: str | os.PathLike) -> bool:
 
 def check_settings(checkpoint: Checkpoint, stored: dict) -> None:
     """CheckpointError that names the settings in which checkpoint and file differ."""
-    names = sorted(stored.keys() | checkpoint.settings.keys())
-    values = [
-        (name, stored.get(name, "not there"), checkpoint.settings.get(name, "not there"))
-        for name in names
-    ]
-    other = [f"{name} was {then!r} and is {now!r}" for name, then, now in values if then != now]
+    other = []
+    for name in sorted(stored.keys() | checkpoint.settings.keys()):
+        then, now = (each.get(name, "not there") for each in (stored, checkpoint.settings))
+        if then != now:
+            other.append(f"{name} was {then!r} and is {now!r}")
     if other:
         raise CheckpointError(
             f"{checkpoint} belongs to other settings: {', '.join(other)}. "

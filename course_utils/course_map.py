@@ -8,48 +8,45 @@ from course_utils.session import COLORS
 
 __all__ = ["course_map"]
 
-PARTS = [  # title, colour, notebooks
+PARTS = [  # title, colour, {notebook: name}
     (
         "Sparse representation",
         COLORS["reconstructed"],
-        [
-            ("01", "Sparse\nrepresentation"),
-            ("02", "Sparse\ncoding"),
-            ("03", "Dictionary\nlearning"),
-        ],
+        {"01": "Sparse\nrepresentation", "02": "Sparse\ncoding", "03": "Dictionary\nlearning"},
     ),
     (
         "Sparse autoencoder",
         COLORS["good"],
-        [
-            ("04", "Auto-\nencoders"),
-            ("05", "Sparse\nautoencoder"),
-            ("06", "Loss\nfunctions"),
-            ("07", "Image\nrestoration"),
-        ],
+        {
+            "04": "Auto-\nencoders",
+            "05": "Sparse\nautoencoder",
+            "06": "Loss\nfunctions",
+            "07": "Image\nrestoration",
+        },
     ),
     (
         "Generation",
         COLORS["generated"],
-        [
-            ("08", "GAN\nfundamentals"),
-            ("09", "Image\nGAN"),
-            ("10", "Mode\ncollapse"),
-            ("11", "Variational\nautoencoder"),
-        ],
+        {
+            "08": "GAN\nfundamentals",
+            "09": "Image\nGAN",
+            "10": "Mode\ncollapse",
+            "11": "Variational\nautoencoder",
+        },
     ),
     (
         "Both together",
         COLORS["other"],
-        [
-            ("12", "Sparse codes\nmeet GAN"),
-            ("13", "Efficient\ntraining"),
-            ("14", "Reading a\ngenerator"),
-            ("15", "Project"),
-        ],
+        {
+            "12": "Sparse codes\nmeet GAN",
+            "13": "Efficient\ntraining",
+            "14": "Reading a\ngenerator",
+            "15": "Project",
+        },
     ),
 ]
-NEEDS = [  # beside the notebook before: from a place on the lower edge of one to the upper edge of the other
+# Needed beside the notebook before: from a place on the lower edge to one on the upper edge.
+NEEDS = [
     ("01", 0.9, "04", 0.9),
     ("04", 0.9, "08", 0.9),
     ("03", 0.9, "05", 1.4),
@@ -66,34 +63,19 @@ def course_map(ax: Axes | None = None) -> Axes:
     place = {}
     for row, (title, color, boxes) in enumerate(PARTS):
         y = -ROW * row
-        ax.text(
-            -0.2,
-            y + HEIGHT / 2,
-            title.replace(" ", "\n"),
-            ha="right",
-            va="center",
-            color=color,
-            weight="bold",
-        )
-        for column, (number, name) in enumerate(boxes):
+        middle = y + HEIGHT / 2
+        words = title.replace(" ", "\n")
+        ax.text(-0.2, middle, words, ha="right", va="center", color=color, weight="bold")
+        for column, (number, name) in enumerate(boxes.items()):
             x = STEP * column + (0.7 if row == 3 else 0)
             place[number] = (x, y)
-            ax.add_patch(
-                FancyBboxPatch(
-                    (x, y),
-                    WIDTH,
-                    HEIGHT,
-                    boxstyle="round,pad=0.05",
-                    facecolor=color,
-                    edgecolor=color,
-                )
-            )
-            ax.text(x + 0.05, y + HEIGHT / 2, number, va="center", weight="bold", color="white")
-            ax.text(
-                x + 1.05, y + HEIGHT / 2, name, ha="center", va="center", fontsize=9, color="white"
-            )
+            box = FancyBboxPatch((x, y), WIDTH, HEIGHT, "round,pad=0.05", fc=color, ec=color)
+            ax.add_patch(box)
+            white = {"va": "center", "color": "white"}
+            ax.text(x + 0.05, middle, number, weight="bold", **white)
+            ax.text(x + 1.05, middle, name, ha="center", fontsize=9, **white)
             if column:
-                arrow(ax, (x - STEP + WIDTH + 0.05, y + HEIGHT / 2), (x - 0.05, y + HEIGHT / 2))
+                arrow(ax, (x - STEP + WIDTH + 0.05, middle), (x - 0.05, middle))
     for start, leaves, end, arrives in NEEDS:
         (x1, y1), (x2, y2) = place[start], place[end]
         arrow(ax, (x1 + leaves, y1 - 0.05), (x2 + arrives, y2 + HEIGHT + 0.05))

@@ -31,12 +31,7 @@ __all__ = [
     "show_rows",
 ]
 
-__getattr__ = renamed(
-    __name__,
-    {
-        "gpu_result": "part of course_utils.gpu_cell.gpu_cell",
-    },
-)
+__getattr__ = renamed(__name__, {"gpu_result": "part of course_utils.gpu_cell.gpu_cell"})
 
 
 def show_images(
@@ -57,35 +52,31 @@ def show_images(
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     columns = max(1, min(columns, len(images)))
     rows = -(-len(images) // columns)
-    high = size * images.shape[-2] / images.shape[-1] + (
-        0.25 * (captions[0].count("\n") + 1) if captions else 0
-    )
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, high * rows + (0.3 if title else 0)), squeeze=False
-    )
+    high = size * images.shape[-2] / images.shape[-1]
+    if captions:
+        high += 0.25 * (captions[0].count("\n") + 1)
+    inches = (size * columns, high * rows + (0.3 if title else 0))
+    figure, axes = plt.subplots(rows, columns, figsize=inches, squeeze=False)
     for ax in axes.flat[len(images) :]:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
         ax.imshow(pixels(image), vmin=0, vmax=255)
         ax.set(xticks=[], yticks=[])
-        ax.spines[:].set(
-            visible=True, color="0.8", linewidth=0.5
-        )  # a frame, so that white has an edge
+        ax.spines[:].set(visible=True, color="0.8", linewidth=0.5)  # so that white has an edge
         ax.set_title(captions[i] if captions else "", fontsize=10)
     figure.suptitle(title)
     return axes
 
 
 def show_rows(rows: dict[str, Tensor], size: float = 0.9) -> None:
-    """Show a row of images for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
+    """Show a row for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
 
     Of each as many are shown as the shortest row has, each `size` inches wide. Errors as
     show_images.
     """
     columns = min(map(len, rows.values()))
-    axes = show_images(
-        torch.cat([images[:columns] for images in rows.values()]), columns=columns, size=size
-    )
+    images = torch.cat([images[:columns] for images in rows.values()])
+    axes = show_images(images, columns=columns, size=size)
     for ax, name in zip(axes[:, 0], rows):
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     plt.show()
@@ -128,34 +119,24 @@ def show_curves(
         ends[name] = (mean[-1].item(), drawn.get_color())
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.get_ylim()  # sets the limits
-    up = (
-        ax.transScale + ax.transLimits
-    )  # from data to shares of the height, on a logarithmic axis too
+    up = ax.transScale + ax.transLimits  # to shares of the height, on a logarithmic axis too
     height = -float("inf")
     for name, (end, color) in sorted(ends.items(), key=lambda item: item[1][0]):
         height = max(up.transform((x[-1], end))[1], height + 0.06)  # labels keep this distance
-        ax.annotate(
-            name,
-            (x[-1], up.inverted().transform((0, height))[1]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=ink(color),
-            annotation_clip=False,
-        )
+        place = (x[-1], up.inverted().transform((0, height))[1])
+        beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(name, place, color=ink(color), annotation_clip=False, **beside)
     return ax
 
 
 def ink(color: str) -> tuple[float, ...]:
-    """`color`, darkened until words in it can be read on white: contrast 4.5 : 1 or more (WCAG 2.2, 1.4.3)."""
-    rgb = np.array(to_rgb(color))
+    """`color`, darkened until it can be read on white: contrast 4.5 : 1 (WCAG 2.2, 1.4.3)."""
     for share in np.linspace(1, 0, 51):
-        linear = np.where(
-            share * rgb <= 0.04045, share * rgb / 12.92, ((share * rgb + 0.055) / 1.055) ** 2.4
-        )
+        rgb = share * np.array(to_rgb(color))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5:
             break
-    return tuple(share * rgb)
+    return tuple(rgb)
 
 
 def compare(
@@ -169,9 +150,9 @@ def compare(
     With `crop`, slices of rows and columns, only that part is drawn, larger; the PSNR is
     that of the whole image.
     """
-    captions = ["original"] + [
-        f"{name}\n{psnr(estimate, truth).item():.1f} dB" for name, estimate in estimates.items()
-    ]
+    captions = ["original"]
+    for name, estimate in estimates.items():
+        captions.append(f"{name}\n{psnr(estimate, truth).item():.1f} dB")
     images = torch.cat([truth, *estimates.values()])
     return show_images(images[..., crop[0], crop[1]], captions, columns=len(images), size=size)
 
@@ -196,15 +177,10 @@ def image_slider(
         raise ValueError(f"{len(captions)} captions for {len(images)} images.")
     if os.environ.get("COURSE_WIDGETS") == "0":
         columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
-        chosen = (
-            np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
-        )
-        axes = show_images(
-            images[chosen], [captions[i] for i in chosen], columns=columns, size=8 / columns
-        )
-        if (
-            images.shape[-1] > 8 / columns * plt.rcParams["figure.dpi"]
-        ):  # smaller than they are: keep words readable
+        count, size = min(rows * columns, len(images)), 8 / columns
+        chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+        axes = show_images(images[chosen], [captions[i] for i in chosen], columns, size)
+        if images.shape[-1] > size * plt.rcParams["figure.dpi"]:  # shrunk: keep words readable
             for picture in (picture for ax in axes.flat for picture in ax.images):
                 picture.set_interpolation("antialiased")
         return
@@ -240,20 +216,16 @@ def before_after(
     """
     check_images(before, "before")
     if check_images(after, "after").shape != before.shape:
-        raise ValueError(
-            f"before is {tuple(before.shape)}, after {tuple(after.shape)}; they must be equal."
-        )
+        shapes = f"before is {tuple(before.shape)}, after {tuple(after.shape)}"
+        raise ValueError(f"{shapes}; they must be equal.")
     if os.environ.get("COURSE_WIDGETS") == "0":
         show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return
     before, after, width = before.cpu(), after.cpu(), before.shape[-1]
     borders = np.linspace(0, width, 21).round().astype(int)
-    frames = torch.cat(
-        [torch.where(torch.arange(width) < border, before, after) for border in borders]
-    )
-    image_slider(
-        frames, [f"{names[0]} {border / width:.0%}" for border in borders], zoom=zoom, start=10
-    )
+    frames = [torch.where(torch.arange(width) < border, before, after) for border in borders]
+    captions = [f"{names[0]} {border / width:.0%}" for border in borders]
+    image_slider(torch.cat(frames), captions, zoom=zoom, start=10)
 
 
 def pixels(image: Tensor) -> np.ndarray:

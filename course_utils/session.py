@@ -1,7 +1,4 @@
-"""The start of every notebook: seed, device, plot style.
-
-Used from notebook 00.
-"""
+"""The start of every notebook: seed, device, plot style."""
 
 import math
 import os
@@ -19,12 +16,7 @@ from course_utils.arguments import check_int, renamed
 
 __all__ = ["COLORS", "Session", "check_torch", "seed_everything", "start"]
 
-__getattr__ = renamed(
-    __name__,
-    {
-        "gpu_cell": "course_utils.gpu_cell.gpu_cell",
-    },
-)
+__getattr__ = renamed(__name__, {"gpu_cell": "course_utils.gpu_cell.gpu_cell"})
 
 # After Okabe and Ito's palette, darker: told apart with any colour vision
 # (tests/test_accessibility.py), lines are seen on white (contrast 3 : 1), and words too (4.5 : 1)
@@ -117,6 +109,7 @@ def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 def set_style() -> None:
     """One look for all figures: readable at laptop width, in grey, by everyone."""
+    lines = ("reconstructed", "generated", "good", "other", "warm", "light")
     plt.rcParams.update(
         {
             "figure.figsize": (8, 3.6),
@@ -132,16 +125,7 @@ def set_style() -> None:
             "image.cmap": "gray",
             "image.interpolation": "nearest",
             "legend.frameon": False,
-            "axes.prop_cycle": plt.cycler(
-                color=[
-                    COLORS["reconstructed"],
-                    COLORS["generated"],
-                    COLORS["good"],
-                    COLORS["other"],
-                    COLORS["warm"],
-                    COLORS["light"],
-                ]
-            ),
+            "axes.prop_cycle": plt.cycler(color=[COLORS[name] for name in lines]),
         }
     )
 

@@ -1,4 +1,4 @@
-"""One small training loop: progress bar, history, stop on NaN, resume after an interrupt, several processes."""
+"""One small training loop: history, stop on NaN, resume after an interrupt, several processes."""
 
 import math
 import os
@@ -58,14 +58,9 @@ def fit(
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = load_checkpoint(parts, checkpoint)
     model.train()
-    bar = tqdm(
-        range(len(history), epochs),
-        initial=len(history),
-        total=epochs,
-        desc="epochs",
-        leave=False,
-        disable=not progress or distributed.rank_and_world_size()[0] > 0,
-    )
+    done, hidden = len(history), not progress or distributed.rank_and_world_size()[0] > 0
+    steps = range(done, epochs)
+    bar = tqdm(steps, "epochs", epochs, leave=False, initial=done, disable=hidden)
     for epoch in bar:
         sums, count = {}, 0
         for batch, weight in distributed.shard_batches(batches(epoch), epoch):
@@ -77,15 +72,13 @@ def fit(
             terms["loss"].backward()
             distributed.average_gradients(model.parameters(), weight)
             norm = gradient_norm(model.parameters())
-            if not torch.isfinite(
-                terms["loss"].detach() + norm
-            ):  # the one wait for a GPU in a step
-                value, where = terms["loss"].item(), f"epoch {epoch + 1}, batch {count + 1}"
-                if math.isfinite(value):
-                    raise TrainingError(
-                        f"A gradient is not finite in {where}, though the loss is. {TRY}"
-                    )
-                raise TrainingError(f"The loss is {value} in {where}. {TRY}")
+            # The one wait for a GPU in a step.
+            if not torch.isfinite(terms["loss"].detach() + norm):
+                value = terms["loss"].item()
+                fault = (
+                    "A gradient is not finite" if math.isfinite(value) else f"The loss is {value}"
+                )
+                raise TrainingError(f"{fault} in epoch {epoch + 1}, batch {count + 1}. {TRY}")
             optimizer.step()
             if schedule:
                 schedule.step()
@@ -93,9 +86,7 @@ def fit(
                 sums[name] = sums.get(name, 0.0) + weight * term.detach()
             count += 1
         if count == 0:
-            raise ValueError(
-                "batches(epoch) gave no batch: is the batch size above the number of images?"
-            )
+            raise ValueError("batches(epoch) gave no batch: are there fewer images than in one?")
         distributed.all_reduce_weighted(list(sums.values()), 1.0)
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
@@ -111,14 +102,13 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
 
 def signature(parts: dict) -> dict:
     """What must agree for a checkpoint to fit: classes, and names and shapes of the weights."""
-    weights = {name: list(value.shape) for name, value in parts["model"].state_dict().items()}
-    return {name: type(part).__name__ for name, part in parts.items() if name != "model"} | {
-        "weights": weights
-    }
+    kind = {name: type(part).__name__ for name, part in parts.items() if name != "model"}
+    weights = parts["model"].state_dict()
+    return kind | {"weights": {name: list(value.shape) for name, value in weights.items()}}
 
 
 def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
-    """Load the states of model, optimizer and schedule; return the history, which is empty without a file.
+    """Load the states of model, optimizer and schedule; return the history, [] without a file.
 
     Of several processes the first reads the file, and all start from its state; without a file from
     its weights.
@@ -151,13 +141,9 @@ def save_checkpoint(
     are averaged.
     """
     rank, size = distributed.rank_and_world_size()
-    distributed.all_reduce_weighted(
-        [b for b in parts["model"].buffers() if b.is_floating_point()], 1 / size
-    )
+    averages = [b for b in parts["model"].buffers() if b.is_floating_point()]
+    distributed.all_reduce_weighted(averages, 1 / size)
     if checkpoint and rank == 0:
-        states = {name: part.state_dict() for name, part in parts.items()}
-        save_state(
-            states
-            | {"kind": signature(parts), "history": history, "random": torch.get_rng_state()},
-            checkpoint,
-        )
+        state = {name: part.state_dict() for name, part in parts.items()}
+        state |= {"kind": signature(parts), "history": history, "random": torch.get_rng_state()}
+        save_state(state, checkpoint)

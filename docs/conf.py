@@ -1,9 +1,11 @@
-"""Sphinx settings of the website. The tree it reads is staged by course_tools.publishing (make site)."""
+"""Sphinx settings of the website; course_tools.publishing.site stages what it reads (make site)."""
 
 import importlib.util
 import inspect
 import pathlib
+import pkgutil
 
+import course_utils
 from course_tools.links import BRANCH, address
 from course_utils.files import ROOT
 
@@ -12,13 +14,16 @@ author = "The authors of the course"
 copyright = f"{author}. Texts and figures CC BY 4.0, code MIT"
 html_title = project
 language = "en"
+templates_path = ["_templates"]
+suppress_warnings = ["myst.header"]  # headings that skip a level are nested rightly anyway
 
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.linkcode",
-    "course_tools.publishing.api",
+    "course_tools.publishing.extension",
 ]
 
 nb_execution_mode = "off"
@@ -33,8 +38,11 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-maximum_signature_line_length = 88
 add_module_names = False
+autosummary_filename_map = {  # api/session.html, not api/course_utils.session.html
+    module.name: module.name.removeprefix("course_utils.")
+    for module in pkgutil.walk_packages(course_utils.__path__, "course_utils.")
+}
 python_display_short_literal_types = True
 
 html_theme = "sphinx_book_theme"
@@ -43,6 +51,7 @@ html_theme = "sphinx_book_theme"
 MATHJAX = pathlib.Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static"
 mathjax_path = "mathjax/tex-chtml.js"
 exclude_patterns = [
+    "_templates",
     "mathjax/*svg*",
     "mathjax/*mml-*",
     "mathjax/*full*.js",
@@ -59,6 +68,11 @@ html_use_index = html_domain_indices = False  # the index of the helpers is a pa
 html_theme_options = {
     "repository_url": address(),
     "repository_branch": BRANCH,
+    "launch_buttons": {
+        "colab_url": "https://colab.research.google.com",
+        "binderhub_url": "https://mybinder.org",
+        "notebook_interface": "jupyterlab",
+    },
     "use_repository_button": True,
     "use_issues_button": True,
     "use_download_button": False,

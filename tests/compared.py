@@ -23,24 +23,12 @@ and `printed("words")`: the numbers on the first printed line that contains the 
 import math
 import re
 from dataclasses import dataclass
-
-__all__ = [
-    "DEFAULT",
-    "Number",
-    "check_claims",
-    "differences",
-    "metadata_problems",
-    "numbers_of",
-    "output_texts",
-]
+from functools import partial
 
 DEFAULT = 0.02  # how far a number with a decimal point may move where the metadata says nothing
-KEYS = {"tolerance", "lines", "columns", "exact", "free"}
-NUMBER = re.compile(
-    r"(?<![\w.])[-+\u2212]?(?:(?:\d{1,3}(?:[,\u202f\u2009]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\d|\.\d)"
-    r"|(?:nan|inf)(?!\w))",
-    re.IGNORECASE,
-)
+RULES = {"tolerance": object, "lines": dict, "columns": dict, "exact": list, "free": list}
+DIGITS = r"(?:\d{1,3}(?:[,\u202f\u2009]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?!\d|\.\d)"
+NUMBER = re.compile(rf"(?<![\w.])[-+\u2212]?(?:{DIGITS}|(?:nan|inf)(?!\w))", re.IGNORECASE)
 BLANK = "\u00b7"  # stands for freed text
 
 
@@ -76,90 +64,73 @@ def numbers_of(line: str) -> list[Number]:
 
 def metadata_problems(cell: dict) -> list[str]:
     """What is wrong with "compare", "claims" and the stored output of a cell; [] if nothing."""
-    metadata, problems = cell["metadata"], []
+    metadata = cell["metadata"]
     if cell["cell_type"] != "code":
         return [
             f'a text cell has "{key}" in its metadata; only code cells are compared'
             for key in ("compare", "claims")
             if key in metadata
         ]
-    compared = "nbval-check-output" in metadata.get("tags", [])
     rules, claims = metadata.get("compare", {}), metadata.get("claims", [])
-    if not isinstance(rules, dict) or set(rules) - KEYS:
-        return [f'"compare" must be an object with the keys {sorted(KEYS)}, not {rules!r}']
-    if compared and not any(map(str.strip, output_texts(cell.get("outputs", [])))):
-        problems.append(
-            "tagged nbval-check-output, but no output is stored; store one with `make run`"
-        )
+    if not isinstance(rules, dict) or rules.keys() - RULES:
+        return [f'"compare" must be an object with the keys {[*RULES]}, not {rules!r}']
+    for key, value in (rules | {"claims": claims}).items():
+        kind = RULES.get(key, list)
+        if not isinstance(value, kind):
+            return [f'"{key}" must be {"an object" if kind is dict else "a list"}, not {value!r}']
+    problems, text = [], "\n".join(output_texts(cell.get("outputs", [])))
+    compared = "nbval-check-output" in metadata.get("tags", [])
+    if compared and not text.strip():
+        problems.append("nbval-check-output, but no output is stored; store one with `make run`")
     if rules and not compared:
         problems.append('"compare" without the tag nbval-check-output: nothing would be compared')
-    if "tolerance" in rules:
-        problems += tolerance_problems(rules["tolerance"], "tolerance")
+    tolerances = [rules.get("tolerance", 0)]
     for key in ("lines", "columns"):
-        if not isinstance(rules.get(key, {}), dict):
-            problems.append(f'"{key}" must be an object {{words: tolerance}}, not {rules[key]!r}')
-            continue
-        for words, tolerance in rules.get(key, {}).items():
-            problems += tolerance_problems(tolerance, f'{key}: "{words}"')
-    for key in ("exact", "free"):
-        if not isinstance(rules.get(key, []), list):
-            problems.append(f'"{key}" must be a list of patterns, not {rules[key]!r}')
-            continue
-        for pattern in rules.get(key, []):
-            try:
-                re.compile(pattern)
-            except (re.error, TypeError) as error:
-                problems.append(f'"{key}": {pattern!r} is no regular expression ({error})')
-    if not isinstance(claims, list):
-        return [*problems, f'"claims" must be a list of expressions, not {claims!r}']
-    for claim in claims:
-        try:
-            compile(claim, "claim", "eval")
-        except (SyntaxError, TypeError, ValueError) as error:
-            problems.append(f"the claim {claim!r} does not parse: {error}")
-    return problems or unused_rules(rules, "\n".join(output_texts(cell.get("outputs", []))))
-
-
-def tolerance_problems(tolerance, where: str) -> list[str]:
-    """Whether a tolerance is one."""
-    parts = tolerance if isinstance(tolerance, dict) else {"relative": tolerance}
-    numbers = all(type(t) in (int, float) and math.isfinite(t) and t >= 0 for t in parts.values())
-    if (
-        tolerance in ("exact", "free")
-        or parts
-        and set(parts) <= {"relative", "absolute"}
-        and numbers
-    ):
-        return []
-    return [
-        f'{where}: the tolerance {tolerance!r} must be a number of at least 0, "exact", "free", '
+        tolerances += rules.get(key, {}).values()
+    problems += [
+        f'the tolerance {tolerance!r} must be a number of at least 0, "exact", "free", '
         'or {"relative": number, "absolute": number}'
+        for tolerance in tolerances
+        if not is_tolerance(tolerance)
     ]
+    parsers = [(re.compile, rules.get(key, [])) for key in ("exact", "free")]
+    for parse, texts in [*parsers, (partial(compile, filename="claim", mode="eval"), claims)]:
+        for words in texts:
+            try:
+                parse(words)
+            except (re.error, SyntaxError, TypeError, ValueError) as error:
+                problems.append(f"{words!r} does not parse: {error}")
+    return problems or unused_rules(rules, text)
+
+
+def is_tolerance(tolerance) -> bool:
+    """Whether it is "exact", "free", a number, or an object of numbers."""
+    parts = tolerance if isinstance(tolerance, dict) else {"relative": tolerance}
+    if not parts or parts.keys() - {"relative", "absolute"}:
+        return False
+    return tolerance in ("exact", "free") or all(
+        type(part) in (int, float) and math.isfinite(part) and part >= 0 for part in parts.values()
+    )
 
 
 def unused_rules(rules: dict, text: str) -> list[str]:
     """Rules that meet nothing in the stored output, after words were changed in one place only."""
     lines = text.splitlines()
-    unused = [("lines", words) for words in rules.get("lines", {}) if words not in text]
-    unused += [
-        ("columns", heading)
-        for heading in rules.get("columns", {})
-        if not any(
-            stands_under(number, heading, lines[:place])
-            for place, line in enumerate(lines)
-            for number in numbers_of(line)
-        )
-    ]
-    unused += [
-        (key, pattern)
-        for key in ("exact", "free")
-        for pattern in rules.get(key, [])
-        if not re.search(pattern, text)
-    ]
-    where = {"columns": "which stands over no number of the stored output"}
+
+    def meets(key: str, words: str) -> bool:
+        if key == "columns":
+            return any(
+                stands_under(number, words, lines[:place])
+                for place, line in enumerate(lines)
+                for number in numbers_of(line)
+            )
+        return words in text if key == "lines" else bool(re.search(words, text))
+
     return [
-        f'"{key}" names {words!r}, {where.get(key, "which the stored output does not have")}'
-        for key, words in unused
+        f'"{key}" names {words!r}, which meets nothing in the stored output'
+        for key in ("lines", "columns", "exact", "free")
+        for words in rules.get(key, [])
+        if not meets(key, words)
     ]
 
 
@@ -168,11 +139,7 @@ def unused_rules(rules: dict, text: str) -> list[str]:
 
 def output_texts(outputs: list[dict]) -> list[str]:
     """What is compared of a cell's outputs: printed text, then results; no stderr, no pictures."""
-    texts = [
-        "".join(o["text"])
-        for o in outputs
-        if o.get("output_type") == "stream" and o["name"] == "stdout"
-    ]
+    texts = ["".join(o["text"]) for o in outputs if o.get("name") == "stdout"]
     return texts + ["".join(o["data"].get("text/plain", "")) for o in outputs if "data" in o]
 
 
@@ -180,38 +147,27 @@ def differences(stored: str, found: str, rules: dict) -> list[str]:
     """How a new text differs from the stored one by more than the rules allow; [] if not."""
     lines, new_lines = freed(stored, rules).splitlines(), freed(found, rules).splitlines()
     problems = []
-    for place, (line, new_line) in enumerate(zip(lines, new_lines), 1):
-        numbers, new_numbers = numbers_of(line), numbers_of(new_line)
-        if len(numbers) != len(new_numbers):
-            more = "more" if len(new_numbers) > len(numbers) else "fewer"
+    for place, (line, new_line) in enumerate(zip(lines, new_lines)):
+        where = f"line {place + 1}"
+        if words_of(line) != words_of(new_line):  # a number counts as one word, whatever it is
             problems.append(
-                f"line {place} has {more} numbers than stored, {len(new_numbers)} instead of "
-                f"{len(numbers)}:\n    expected {line}\n    found    {new_line}"
+                f"{where} has other words, or more or fewer numbers:\n"
+                f"    expected {line}\n    found    {new_line}"
             )
-        elif words_of(line) != words_of(new_line):
-            problems.append(
-                f"line {place} has other words:\n    expected {line}\n    found    {new_line}"
-            )
-        else:
-            for number, new in zip(numbers, new_numbers):
-                tolerance = tolerance_of(number, place - 1, lines, rules)
-                if not agrees(number, new, tolerance):
-                    said = (
-                        f"{tolerance:g}" if isinstance(tolerance, (int, float)) else f"{tolerance}"
-                    )
-                    if math.isnan(new.value) or math.isinf(new.value):
-                        said += "; a number must stay finite"
-                    problems.append(
-                        f"line {place}: expected {number.text}, found {new.text}, "
-                        f"tolerance {said}:\n"
-                        f"    {line}\n    {new_line}"
-                    )
-    if len(lines) != len(new_lines):
-        longer = lines if len(lines) > len(new_lines) else new_lines
-        extra = longer[min(len(lines), len(new_lines))]
+            continue
+        for number, new in zip(numbers_of(line), numbers_of(new_line)):
+            tolerance = tolerance_of(number, place, lines, rules)
+            if not agrees(number, new, tolerance):
+                finite = "" if math.isfinite(new.value) else "; a number must stay finite"
+                problems.append(
+                    f"{where}: expected {number.text}, found {new.text}, "
+                    f"tolerance {tolerance}{finite}:\n    {line}\n    {new_line}"
+                )
+    missing, added = lines[len(new_lines) :], new_lines[len(lines) :]
+    if missing or added:
         problems.append(
             f"{len(new_lines)} lines instead of {len(lines)}; "
-            f"{'missing' if longer is lines else 'not stored'}:\n    {extra}"
+            f"{'missing' if missing else 'not stored'}:\n    {(missing or added)[0]}"
         )
     return problems
 
@@ -233,10 +189,9 @@ def tolerance_of(number: Number, place: int, lines: list[str], rules: dict):
     """The tolerance for a number of the stored line lines[place]."""
     line = lines[place]
     for pattern in rules.get("exact", []):
-        if any(
-            m.start() <= number.start and number.end <= m.end() for m in re.finditer(pattern, line)
-        ):
-            return "exact"
+        for match in re.finditer(pattern, line):
+            if match.start() <= number.start and number.end <= match.end():
+                return "exact"
     for heading, tolerance in longest_first(rules.get("columns", {})):
         if stands_under(number, heading, lines[:place]):
             return tolerance
@@ -278,10 +233,10 @@ def agrees(number: Number, new: Number, tolerance) -> bool:
 # ------------------------------------------------------------------ claims
 
 
-def check_claims(claims: list[str], names: dict, lines: list[tuple[str, list[float]]]) -> list[str]:
+def check_claims(claims: list[str], names: dict, lines: list[tuple[str, list[str]]]) -> list[str]:
     """The claims that do not hold, with their values. Runs in the kernel, without this module.
 
-    names: the notebook's; lines: what the cell printed, each line with its numbers.
+    names: the notebook's; lines: what the cell printed, each line with its numbers as strings.
     """
     import ast
     import sys
@@ -289,48 +244,32 @@ def check_claims(claims: list[str], names: dict, lines: list[tuple[str, list[flo
     def printed(words):
         for line, numbers in lines:
             if words in line:
-                return numbers
+                return [float(number) for number in numbers]
         raise LookupError(f"no printed line contains {words!r}")
 
-    def value_of(expression):
-        return eval(expression, scope)
-
-    def values_in(tree):
-        compared = [
-            part
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Compare)
-            for part in (node.left, *node.comparators)
-        ]
-        named = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        for expression in dict.fromkeys(
-            ast.unparse(n) for n in compared + named if not isinstance(n, ast.Constant)
-        ):
+    def values_in(claim):
+        kinds = ast.Attribute, ast.BinOp, ast.Call, ast.Name, ast.Subscript
+        parts = [n for n in ast.walk(ast.parse(claim, mode="eval")) if isinstance(n, kinds)]
+        for expression in dict.fromkeys(map(ast.unparse, parts)):
             try:
-                value = value_of(expression)
+                value = eval(expression, scope)
             except Exception:  # a variable of a comprehension has no value outside it
                 continue
-            shown = repr(value)
-            if not callable(value) and type(value).__name__ != "module":
-                yield f"{expression} = {shown if len(shown) <= 120 else shown[:117] + '...'}"
+            if not hasattr(value, "__name__"):  # no function, class or module
+                yield f"    {expression} = {repr(value)[:120]}"
 
     scope = names | {"printed": printed}
     torch, problems = sys.modules.get("torch"), []
     state = torch.get_rng_state() if torch else None
     for claim in claims:
         try:
-            value = value_of(claim)
-            truth = type(value).__name__ in ("bool", "bool_") or str(
-                getattr(value, "dtype", "")
-            ) in ("bool", "torch.bool")
-            if not truth:
-                problems.append(
-                    f"the claim {claim} is not True or False but of type {type(value).__name__}"
-                )
-            elif not bool(value):
-                values = "\n".join(
-                    f"    {line}" for line in values_in(ast.parse(claim, mode="eval"))
-                )
+            value = eval(claim, scope)
+            dtype = str(getattr(value, "dtype", ""))
+            if not isinstance(value, bool) and dtype not in ("bool", "torch.bool"):
+                kind = type(value).__name__
+                problems.append(f"the claim {claim} is not True or False but of type {kind}")
+            elif not value:
+                values = "\n".join(values_in(claim))
                 problems.append(f"the claim does not hold: {claim}\n{values}")
         except Exception as error:
             problems.append(f"the claim {claim} raised {type(error).__name__}: {error}")

@@ -29,10 +29,9 @@ def make(home: pathlib.Path, extras: str, options: list[str]) -> int:
     """Make the environment `home` on the running one and install the extras; pip's exit status."""
     venv.EnvBuilder(clear=True, symlinks=os.name != "nt").create(home)
     below = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
-    site = pathlib.Path(
-        sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
-    )
-    (site / "course.pth").write_text("\n".join(below) + "\n", encoding="utf-8")
+    site = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
+    course = pathlib.Path(site) / "course.pth"
+    course.write_text("\n".join(below) + "\n", encoding="utf-8")
     pip = [interpreter(home), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     return subprocess.run([*pip, *options, "-e", f"{ROOT}[{extras}]"]).returncode
 
@@ -53,13 +52,14 @@ def course_packages() -> set[str]:
     """The distributions that the course needs, directly or not, as far as they are installed."""
     # here: perhaps not there where this is a program
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     from course_tools.project_file import project
 
     waiting, found = list(map(Requirement, project()["project"]["dependencies"])), set()
     while waiting:
         wanted = waiting.pop()
-        key = wanted.name.lower().replace("_", "-").replace(".", "-"), *sorted(wanted.extras)
+        key = canonicalize_name(wanted.name), *sorted(wanted.extras)
         if key in found:
             continue
         found.add(key)
@@ -68,9 +68,8 @@ def course_packages() -> set[str]:
         except importlib.metadata.PackageNotFoundError:
             continue
         for need in map(Requirement, needs):
-            if not need.marker or any(
-                need.marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)
-            ):
+            extras = [{"extra": extra} for extra in ("", *wanted.extras)]
+            if not need.marker or any(map(need.marker.evaluate, extras)):
                 waiting.append(need)
     return {name for name, *_ in found}
 

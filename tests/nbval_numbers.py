@@ -3,9 +3,8 @@
 nbval runs the cells; here is what it does not know. Loaded by the conftest.py of the root.
 """
 
+import ast
 import inspect
-import json
-from queue import Empty
 
 import compared
 import pytest
@@ -88,21 +87,12 @@ class ComparedCell(IPyNbCell):
         """nbval's comparison key by key, with our comparison of texts; True if they agree."""
         rules = self.cell.metadata.get("compare", {})
         stored, found = (self.by_key(outputs) for outputs in (ref, test))
-        problems = [
-            f"output of type {key} is stored but was not made"
-            for key in stored.keys() - found.keys()
-        ]
-        problems += [
-            f"output of type {key} was made but is not stored"
-            for key in found.keys() - stored.keys()
-        ]
-        for key in stored.keys() & found.keys():
-            if len(stored[key]) != len(found[key]):
-                problems.append(
-                    f"{len(found[key])} outputs of type {key} instead of {len(stored[key])}"
-                )
-                continue
-            for expected, new in zip(stored[key], found[key]):
+        problems = []
+        for key in stored | found:
+            before, after = stored.get(key, []), found.get(key, [])
+            if len(before) != len(after):
+                problems.append(f"{len(after)} outputs of type {key} instead of {len(before)}")
+            for expected, new in zip(before, after):
                 if isinstance(expected, str) and isinstance(new, str):
                     problems += compared.differences(expected, new, rules)
                 elif expected != new:
@@ -117,11 +107,8 @@ class ComparedCell(IPyNbCell):
         """Contents by stream name or MIME type, without what nbval skips."""
         kept = {}
         for output in outputs:
-            contents = (
-                {output.name: output.text}
-                if output.output_type == "stream"
-                else output.get("data", {})
-            )
+            stream = output.output_type == "stream"
+            contents = {output.name: output.text} if stream else output.get("data", {})
             for key, content in contents.items():
                 if key not in self.parent.skip_compare:
                     kept.setdefault(key, []).append(content)
@@ -129,37 +116,26 @@ class ComparedCell(IPyNbCell):
 
     def broken_claims(self, claims: list[str]) -> list[str]:
         """What check_claims says of the claims in the notebook's kernel."""
-        text = "\n".join(compared.output_texts(self.test_outputs))
         lines = [
-            (line, [number.value for number in compared.numbers_of(line)])
+            (line, [str(number.value) for number in compared.numbers_of(line)])
+            for text in compared.output_texts(self.test_outputs)
             for line in text.splitlines()
         ]
-        program = (
-            f"{CHECK_CLAIMS}\nimport json\n"
-            f"claims, lines = json.loads({json.dumps([claims, lines])!r})\n"
-            "print(json.dumps(check_claims(claims, names, lines)))"
-        )
-        kernel = self.parent.kernel
-        message_id = kernel.execute_cell_input(
-            f"exec({program!r}, {{'names': globals()}})", allow_stdin=False
-        )
-        said, timeout = "", self.config.option.nbval_cell_timeout
+        program = f"{CHECK_CLAIMS}\nproblems = check_claims({claims!r}, names, {lines!r})"
+        asked = f"(lambda scope: exec({program!r}, scope) or scope['problems'])"
+        timeout = self.config.option.nbval_cell_timeout
         try:
-            kernel.await_reply(message_id, timeout=timeout)
-            while True:
-                message = self.parent.get_kernel_message(timeout=self.output_timeout)
-                if message["parent_header"].get("msg_id") != message_id:
-                    continue
-                content = message["content"]
-                if message["msg_type"] == "stream" and content["name"] == "stdout":
-                    said += content["text"]
-                elif message["msg_type"] == "error":
-                    return [
-                        "the claims could not be evaluated: "
-                        f"{content['ename']}: {content['evalue']}"
-                    ]
-                elif message["msg_type"] == "status" and content["execution_state"] == "idle":
-                    return json.loads(said.splitlines()[-1])
-        except Empty:
+            reply = self.parent.kernel.kc.execute_interactive(
+                "",
+                user_expressions={"problems": f"{asked}({{'names': globals()}})"},
+                silent=True,
+                timeout=timeout,
+                output_hook=lambda message: None,
+            )
+        except TimeoutError:
             self.parent.timed_out = True
             return [f"the claims were not evaluated within {timeout:.0f} seconds: {claims}"]
+        answer = reply["content"]["user_expressions"]["problems"]
+        if answer["status"] == "error":
+            return [f"the claims could not be evaluated: {answer['ename']}: {answer['evalue']}"]
+        return ast.literal_eval(answer["data"]["text/plain"])

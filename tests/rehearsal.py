@@ -52,6 +52,17 @@ class Elsewhere(torch.Tensor):
         return compute(operation, args, kwargs or {})
 
 
+class Generator(torch.Generator):
+    """Random numbers that are drawn on the CPU and say that they come from `device`."""
+
+    device = torch.device("cpu")
+
+    def __new__(cls, device: torch.device | str = "cpu"):
+        generator = super().__new__(cls)
+        generator.device = torch.device(device)
+        return generator
+
+
 class Rehearsal(TorchDispatchMode):
     """Sends also what makes new tensors to `compute`."""
 
@@ -91,7 +102,6 @@ def marked(leaf: object) -> object:
 @contextlib.contextmanager
 def rehearsal() -> Iterator[None]:
     """Within the block DEVICE can be used as any other device."""
-    generator = torch.Generator  # of the CPU: its device is not checked
     supported = [*optimizer._get_fused_kernels_supported_devices(), DEVICE.type]
     name = "_get_fused_kernels_supported_devices"
     swap = torch.__future__.get_swap_module_params_on_conversion()
@@ -99,7 +109,8 @@ def rehearsal() -> Iterator[None]:
     torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=DEVICE) moves as .to does
     try:
         with (
-            patch.object(torch, "Generator", lambda device=None: generator()),
+            patch.object(torch, "Generator", Generator),
+            patch.object(torch, "autocast", lambda *_, **__: contextlib.nullcontext()),
             patch.object(optimizer, name, lambda: supported),
             patch.object(adam, name, lambda: supported, create=True),  # PyTorch 2.4 asks here
             Rehearsal(),

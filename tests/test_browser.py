@@ -1,7 +1,7 @@
-"""Lessons in a browser: JupyterLab, Run All Cells, no error, formulas drawn, sliders that move their pictures.
+"""Lessons in a browser: JupyterLab, Run All Cells, no error, formulas, sliders that move images.
 
 The first lesson always; all of them, with a table of seconds, by `pytest -m every_lesson
-tests/test_browser.py`. COURSE_SCREENSHOTS=FOLDER keeps a picture of every slider and of what went
+tests/test_browser.py`. COURSE_SCREENSHOTS=FOLDER keeps an image of every slider and of what went
 wrong.
 """
 
@@ -22,9 +22,8 @@ from environment import interpreter, readers_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSONS = sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
-)
+NAMES = ["chromium", "chromium-browser", "google-chrome"]
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 DRIVER = shutil.which("chromedriver")
 TOKEN = "course"
 PATIENCE = 5  # a busy machine may take so many times longer than we wait on an idle one
@@ -32,6 +31,11 @@ SETTINGS = {  # cells outside the window are drawn too; no questions, no request
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+
+
+FLAGS = ["headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"]
+FLAGS += ["disable-dev-shm-usage", "disable-background-networking", "disable-component-update"]
+FLAGS += ["disable-sync", "no-proxy-server", "window-size=1400,1000"]
 
 
 def free_port() -> int:
@@ -45,10 +49,11 @@ class Lab:
 
     def __init__(self, folder: pathlib.Path, port: int, home: pathlib.Path):
         for name, setting in SETTINGS.items():
-            file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(setting))
-        own = {
+        environment = {k: v for k, v in os.environ.items() if k != "COURSE_WIDGETS"}
+        environment |= {
             "JUPYTER_PREFER_ENV_PATH": "1",
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
@@ -57,25 +62,16 @@ class Lab:
             "JUPYTER_DATA_DIR": str(home / "data"),
             "IPYTHONDIR": str(home / "ipython"),
         }
-        environment = {k: v for k, v in os.environ.items() if k != "COURSE_WIDGETS"} | own
-        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        command = [
-            str(interpreter(readers_prefix())),
-            "-m",
-            "jupyterlab",
-            "--ServerApp.root_dir=.",
-            *root,
-            "--no-browser",
-            "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
-            f"--IdentityProvider.token={TOKEN}",
-            f"--port={port}",
-        ]
-        self.folder, self.log = folder, home / "log"
+        command = [interpreter(readers_prefix()), "-m", "jupyterlab", "--ServerApp.root_dir=."]
+        command += ["--no-browser", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+        command += [f"--IdentityProvider.token={TOKEN}", f"--port={port}"]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--allow-root")
+        self.folder, self.log, self.runtime = folder, home / "log", home / "runtime"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=log, stderr=log
             )
-        self.runtime = home / "runtime"
 
     def address(self, seconds: float = 60) -> str:
         """Where the server answers; waits until it does."""
@@ -93,17 +89,12 @@ class Lab:
 
     def close(self) -> None:
         """End the server and its kernels."""
-        if self.process.poll() is not None:
-            return
-        family = [
-            *psutil.Process(self.process.pid).children(recursive=True),
-            psutil.Process(self.process.pid),
-        ]
-        self.process.terminate()
-        _, alive = psutil.wait_procs(family, timeout=10)
-        for process in alive:
-            process.kill()
-        psutil.wait_procs(alive, timeout=10)
+        if self.process.poll() is None:
+            server = psutil.Process(self.process.pid)
+            family = [*server.children(recursive=True), server]
+            server.terminate()
+            for process in psutil.wait_procs(family, timeout=10)[1]:
+                process.kill()
 
 
 def direct(url: str):
@@ -118,8 +109,7 @@ def lab(tmp_path):
     folder = tmp_path / "course"
     ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     for name in ("notebooks", "course_utils", "data"):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
 
     def start(port: int) -> Lab:
         started.append(Lab(folder, port, tmp_path / f"home{len(started)}"))
@@ -145,42 +135,33 @@ def test_a_lab_answers_and_a_second_one_takes_the_next_port(lab):
 @pytest.fixture
 def browser(tmp_path):
     """A headless Chromium with a profile of its own."""
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="selenium is not installed (extra: browser)"
-    )
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra `browser`")
     if not (CHROMIUM and DRIVER):
         pytest.skip("Chromium or its chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in [
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-dev-shm-usage",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "no-proxy-server",
-        "window-size=1400,1000",
-        f"user-data-dir={tmp_path / 'chromium'}",
-    ]:
+    for flag in [*FLAGS, f"user-data-dir={tmp_path / 'chromium'}"]:
         options.add_argument(f"--{flag}")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     yield driver
     driver.quit()
 
 
-def wait_for(driver, condition: str, seconds: float):
-    """Wait until the JavaScript expression is true; its value."""
+def found(driver, condition: str, seconds: float):
+    """Wait until the JavaScript expression is true; its value, or None when the time is over."""
     end = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < end:
         if value := driver.execute_script(f"return {condition}"):
             return value
-        time.sleep(0.3)
-    screenshot(driver, "waiting")
-    raise AssertionError(f"waited {PATIENCE * seconds} s in vain for: {condition}")
+        time.sleep(0.2)
+    return None
+
+
+def wait_for(driver, condition: str, seconds: float) -> None:
+    """Wait until the JavaScript expression is true. AssertionError when the time is over."""
+    if not found(driver, condition, seconds):
+        screenshot(driver, "waiting")
+        raise AssertionError(f"waited {PATIENCE * seconds} s in vain for: {condition}")
 
 
 def screenshot(driver, name: str) -> None:
@@ -194,35 +175,37 @@ def click(driver, menu: str, item: str) -> None:
     """Choose an item of JupyterLab's menu bar."""
     from selenium.webdriver.common.by import By
 
-    driver.find_element(
-        By.XPATH, f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]'
-    ).click()
+    bar = f'//li[contains(@class,"lm-MenuBar-item")][.//div[text()="{menu}"]]'
+    driver.find_element(By.XPATH, bar).click()
     path = f'//li[contains(@class,"lm-Menu-item")][.//div[text()="{item}"]]'
     wait_for(driver, f"document.evaluate('{path}', document).iterateNext()", 60)
     driver.find_element(By.XPATH, path).click()
 
 
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
-IDLE = "/Python 3 .*Idle/.test(document.querySelector('#jp-main-statusbar')?.innerText)"  # not: Connecting
+PROMPTS = """[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(
+    prompt => prompt.textContent.trim())"""
+STATUS = "document.querySelector('#jp-main-statusbar')?.innerText"
+IDLE = f"/Python 3 .*Idle/.test({STATUS})"  # not: Connecting
 ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(output =>
     output.dataset.mimeType === 'application/vnd.jupyter.error' ||
-    output.dataset.mimeType === 'application/vnd.jupyter.stderr' && /Traceback|Warning|Error/.test(output.innerText)
+    output.dataset.mimeType === 'application/vnd.jupyter.stderr' &&
+        /Traceback|Warning|Error/.test(output.innerText)
 ).map(output => output.innerText)"""
 SLIDERS = """[...document.querySelectorAll('.jp-OutputArea-output .widget-vbox')].filter(box =>
-    box.querySelector('.noUi-handle') && box.querySelector('img')?.getBoundingClientRect().width > 50)"""
+    box.querySelector('.noUi-handle') &&
+    box.querySelector('img')?.getBoundingClientRect().width > 50)"""
 PIXELS = """(img => { const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [img.naturalWidth, img.naturalHeight];
     canvas.getContext('2d').drawImage(img, 0, 0); return canvas.toDataURL() })"""
 STRETCHED = """[...document.querySelectorAll('.jupyter-widgets img')].filter(img =>
     img.complete && Math.abs(img.getBoundingClientRect().width - img.naturalWidth) > 1)"""
 FORMULAS = "[...document.querySelectorAll('.jp-RenderedMarkdown mjx-container')]"
-UNREADABLE = "[...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(formula => formula.textContent)"
+UNREADABLE = """[...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(
+    formula => formula.textContent)"""
 
 
-def run_all(
-    browser, server: Lab, path: str, limit: float = 180
-) -> tuple[list[str], list[str], float]:
-    """Open a notebook, clear its outputs, Run All Cells; the prompts and the errors to be seen, and the seconds."""
+def run_all(browser, server: Lab, path: str, limit: float = 180):
+    """Clear the outputs of a notebook, Run All Cells; its prompts and errors, and the seconds."""
     cells = json.loads((server.folder / path).read_text(encoding="utf-8"))["cells"]
     codes = sum(cell["cell_type"] == "code" for cell in cells)
     browser.get(f"{server.address()}lab/tree/{path}?token={TOKEN}")
@@ -240,7 +223,7 @@ def run_all(
 
 
 def moves(browser, number: int, seconds: float = 20) -> bool:
-    """Whether an arrow key on the handle of this slider changes the pixels of its picture."""
+    """Whether an arrow key on the handle of this slider changes the pixels of its image."""
     from selenium.webdriver.common.keys import Keys
 
     box = f"{SLIDERS}[{number}]"
@@ -250,18 +233,12 @@ def moves(browser, number: int, seconds: float = 20) -> bool:
     handle = browser.execute_script(f"return {box}.querySelector('.noUi-handle')")
     last = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
     handle.send_keys(Keys.ARROW_LEFT if last else Keys.ARROW_RIGHT)
-    end = time.monotonic() + PATIENCE * seconds
-    while time.monotonic() < end:
-        if browser.execute_script(
-            f"return {box}.querySelector('img').complete && {pixels}"
-        ) not in (before, False):
-            return True
-        time.sleep(0.2)
-    return False
+    moved = f"{box}.querySelector('img').complete && {pixels} !== {json.dumps(before)}"
+    return bool(found(browser, moved, seconds))
 
 
 def passes(browser, server: Lab, path: str, limit: float = 180) -> tuple[float, int]:
-    """Run All of a lesson with all that a reader expects to see; its seconds and its number of sliders."""
+    """Run All of a lesson, with what a reader expects to see; its seconds, how many sliders."""
     prompts, errors, seconds = run_all(browser, server, path, limit)
     assert errors == []
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
@@ -271,9 +248,7 @@ def passes(browser, server: Lab, path: str, limit: float = 180) -> tuple[float, 
     name = pathlib.Path(path).stem
     sliders = browser.execute_script(f"return {SLIDERS}.length")
     for number in range(sliders):
-        assert moves(browser, number), (
-            f"{name}: slider {number + 1} of {sliders} does not move its picture"
-        )
+        assert moves(browser, number), f"{name}: slider {number + 1} of {sliders} moves nothing"
         screenshot(browser, f"{name}_{number + 1}")
     return seconds, sliders
 
@@ -296,9 +271,7 @@ def table(request):
 
 @pytest.mark.every_lesson
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: pathlib.Path(path).stem)
-def test_every_lesson_runs_in_a_browser_and_its_sliders_move_their_pictures(
-    lab, browser, table, path
-):
+def test_every_lesson_runs_in_a_browser_and_its_sliders_move(lab, browser, table, path):
     name = pathlib.Path(path).stem
     seconds, sliders = passes(browser, lab(free_port()), path, limit=600)
     table.append((name, seconds, sliders))
@@ -327,12 +300,11 @@ def test_an_error_in_a_cell_would_be_seen(lab, browser, source, message):
     assert not browser.execute_script(f"return {SLIDERS}.length + {FORMULAS}.length")
 
 
-UNMOVED = """
-import io, ipywidgets, PIL.Image
+UNMOVED = """import io, ipywidgets, PIL.Image
 file = io.BytesIO()
 PIL.Image.new("L", (90, 90)).save(file, "PNG")
-ipywidgets.VBox([ipywidgets.SelectionSlider(options=["a", "b"]), ipywidgets.Image(value=file.getvalue())])
-""".strip()
+picture = ipywidgets.Image(value=file.getvalue())
+ipywidgets.VBox([ipywidgets.SelectionSlider(options=["a", "b"]), picture])"""
 
 
 @pytest.mark.every_lesson

@@ -11,10 +11,9 @@ import shutil
 import subprocess
 import sys
 
-import nbformat
 import pytest
 
-from course_tools.links import address
+from course_tools.links import BRANCH, address
 from course_tools.run_notebooks import ENVIRONMENT, notebooks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -27,14 +26,13 @@ from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
 """
-VERSIONS = "from importlib.metadata import version; print(version('torch'))"
+VERSION = "from importlib.metadata import version; print(version('torch'))"
 
 
 def run(*command, **options) -> str:
     """Run a command; its output. Its errors are shown when it fails."""
-    result = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, **options
-    )
+    words = [str(word) for word in command]
+    result = subprocess.run(words, capture_output=True, text=True, **options)
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
     return result.stdout
 
@@ -45,15 +43,11 @@ def fresh(tmp_path_factory):
     import torch
 
     folder = tmp_path_factory.mktemp("colab")
-    version = torch.__version__.split("+")[0]
+    version, _, build = torch.__version__.partition("+")
     wanted = os.environ.get("COURSE_COLAB_TORCH", f"torch>=2.4,<{version}")
-    index = (
-        ["--index-url", "https://download.pytorch.org/whl/cpu"]
-        if "+cpu" in torch.__version__
-        else []
-    )
-    run(sys.executable, "-m", "venv", folder / "venv")
-    python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    index = ["--index-url", "https://download.pytorch.org/whl/cpu"] if build == "cpu" else []
+    run(sys.executable, "-m", "venv", folder)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     run(python, "-m", "pip", "install", "-q", wanted, *index)
     run(python, "-m", "pip", "install", "-q", "ipykernel", "nbclient")
     yield python
@@ -62,43 +56,20 @@ def fresh(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_copied_alone_runs_to_the_end_and_torch_is_untouched(name, fresh, tmp_path):
-    before = run(fresh, "-c", VERSIONS)
-    run(
-        fresh, "-m", "pip", "uninstall", "-q", "-y", "sparse-to-image-course"
-    )  # of the notebook before
+    before = run(fresh, "-c", VERSION)
+    run(fresh, "-m", "pip", "uninstall", "-q", "-y", "sparse-to-image-course")  # of the last one
     text = NOTEBOOKS[name].read_text(encoding="utf-8")
-    assert text.count(f'REPOSITORY = \\"{address()}\\"') == 1
-    alone = tmp_path / "content" / NOTEBOOKS[name].name
-    interrupted = alone.parent / "course.part"  # what a clone leaves that was cut short
-    interrupted.mkdir(parents=True)
-    (interrupted / "README.md").touch()
-    alone.write_text(text.replace(f'\\"{address()}\\"', f'\\"{ROOT.as_uri()}\\"'), encoding="utf-8")
-    clean = {
-        k: v
-        for k, v in os.environ.items()
-        if not k.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER"))
-    }
+    assert text.count(f'REPOSITORY, VERSION = \\"{address()}\\"') == 1
+    alone = tmp_path / NOTEBOOKS[name].name
+    (tmp_path / "course.part").mkdir()  # what a clone leaves that was cut short
+    (tmp_path / "course.part/README.md").touch()
+    here = f'\\"{ROOT.as_uri()}\\"'
+    head = run("git", "-C", ROOT, "rev-parse", "--abbrev-ref", "HEAD").strip()  # a branch
+    text = text.replace(f'\\"{address()}\\", \\"{BRANCH}\\"', f'{here}, \\"{head}\\"')
+    alone.write_text(text, encoding="utf-8")
+    ours = ("PYTHON", "VIRTUAL_ENV", "JUPYTER")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     environment = clean | ENVIRONMENT | {"COLAB_RELEASE_TAG": "a test"}
-    run(fresh, "-c", EXECUTE, alone, cwd=alone.parent, env=environment)
-    assert (alone.parent / "course" / "course_utils" / "session.py").is_file()
-    assert run(fresh, "-c", VERSIONS) == before
-
-
-@pytest.fixture
-def cell():
-    """The set-up cell with a repository that is not there."""
-    first = next(
-        c for c in nbformat.read(next(iter(NOTEBOOKS.values())), 4).cells if c.cell_type == "code"
-    )
-    return first.source.replace(address(), (ROOT / "nowhere").as_uri())
-
-
-def test_without_a_network_the_cell_says_what_it_needs(cell, fresh, tmp_path):
-    result = subprocess.run(
-        [fresh, "-c", "import sys; sys.modules['course_utils'] = None\n" + cell],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert "Fetching the course needs git and a network" in result.stderr
-    assert not (tmp_path / "course").exists()
+    run(fresh, "-c", EXECUTE, alone, cwd=tmp_path, env=environment)
+    assert (tmp_path / "course/course_utils/session.py").is_file()
+    assert run(fresh, "-c", VERSION) == before

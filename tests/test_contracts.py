@@ -8,7 +8,6 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COURSE = contracts.Course(ROOT)
 NOTEBOOKS = {notebook.file.stem: notebook for notebook in COURSE.lessons + COURSE.solutions}
-MODULES = {f.relative_to(ROOT).as_posix(): f for f in sorted(ROOT.glob("course_*/**/*.py"))}
 
 
 def named(contract) -> str:
@@ -24,12 +23,6 @@ def test_notebook(name, contract):
 @pytest.mark.parametrize("contract", contracts.COURSE_CONTRACTS, ids=named)
 def test_course(contract):
     assert list(contract(COURSE)) == []
-
-
-@pytest.mark.parametrize("contract", contracts.MODULE_CONTRACTS, ids=named)
-@pytest.mark.parametrize("name", MODULES)
-def test_module(name, contract):
-    assert list(contract(contracts.Module(MODULES[name]))) == []
 
 
 def test_there_are_notebooks_and_solutions_to_look_at():

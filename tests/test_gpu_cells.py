@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -262,37 +263,19 @@ def value_of(recorded):
 
 
 @pytest.mark.parametrize(
-    "last, runs",
-    [
-        ("show(gpu_cell)", "ab"),
-        ("show(value)", "abcd"),
-        ("show(helper(1))", "abcd"),
-        ("show(later)", "abcd"),
-    ],
-)
-def test_cells_behind_the_imports_run_if_the_last_one_uses_a_name_of_theirs(last, runs):
-    sources = [
-        "a = 1",
-        "from b import gpu_cell",
-        "def helper(c):\n    pass\nvalue = 3",
-        "import d as later",
-        last,
-    ]
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    cells.insert(3, nbformat.v4.new_markdown_cell("value, helper"))
-    assert tool.above(cells) == [cell for cell in cells if cell.cell_type == "code"][: len(runs)]
-
-
-@pytest.mark.parametrize(
     "code, seconds, message",
     [
         ("import time; time.sleep(30)", 8, "05_small: stopped after 8 s"),
         ("1 / 0", 60, "05_small: the cell that begins '1 / 0' failed(.|\n)*ZeroDivisionError"),
     ],
 )
-def test_what_goes_wrong_is_said_with_the_name_of_the_cell(small, code, seconds, message):
-    with pytest.raises(RuntimeError, match=message):
-        tool.run(small(code), seconds)
+def test_what_goes_wrong_is_said_with_the_name_of_the_cell(
+    small, capsys, monkeypatch, code, seconds, message
+):
+    cell = small(code)
+    monkeypatch.setattr(tool, "gpu_cells", lambda: {"05_small": cell})
+    assert tool.main(["05_small", "--minutes", str(seconds / 60)]) == 1
+    assert re.match(message, capsys.readouterr().out)
 
 
 def test_an_unknown_name_ends_with_the_names_there_are(capsys):

@@ -1,21 +1,17 @@
-"""The course for machines without a network: one archive with packages, notebooks, data and an installer (`make pack`).
+"""The course for machines without a network: one archive that installs it (`make pack`).
 
-    python -m course_tools.publishing.pack            the whole course
-    python -m course_tools.publishing.pack FOLDER     another tree, such as build/editions/student
+    python -m course_tools.publishing.pack              the whole course
+    python -m course_tools.publishing.pack --student    the student edition
 
 writes build/pack/NAME.zip. In it: wheels for this Python and this system, in the versions that are
 installed here; the files of the course, with the whole data sets that lie on this machine;
-install.py (`course_tools.publishing.install`); pack.json, with the SHA-256 of each file. A zip
-file, since every system opens one without a further program; the wheels, zip files themselves, are
-stored in it as they are.
+install.py (`course_tools.publishing.install`); pack.json, with the SHA-256 of each file.
 """
 
 import argparse
 import importlib.metadata
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,121 +20,59 @@ from pathlib import Path
 
 from course_tools.project_file import project, project_name
 from course_tools.publishing import install
-from course_tools.publishing.install import Refused, enough_space
-from course_tools.publishing.trees import (
-    copy_files,
-    course_files,
-    explained,
-    write_zip,
-)
+from course_tools.publishing.editions import copy_course
 from course_utils.data.sources import folders
 from course_utils.files import ROOT, sha256
 
-__all__ = ["data_sets", "glibc", "make_pack"]
+__all__ = ["data_sets", "make_pack"]
 
 CPU = "https://download.pytorch.org/whl/cpu"  # as in the Makefile: PyTorch without CUDA, for Linux
-GIGABYTES = {
-    "cpu": 2,
-    "cuda": 10,
-}  # on the disk while a pack is made: wheels, their copies, the archive
-EXTRA = "[test]"  # what `make test` installs beside the course
-ELSEWHERE = "run the command in a copy of the course on another disk"
 
 
 def pip(stage: Path, *arguments: str | Path, quiet: bool = False) -> bool:
-    """Run pip with its temporary files in `stage`; whether it did what it was told."""
-    environment = os.environ | dict.fromkeys(["TMPDIR", "TEMP", "TMP"], str(stage))
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        *map(str, arguments),
-        "-q",
-    ]
+    """Run pip with its temporary files in `stage`; whether it succeeded."""
+    command = [sys.executable, "-m", "pip", *map(str, arguments), "-q"]
+    environment = os.environ | {"TMPDIR": str(stage), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return subprocess.run(command, env=environment, capture_output=quiet).returncode == 0
 
 
 def versions_here(course: str) -> str:
-    """The installed packages as pip's constraints, without `course` and what pip installs with."""
-    found = {
-        each.metadata["Name"]: each.version.split("+")[0]
-        for each in importlib.metadata.distributions()
-    }
-    return "".join(
-        f"{name}=={found[name]}\n"
-        for name in sorted(found.keys() - {course, "pip", "setuptools", "wheel"})
-    )
+    """The installed packages as constraints of pip, without `course` and what installs packages."""
+    packages = importlib.metadata.distributions()
+    found = {package.metadata["Name"]: package.version.split("+")[0] for package in packages}
+    wanted = sorted(found.keys() - {course, "pip", "setuptools", "wheel"})
+    return "".join(f"{name}=={found[name]}\n" for name in wanted)
 
 
-def fetch_wheels(root: Path, stage: Path, torch: str) -> list[Path]:
-    """Wheels of all that the course in `root` needs, and of what installs it; PyTorch for "cpu" or "cuda".
+def fetch_wheels(stage: Path, torch: str) -> list[Path]:
+    """Wheels of all that the course in `stage` needs, and of what installs it.
 
-    Raises Refused where pip does not get them.
+    torch: "cpu" or "cuda"; on Linux PyTorch comes with CUDA where its index offers no other.
+    Raises ValueError where pip does not get the packages.
     """
-    name, build = project_name(root), project(root).get("build-system", {}).get("requires", [])
-    needs = project(root)["project"].get("dependencies", [])
-    wheels, small, course, constraints = (
-        stage / "wheels",
-        stage / "cpu",
-        stage / "course",
-        stage / "constraints.txt",
-    )
+    course, small, wheels = stage / "course", stage / "small", stage / "wheels"
+    name = project_name(course)
+    constraints = stage / "constraints.txt"
     constraints.write_text(versions_here(name), encoding="utf-8")
-    copy_files(
-        root, course_files(root), course
-    )  # pip builds a wheel of the course beside its files
-    wanted = [f"{course}{EXTRA}", "pip", *build]
-    if (
-        torch == "cpu"
-        and sys.platform == "linux"
-        and any(re.match(r"torch\b", need) for need in needs)
-    ):
-        cpu = ["torch", "torchvision", "--no-deps", "-c", constraints, "--index-url", CPU]
-        if not pip(stage, "download", *cpu, "-d", small, quiet=True) or not list(
-            small.glob("torch-*+cpu-*.whl")
-        ):
-            shutil.rmtree(small, ignore_errors=True)
-            print(
-                "PyTorch for the CPU, in the version that is installed here, cannot be had from its own index. "
-                "The pack gets the usual one, which is larger by what CUDA takes.",
-                flush=True,
-            )
-            enough_space(stage.parent, 1e9 * GIGABYTES["cuda"], "A pack with CUDA", ELSEWHERE)
-    links = ["--find-links", small] if small.is_dir() else []
-    if not pip(stage, "wheel", *wanted, "--prefer-binary", "-c", constraints, *links, "-w", wheels):
-        enough_space(stage.parent, 2e8, "The pack", ELSEWHERE)
-        raise Refused(
-            "pip could not get the packages; what it said stands above. They have to be the versions that "
-            "are installed here: make clean, then make pack, installs the newest ones first."
+    small.mkdir()
+    if torch == "cpu" and sys.platform == "linux":
+        only = ["--no-deps", "-c", constraints, "--index-url", CPU]
+        pip(stage, "download", "torch", "torchvision", *only, "-d", small, quiet=True)
+        if not list(small.glob("torch-*+cpu-*.whl")):
+            print("PyTorch without CUDA is not available: the pack is 3 GB larger.", flush=True)
+    wanted = [f"{course}[test]", "pip", *project(course)["build-system"]["requires"]]
+    options = ["--prefer-binary", "-c", constraints, "--find-links", small, "-w", wheels]
+    if not pip(stage, "wheel", *wanted, *options):
+        raise ValueError(
+            "pip could not get the packages, in the versions that are installed here; its message "
+            "stands above. To install the newest versions first: make clean, then make pack."
         )
-    return sorted(
-        wheel
-        for wheel in wheels.glob("*.whl")
-        if not wheel.name.startswith(name.replace("-", "_") + "-")
-    )
-
-
-def glibc(wheels: list[str]) -> list[int]:
-    """The oldest glibc that suffices for wheels of these names, as [2, 28]; [] where none needs any."""
-    least = []
-    for name in wheels:
-        tags = re.sub("manylinux2014", "manylinux_2_17", name)
-        found = [
-            [int(major), int(minor)] for major, minor in re.findall(r"manylinux_(\d+)_(\d+)_", tags)
-        ]
-        least += [min(found)] if found else []
-    return max(least, default=[])
-
-
-def unpacked_bytes(wheel: Path) -> int:
-    """How many bytes the files of a wheel have."""
-    with zipfile.ZipFile(wheel) as archive:
-        return sum(entry.file_size for entry in archive.infolist())
+    own = name.replace("-", "_")
+    return [wheel for wheel in wheels.glob("*.whl") if not wheel.name.startswith(f"{own}-")]
 
 
 def data_sets() -> dict[str, Path]:
-    """The whole data sets on this machine that a class without a network would miss, by their place in the course."""
+    """The whole data sets on this machine, by their places in the course."""
     found = {}
     for folder in folders().values():
         for file in sorted(folder.glob("*.npz")):
@@ -146,70 +80,55 @@ def data_sets() -> dict[str, Path]:
     return found
 
 
-def make_pack(
-    root: Path = ROOT, folder: Path = ROOT / "build" / "pack", torch: str = "cpu"
-) -> Path:
-    """Write the pack of the course in `root` to `folder` and return its path.
+def make_pack(root: Path = ROOT, torch: str = "cpu", student: bool = False) -> Path:
+    """Write the pack of the course in `root`, or of its student edition, and return its path.
 
-    Raises ValueError where `root` is not the course, Refused where packages or disk space are
-    missing, OSError where `folder` cannot be written. Nothing is left behind then.
+    Raises ValueError where packages are missing, OSError where build/pack cannot be written or the
+    disk is full. Nothing is left behind then.
     """
-    names = course_files(root)
+    folder = root / "build" / "pack"
     folder.mkdir(parents=True, exist_ok=True)
-    enough_space(folder, 1e9 * GIGABYTES["cpu" if torch == "cpu" else "cuda"], "A pack", ELSEWHERE)
-    machine = install.machine()
-    version = machine["python"].lower().replace(" ", "")
-    edition = "" if root == ROOT else f"-{root.name}"
-    archive = (
-        folder
-        / f"{project_name(root)}{edition}-{machine['system']}-{machine['machine']}-{version}.zip".lower()
-    )
-    with tempfile.TemporaryDirectory(dir=folder, prefix="making-", suffix=".part") as stage_name:
+    edition = "-student" if student else ""
+    system = install.machine().lower().replace(" on ", "-").replace(" ", "-")
+    archive = folder / f"{project_name(root)}{edition}-{system}.zip"
+    with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as stage_name:
         stage = Path(stage_name)
-        print("Fetching the packages.", flush=True)
-        wheels = fetch_wheels(root, stage, torch)
-        files = {f"course/{name}": root / name for name in names}
+        names = copy_course(root, stage / "course", student)
+        files = {f"course/{name}": stage / "course" / name for name in names}
         files |= {f"course/{name}": file for name, file in data_sets().items()}
+        print("Fetching the packages.", flush=True)
+        wheels = fetch_wheels(stage, torch)
         files |= {f"wheels/{wheel.name}": wheel for wheel in wheels}
-        pack = machine | {
-            "extra": EXTRA,
-            "glibc": glibc([wheel.name for wheel in wheels]),
-            "installed_bytes": int(
-                1.2 * sum(map(unpacked_bytes, wheels))
-            ),  # and what Python compiles
-            "files": {name: sha256(file) for name, file in files.items()},
-        }
+        sums = {name: sha256(file) for name, file in files.items()}
+        installed = sum(
+            entry.file_size for wheel in wheels for entry in zipfile.ZipFile(wheel).infolist()
+        )
+        pack = {"machine": install.machine(), "installed_bytes": installed, "files": sums}
         (stage / "pack.json").write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
         files |= {"pack.json": stage / "pack.json", "install.py": Path(install.__file__)}
-        enough_space(
-            folder,
-            1.01 * sum(file.stat().st_size for file in files.values()),
-            "The archive",
-            ELSEWHERE,
-        )
         print(f"Writing {len(files)} files.", flush=True)
-        write_zip(archive, {f"{archive.stem}/{name}": file for name, file in files.items()})
+        # Wheels are compressed already, and the rest is small beside them: nothing is compressed.
+        with zipfile.ZipFile(stage / "pack.zip", "w", strict_timestamps=False) as packed:
+            for name, file in files.items():
+                packed.write(file, f"{archive.stem}/{name}")
+        os.replace(stage / "pack.zip", archive)
     return archive
 
 
-def main(arguments: list[str] | None = None, folder: Path = ROOT / "build" / "pack") -> int:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The command line; returns the exit status."""
+    about = __doc__.split("\n")[0]
     parser = argparse.ArgumentParser(
-        prog="python -m course_tools.publishing.pack", description=__doc__.split("\n")[0]
+        prog="python -m course_tools.publishing.pack", description=about
     )
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=ROOT, help="the course to pack (default: this one)"
-    )
-    parser.add_argument(
-        "--torch", choices=["cpu", "cuda"], default="cpu", help="on Linux (default: cpu, 3 GB less)"
-    )
+    parser.add_argument("--student", action="store_true", help="pack the student edition")
+    sizes = "on Linux (default: cpu, 3 GB less)"
+    parser.add_argument("--torch", choices=["cpu", "cuda"], default="cpu", help=sizes)
     options = parser.parse_args(arguments)
     try:
-        archive = make_pack(options.folder.resolve(), folder, options.torch)
-    except (ValueError, Refused) as error:
+        archive = make_pack(root, options.torch, options.student)
+    except (OSError, ValueError) as error:
         parser.error(str(error))
-    except OSError as error:
-        parser.error(explained(error, folder))
     print(
         f"{archive}  {archive.stat().st_size / 1e6:.0f} MB\n"
         "Unpack it on a machine without a network, then run there: python install.py"

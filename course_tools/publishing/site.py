@@ -1,13 +1,9 @@
-"""The website: every notebook with its stored outputs as a page, built without a network (`make site`).
+"""The website: every notebook with its stored outputs as a page in build/site (`make site`).
 
-    python -m course_tools.publishing.site                        all, into build/site
-    python -m course_tools.publishing.site notebooks/01_*.ipynb   only these, for a quick look
-
-Exit status 1 when Sphinx warns, a link is dead, a picture has no words or a page wants something
-from a network.
+Needs no network. Exit status 1 when Sphinx warns: of a dead link, a picture without words, a page
+that no list names.
 """
 
-import argparse
 import importlib.util
 import os
 import pathlib
@@ -15,109 +11,69 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 
-from course_tools.publishing.api import write_api
-from course_tools.publishing.html_checks import mend, pages_of, problems
-from course_tools.publishing.pages import stage
+import nbformat
+
+from course_tools.publishing.lesson_pages import lesson_page, read_with_outputs
+from course_tools.publishing.pages import glossary, notebook_table, time_table
 from course_tools.run_notebooks import notebooks
-from course_utils.files import ROOT
+from course_utils.files import ROOT, write_text
 
-__all__ = ["build"]
+__all__ = ["build", "stage"]
 
-NEEDED = {
-    "sphinx": "sphinx",
-    "myst_nb": "myst-nb",
-    "sphinx_book_theme": "sphinx-book-theme",
-    "sphinx-mathjax-offline": "sphinx-mathjax-offline",
-}
+TABLES = {"<!-- notebooks -->": notebook_table, "<!-- time -->": time_table}
 
 
-def build(
-    chosen: list[str], target: pathlib.Path, root: pathlib.Path = ROOT
-) -> dict[str, list[str]]:
-    """Build the site of the notebooks `chosen` (paths below `root`) in the folder `target`; its problems by kind.
+def stage(source: pathlib.Path, root: pathlib.Path = ROOT) -> None:
+    """Write what Sphinx reads into the folder `source`: the texts of `root`/docs and the notebooks.
 
-    The staged source and Sphinx's cache lie beside it. Raises ValueError for a notebook without
-    stored outputs and RuntimeError when Sphinx fails altogether.
+    Raises ValueError for a notebook without stored outputs.
     """
-    source = target.with_name(target.name + "_source")
-    wordless = stage(source, chosen, root)
-    write_api(source / "api")
-    log = target.with_name(target.name + "_warnings.txt")
-    log.unlink(missing_ok=True)
+    paths = [file.relative_to(root).as_posix() for file in notebooks(root)]
+    read = {path: read_with_outputs(path, root) for path in paths}
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(root / "docs", source)
+    up = os.path.relpath(root, source).replace(os.sep, "/")
+    for file in source.glob("*.md"):
+        text = file.read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^(```\{(?:figure|include)\}) \.\./", rf"\1 {up}/", text)
+        for place, table in TABLES.items():
+            if place in text:
+                text = text.replace(place, table(read))
+        write_text(file, glossary(text, paths) if file.stem == "glossary" else text)
+    for path, notebook in read.items():
+        write_text(source / path, nbformat.writes(lesson_page(path, notebook)) + "\n")
+
+
+def build(target: pathlib.Path, root: pathlib.Path = ROOT) -> int:
+    """Build the site in the folder `target`, with what Sphinx reads beside it; its exit status.
+
+    Raises ValueError for a notebook without stored outputs.
+    """
+    source, cache = (target.with_name(target.name + end) for end in ("_source", "_cache"))
+    stage(source, root)
     shutil.rmtree(target, ignore_errors=True)
-    sphinx = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-b",
-        "html",
-        "-E",
-        "-q",
-        "-W",
-        "--keep-going",
-        "-j",
-        "auto",
-        "-c",
-        str(root / "docs"),
-        "-d",
-        str(target.with_name(target.name + "_cache")),
-        "-w",
-        str(log),
-    ]
-    environment = os.environ | {"COURSE_WIDGETS": "0", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*sphinx, str(source), str(target)],
-        cwd=root,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    said = log.read_text(encoding="utf-8") if log.is_file() else ""
-    if done.returncode and not (said and (target / "searchindex.js").is_file()):
-        raise RuntimeError(f"Sphinx failed:\n{done.stderr}")
-    mend(target)
-    warnings = [line for line in re.sub(r"\x1b\[[\d;]*m", "", said).splitlines() if line.strip()]
-    return {"warnings": warnings, **problems(target), "figures without words": wordless}
+    options = ["-b", "html", "-E", "-q", "-W", "--keep-going", "-j", "auto"]
+    folders = ["-c", root / "docs", "-d", cache, source, target]
+    return subprocess.run([sys.executable, "-m", "sphinx", *options, *folders], cwd=ROOT).returncode
 
 
-def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m course_tools.publishing.site", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all")
-    files = parser.parse_args(arguments).notebooks or notebooks(root)
-    for file in files:
-        if not (
-            file.is_file()
-            and file.suffix == ".ipynb"
-            and file.resolve().is_relative_to(root / "notebooks")
-        ):
-            parser.error(
-                f"{file} is not a notebook of the course. Name files such as notebooks/01_*.ipynb."
-            )
-    if missing := [
-        package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None
-    ]:
-        parser.error(
-            f"the website needs {', '.join(missing)}. Install: pip install -e .[site] (make site does it)."
-        )
-    target, begin = root / "build" / "site", time.perf_counter()
+def main(root: pathlib.Path = ROOT) -> int:
+    """The command; returns the exit status."""
+    if not importlib.util.find_spec("myst_nb"):
+        print("The website needs Sphinx. Install: pip install -e .[site] (make site does it).")
+        return 1
+    target = root / "build" / "site"
     try:
-        found = build([file.resolve().relative_to(root).as_posix() for file in files], target, root)
-    except (ValueError, RuntimeError) as error:
+        status = build(target, root)
+    except ValueError as error:
         print(error)
         return 1
-    for kind, items in found.items():
-        print("".join(f"{kind}: {item}\n" for item in items), end="")
-    pages = len(pages_of(target))
-    counts = ", ".join(f"{len(items)} {kind}" for kind, items in found.items())
-    print(f"{pages} pages, {counts}, {time.perf_counter() - begin:.0f} s\n{target / 'index.html'}")
-    return 1 if any(found.values()) else 0
+    pages = [file for file in target.rglob("*.html") if "_static" not in file.parts]
+    print(
+        f"{len(pages)} pages, {'with' if status else 'without'} warnings: {target / 'index.html'}"
+    )
+    return status
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""Images to learn from: data sets as tensors, photographs, natural-image patches.
-
-Built for notebook 01 and used by all later ones. Nothing here is fetched unless a whole
-data set is asked for by name (`course_utils.data.sources`).
-"""
+"""Data sets as tensors, and their batches."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,28 +9,10 @@ import torch
 from torch import Tensor
 
 from course_utils.arguments import check_choice, check_int, generator
-from course_utils.data.natural_images import (
-    COLOUR_PHOTOGRAPHS,
-    NATURAL_PHOTOGRAPHS,
-    PHOTOGRAPHS,
-    colour_crops,
-    natural_patches,
-    photograph,
-    photographs,
-)
+from course_utils.data.natural_images import COLOUR_PHOTOGRAPHS, colour_crops
 from course_utils.data.sources import SPLITS, DataError, find, read_embedded
 
-__all__ = [
-    "DATASETS",
-    "NATURAL_PHOTOGRAPHS",
-    "PHOTOGRAPHS",
-    "DataError",
-    "ImageSet",
-    "load",
-    "natural_patches",
-    "photograph",
-    "photographs",
-]
+__all__ = ["DATASETS", "ImageSet", "load"]
 
 CLOTHES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -122,7 +100,7 @@ class ImageSet:
         return ((self.images(index), self.labels[index]) for index in chosen)
 
     def stream(self, batch_size: int, steps: int | None = None) -> Iterator[Tensor]:
-        """`steps` batches of images without labels, epoch after epoch in new orders; endless for None."""
+        """`steps` batches of images, epoch after epoch in new orders; endless for None."""
         epochs = (self.batches(batch_size, epoch=epoch) for epoch in itertools.count())
         return itertools.islice((x for batches in epochs for x, _ in batches), steps)
 

@@ -71,9 +71,6 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
-# --- The part in the repository ------------------------------------------------------
-
-
 def read_embedded(split: str) -> Arrays:
     """The embedded Fashion-MNIST part, verified: images (N, 28, 28) and labels (N,), uint8.
 
@@ -95,31 +92,22 @@ def _read_npz(path: Path, split: str) -> Arrays:
         return arrays[f"{split}_images"], arrays[f"{split}_labels"]
 
 
-# --- The whole data sets -------------------------------------------------------------
-
-
 def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
     """Images, labels (uint8) and the source of "cifar10" or "fashion_mnist_full".
 
-    Folders first, then the network; what was fetched is kept for the next time. A
-    damaged file is reported by a warning, passed over and replaced.
+    Folders first, then the network; what was fetched is kept for the next time, in place of a
+    damaged file. A damaged file is reported by a warning.
     Raises `DataError` where no source has the data.
     """
-    damaged = False
     tried = [] if os.environ.get("COURSE_DATA") else [("$COURSE_DATA", "not set")]
     for where, read in _places(name):
         try:
-            arrays = _verified(name, split, read(split))
-            if damaged:
-                _replace_damaged(name, read)
-            return *arrays, where
+            return *_verified(name, split, read(split)), where
         except (FileNotFoundError, NotADirectoryError):
             tried.append((where, "not there"))
         except Exception as error:
-            damaged = True
-            reason = f"cannot be used, {_reason(error)}"
-            tried.append((where, reason))
-            warnings.warn(f"{where} {reason}; looking further.", stacklevel=3)
+            tried.append((where, f"cannot be used, {_reason(error)}"))
+            warnings.warn(f"{where} {tried[-1][1]}; looking further.", stacklevel=3)
     for where, fetch in FETCHERS[name].items():
         try:
             splits = {each: _verified(name, each, pair) for each, pair in fetch().items()}
@@ -164,27 +152,15 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
     failures = []
     for label, folder in folders().items():
         try:
-            return _write_npz(folder / f"{name}.npz", arrays)
+            with atomic(folder / f"{name}.npz") as part, open(part, "wb") as file:
+                np.savez(file, **arrays)
+            return
         except OSError as error:
             failures.append(f"{label}: {error.strerror or error}")
     megabytes = sum(array.nbytes for array in arrays.values()) / 1e6
     warnings.warn(
-        f"{name} is loaded and can be used, but it could not be kept, so it will be fetched "
-        f"again next time ({'; '.join(failures)}). Free {megabytes:.0f} MB, or set COURSE_DATA "
-        "to a folder that can be written to.",
+        f"{name} is loaded, but it could not be kept and will be fetched again next time "
+        f"({'; '.join(failures)}). Free {megabytes:.0f} MB, or set COURSE_DATA to a folder that "
+        "can be written to.",
         stacklevel=4,
     )
-
-
-def _replace_damaged(name: str, read: Callable[[str], Arrays]) -> None:
-    """Keep both splits in place of a damaged file, if both are here."""
-    try:
-        splits = {split: _verified(name, split, read(split)) for split in SPLITS}
-    except Exception:  # the other split is missing or damaged, and nobody has asked for it
-        return
-    keep(name, splits)
-
-
-def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with atomic(path) as part, open(part, "wb") as file:
-        np.savez(file, **arrays)

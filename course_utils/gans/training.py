@@ -46,7 +46,7 @@ class Gan(nn.Module):
     discriminator's); it falls linearly to zero over `total_steps`, if given. The generator moves in
     every `critic_steps`-th step. `generator_ema` is a copy of the generator with the exponential
     moving average of its weights, `ema_decay` per step: the one to draw samples from.
-    reconstruction_term(fake, real), if given, is a penalty () added to the generator's loss
+    reconstruction_term(fake, real), if given, is a scalar added to the generator's loss
     (notebook 12).
     """
 
