@@ -37,7 +37,7 @@ def average_patches(
     `patches` (number, C·size²) as from `extract_patches` of images of that shape; another number
     is an error. Built in notebook 02.
     """
-    n, _, *sides = shape
+    n, sides = shape[0], shape[2:]
     total = fold(patches.unflatten(0, (n, -1)).transpose(1, 2), sides, size, stride=stride)
     cover = patches.new_ones(1, size**2, len(patches) // n)
     return total / fold(cover, sides, size, stride=stride)

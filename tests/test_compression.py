@@ -105,7 +105,7 @@ def test_another_dictionary_is_noticed(other):
     [
         (torch.zeros(1, 1, 60, 64), 20, None, "multiples of 8"),
         (torch.zeros(1, 3, 64, 64), 20, None, "grey"),
-        (255 * torch.ones(1, 1, 64, 64), 20, None, "Divide by 255"),
+        (255 * torch.ones(1, 1, 64, 64), 20, None, "divide by 255"),
         (IMAGE, 0, None, "step is 0"),
         (IMAGE, 20, normalise_atoms(dictionary().T), "transposed"),
         (IMAGE, 20, torch.ones(16, 20) / 4, "64"),

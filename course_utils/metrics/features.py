@@ -65,7 +65,7 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
     Raises ValueError for an unknown name, FeatureError, which says what to do, where
     package or weights are missing.
     """
-    check_choice("feature network", name, FEATURE_NETWORKS)
+    check_choice("feature network", name, tuple(FEATURE_NETWORKS))
     return FEATURE_NETWORKS[name](str(device))
 
 
