@@ -196,7 +196,6 @@ CALLS = {
     "metrics.distances.kernel_distance": of_two_sets,
     "metrics.distances.prdc": of_two_sets,
     "metrics.distances.precision_recall": of_two_sets,
-    "metrics.images.hoyer": lambda f: f(draw(4, 9)),
     "metrics.images.l0": lambda f: f(draw(4, 9)),
     "metrics.images.psnr": of_two_images,
     "metrics.images.ssim": of_two_images,
@@ -211,9 +210,7 @@ CALLS = {
     "sparse_coding.coordinates.coordinate_descent": lambda f: f(draw(9, 16), atoms(), 0.1),
     "sparse_coding.problem.decode": lambda f: f(*codes()[2:], atoms()),
     "sparse_coding.problem.duality_gap": lambda f: f(draw(9, 16), atoms(), draw(9, 40), 0.1),
-    "sparse_coding.problem.largest_lambda": lambda f: f(draw(9, 16), atoms()),
     "sparse_coding.problem.lasso_objective": lambda f: f(draw(9, 16), atoms(), draw(9, 40), 0.1),
-    "sparse_coding.problem.mutual_coherence": lambda f: f(atoms()),
     "sparse_coding.problem.normalise_atoms": lambda f: f(draw(16, 40)),
     "sparse_coding.proximal.basis_pursuit": lambda f: f(draw(9, 16), atoms(), steps=3),
     "sparse_coding.proximal.fista": lambda f: f(
