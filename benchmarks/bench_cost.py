@@ -35,12 +35,5 @@ def test_cost(benchmark, record, signals):
     peak = (memory.bytes - before.bytes) / 1e6
     remark = f"{peak:.0f} MB at the peak, above the start"
     seconds = benchmark.stats.stats.median * chunks
-    record(
-        MANY,
-        f"ours: {signals:,} in {chunks} x {size:,}",
-        seconds,
-        chunks * size,
-        rounds,
-        peak,
-        remark,
-    )
+    name = f"ours: {signals:,} in {chunks} x {size:,}"
+    record(MANY, name, seconds, chunks * size, rounds, peak, remark)

@@ -42,12 +42,5 @@ def test_denoising(benchmark, record, method):
     benchmark.pedantic(run, setup=next_noisy, rounds=len(names))
     stats, level = benchmark.stats.stats, sum(levels) / len(levels)
     remark = f"{level:.2f} dB on average, {stats.max:.2f} s at most"
-    record(
-        f"{DENOISED}, {len(names)} photographs of 256x256",
-        method,
-        stats.mean,
-        1,
-        len(names),
-        level,
-        remark,
-    )
+    group = f"{DENOISED}, {len(names)} photographs of 256x256"
+    record(group, method, stats.mean, 1, len(names), level, remark)

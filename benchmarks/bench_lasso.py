@@ -28,9 +28,6 @@ def test_lasso(clock, record, case, solver):
     found, seconds, rounds = clock(run, (x, D, setting), (x[:500], D, setting))
     excess = gap(found, x)
     fair = excess <= EQUAL
-    remark = (
-        f"gap {max(excess, 0):.0e}, {name}"
-        + (f" {setting:g}" if setting else "")
-        + (not fair) * ", TOO FAR"
-    )
+    chosen = f"{name} {setting:g}" if setting else name
+    remark = f"gap {max(excess, 0):.0e}, {chosen}" + (not fair) * ", TOO FAR"
     record(lasso_group(case), solver, seconds, len(x), rounds, excess, remark, fair)

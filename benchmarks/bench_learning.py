@@ -23,9 +23,8 @@ def test_spams_with_the_seconds_it_is_known_for(clock, record):
     spams_learn(x, start, 100)
     begin = time.perf_counter()
     spams_learn(x, start, 100)
-    report(
-        clock, record, BUDGET, spams_learn, "iterations", int(80 / (time.perf_counter() - begin))
-    )
+    iterations = int(80 / (time.perf_counter() - begin))
+    report(clock, record, BUDGET, spams_learn, "iterations", iterations)
 
 
 def report(clock, record, solver, run, name, setting):

@@ -25,7 +25,6 @@ def test_omp(clock, record, case, solver):
     z = dense(found, D)
     assert (z != 0).sum(dim=1).max() <= k
     left = ((x - z @ D.T).square().sum() / x.square().sum()).item()
-    remark = f"leaves {left:.2%} of the energy" + ", by other atoms (forward selection)" * (
-        "SPAMS" in solver
-    )
+    other = ", by other atoms (forward selection)" if "SPAMS" in solver else ""
+    remark = f"leaves {left:.2%} of the energy{other}"
     record(omp_group(case), solver, seconds, len(x), rounds, left, remark)

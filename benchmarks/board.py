@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-OURS, SKLEARN, SPAMS = (
-    "ours",
-    "scikit-learn",
-    "SPAMS",
-)  # the name of a solver begins with one of these
+OURS, SKLEARN, SPAMS = "ours", "scikit-learn", "SPAMS"  # a solver's name begins with one of these
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,8 @@ class Board:
 
     def fastest(self, group: str, solver: str) -> Row | None:
         """Of the fair rows whose group and solver begin so, the fastest."""
-        found = [
-            r
-            for r in self.rows
-            if r.group.startswith(group) and r.solver.startswith(solver) and r.fair
-        ]
+        rows = (row for row in self.rows if row.group.startswith(group) and row.fair)
+        found = (row for row in rows if row.solver.startswith(solver))
         return max(found, key=lambda row: row.rate, default=None)
 
     def tables(self) -> list[str]:
@@ -55,11 +48,8 @@ class Board:
         for title, group in groupby(in_order, key=lambda row: row.group):
             rows = list(group)
             first = next((row for row in rows if row.solver.startswith(OURS)), None)
-            lines += [
-                "",
-                title,
-                f"  {'solver':<40}{'seconds':>9}{'rounds':>7}{'per second':>12}{'ours':>9}",
-            ]
+            head = f"  {'solver':<40}{'seconds':>9}{'rounds':>7}{'per second':>12}{'ours':>9}"
+            lines += ["", title, head]
             for row in rows:
                 ratio = f"{first.rate / row.rate:.2f} x" if first else ""
                 rate = f"{row.rate:,.0f}" if row.rate > 100 else f"{row.rate:.2f}"

@@ -17,10 +17,9 @@ BOARD = Board()
 
 def pytest_configure(config):
     torch.set_num_threads(THREADS)
-    config.addinivalue_line("filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning")
-    config.addinivalue_line(
-        "filterwarnings", "ignore:Orthogonal matching pursuit ended:RuntimeWarning"
-    )  # flat patches
+    flat_patches = "ignore:Orthogonal matching pursuit ended:RuntimeWarning"
+    for line in ("ignore::sklearn.exceptions.ConvergenceWarning", flat_patches):
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture
@@ -63,7 +62,5 @@ def pytest_terminal_summary(terminalreporter):
     for line in [*BOARD.tables(), "", *figures.lines(BOARD)]:
         write(line)
     write("")
-    write(
-        f"{THREADS} threads for every solver."
-        + (f" Only {PART} of the sizes: a quick look." if PART != 1 else "")
-    )
+    quick = f" Only {PART} of the sizes: a quick look." if PART != 1 else ""
+    write(f"{THREADS} threads for every solver.{quick}")

@@ -23,31 +23,20 @@ def lines(board: Board) -> list[str]:
     found = ["Asked and found:"]
     for case in OMP:
         group = omp_group(case)
-        found.append(
-            speed(board, f"OMP, {case}, dense codes", group, "ours: omp", SKLEARN, "asked", 10)
-        )
-        found.append(
-            speed(board, f"OMP, {case}, sparse codes", group, "ours: omp_atoms", SPAMS, "aim", 0.5)
-        )
+        dense, sparse = f"OMP, {case}, dense codes", f"OMP, {case}, sparse codes"
+        found.append(speed(board, dense, group, "ours: omp", SKLEARN, "asked", 10))
+        found.append(speed(board, sparse, group, "ours: omp_atoms", SPAMS, "aim", 0.5))
     for case in LASSO:
         group = lasso_group(case)
         found.append(speed(board, f"lasso, {case}", group, "ours: lasso", SKLEARN, "asked", 2))
         found.append(speed(board, f"lasso, {case}", group, "ours: lasso", SPAMS, "aim", 1))
     ours = board.fastest(LEARNED, OURS)
-    for peer, words in (
-        (BUDGET, "a SPAMS run of about 0.8 s"),
-        ("SPAMS: trainDL", "SPAMS's fastest way there"),
-    ):
+    peers = {BUDGET: "a SPAMS run of about 0.8 s", "SPAMS: trainDL": "SPAMS's fastest way there"}
+    for peer, words in peers.items():
         other = board.fastest(LEARNED, peer)
         value = ours.seconds / other.seconds if ours and other else None
-        found.append(
-            line(
-                f"{ENOUGH} dB by a learned dictionary, seconds / those of {words}",
-                value,
-                "asked",
-                most=1.5,
-            )
-        )
+        words = f"{ENOUGH} dB by a learned dictionary, seconds / those of {words}"
+        found.append(line(words, value, "asked", most=1.5))
     ours, wavelet = board.fastest(DENOISED, OURS), board.fastest(DENOISED, WAVELET)
     value = ours.value - wavelet.value if ours and wavelet else None
     found.append(line("denoising, dB above BayesShrink", value, "asked", least=2.0))
@@ -68,16 +57,10 @@ def speed(
     return line(f"{words}, speed / that of {peer}", value, kind, least=least)
 
 
-def line(
-    words: str,
-    value: float | None,
-    kind: str,
-    least: float | None = None,
-    most: float | None = None,
-) -> str:
+def line(words: str, value: float | None, kind: str, least: float = 0, most: float = 0) -> str:
     """A figure with what was asked of it."""
-    wanted = f"{kind}: at least {least:g}" if most is None else f"{kind}: at most {most:g}"
+    wanted = f"{kind}: at most {most:g}" if most else f"{kind}: at least {least:g}"
     if value is None:
         return f"  not measured   {words} ({wanted})"
-    reached = value >= least if most is None else value <= most
+    reached = value <= most if most else value >= least
     return f"  {'reached' if reached else 'NOT REACHED':<13}{value:>7.2f}  {words} ({wanted})"

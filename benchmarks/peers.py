@@ -4,6 +4,7 @@ What has to be turned is turned without a copy (signals), or is small (atoms).
 """
 
 import importlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -32,9 +33,8 @@ def columns(D: Tensor) -> np.ndarray:
 
 def encode(x: Tensor, D: Tensor, algorithm: str, jobs: int = 1, **options) -> np.ndarray:
     """Codes by scikit-learn, whose atoms are rows."""
-    return sparse_encode(
-        x.numpy(), np.ascontiguousarray(D.T), algorithm=algorithm, n_jobs=jobs, **options
-    )
+    atoms = np.ascontiguousarray(D.T)
+    return sparse_encode(x.numpy(), atoms, algorithm=algorithm, n_jobs=jobs, **options)
 
 
 def spams_omp(x: Tensor, D: Tensor, k: int):
@@ -49,43 +49,28 @@ def spams_lasso(x: Tensor, D: Tensor):
 def multi_lasso(x: Tensor, D: Tensor, tolerance: float) -> np.ndarray:
     """Coordinate descent of scikit-learn with a tolerance, which sparse_encode does not pass on."""
     atoms = D.numpy()
-    problem = Lasso(
-        LAM / len(atoms), fit_intercept=False, precompute=atoms.T @ atoms, tol=tolerance
-    )
-    return problem.fit(atoms, x.numpy().T).coef_
+    options = dict(fit_intercept=False, precompute=atoms.T @ atoms, tol=tolerance)
+    return Lasso(LAM / len(atoms), **options).fit(atoms, x.numpy().T).coef_
 
 
 def spams_learn(x: Tensor, D: Tensor, iterations: int) -> Tensor:
     train = peer("spams").trainDL  # mode 3: k atoms per signal
     options = dict(mode=3, lambda1=PER_PATCH, batchsize=256, numThreads=THREADS, verbose=False)
-    return torch.tensor(
-        train(x.numpy().T, D=columns(D).copy(order="F"), iter=iterations, **options)
-    )
+    start = columns(D).copy(order="F")
+    return torch.tensor(train(x.numpy().T, D=start, iter=iterations, **options))
 
 
 def sklearn_learn(x: Tensor, D: Tensor, epochs: int, jobs: int) -> Tensor:
+    options = dict(alpha=0.2, batch_size=256, max_iter=epochs, random_state=0, n_jobs=jobs)
     start = np.ascontiguousarray(D.T)
-    learner = MiniBatchDictionaryLearning(
-        ATOMS,
-        alpha=0.2,
-        batch_size=256,
-        max_iter=epochs,
-        dict_init=start,
-        random_state=0,
-        n_jobs=jobs,
-    )
+    learner = MiniBatchDictionaryLearning(ATOMS, dict_init=start, **options)
     return torch.tensor(learner.fit(x.numpy()).components_.T)
 
 
 def dictlearn_learn(x: Tensor, D: Tensor, rounds: int, method: str) -> Tensor:
-    learner = peer("dictlearn").DictionaryLearning(
-        ATOMS,
-        fit_algorithm=method,
-        n_nonzero_coefs=PER_PATCH,
-        max_iter=rounds,
-        dict_init=D.T.double().numpy(),
-        random_state=0,
-    )
+    options = dict(fit_algorithm=method, n_nonzero_coefs=PER_PATCH, max_iter=rounds, random_state=0)
+    start = D.T.double().numpy()
+    learner = peer("dictlearn").DictionaryLearning(ATOMS, dict_init=start, **options)
     return torch.tensor(learner.fit(x.numpy()).components_.T)
 
 
@@ -102,13 +87,16 @@ def unit(D: Tensor) -> Tensor:
     return normalise_atoms(D[:, torch.linalg.vector_norm(D, dim=0) > 0].float())
 
 
+def encoder(algorithm: str, jobs: int, option: str, **options):
+    """`encode` as a function of (x, D, setting), where the setting is called `option`."""
+    return lambda x, D, setting: encode(x, D, algorithm, jobs, **{option: setting}, **options)
+
+
 OMP = {  # (x, D, k)
     "ours: omp": omp,
     "ours: omp_atoms": omp_atoms,
-    "scikit-learn: omp, 1 job": lambda x, D, k: encode(x, D, "omp", n_nonzero_coefs=k),
-    f"scikit-learn: omp, {THREADS} jobs": lambda x, D, k: encode(
-        x, D, "omp", THREADS, n_nonzero_coefs=k
-    ),
+    "scikit-learn: omp, 1 job": encoder("omp", 1, "n_nonzero_coefs"),
+    f"scikit-learn: omp, {THREADS} jobs": encoder("omp", THREADS, "n_nonzero_coefs"),
     "SPAMS: omp": spams_omp,
 }
 
@@ -120,49 +108,24 @@ LASSO = {
     "ours: lasso": (lambda x, D, t: lasso(x, D, LAM, t), "tolerance", TOLERANCES),
     "ours: fista": (lambda x, D, t: fista(x, D, LAM, 5000, t), "tolerance", TOLERANCES),
     "ours: active_set": (lambda x, D, t: active_set(x, D, LAM, t), "tolerance", TOLERANCES),
-    "scikit-learn: lasso_cd, 1 job": (
-        lambda x, D, m: encode(x, D, "lasso_cd", alpha=LAM, max_iter=m),
-        "max_iter",
-        SWEEPS,
-    ),
-    f"scikit-learn: lasso_cd, {THREADS} jobs": (
-        lambda x, D, m: encode(x, D, "lasso_cd", THREADS, alpha=LAM, max_iter=m),
-        "max_iter",
-        SWEEPS,
-    ),
     "scikit-learn: Lasso, one fit for all": (multi_lasso, "tol", TOLERANCES),
-    "LARS of scikit-learn, 1 job": (
-        lambda x, D, _: encode(x, D, "lasso_lars", alpha=LAM),
-        "exact",
-        (None,),
-    ),
-    f"LARS of scikit-learn, {THREADS} jobs": (
-        lambda x, D, _: encode(x, D, "lasso_lars", THREADS, alpha=LAM),
-        "exact",
-        (None,),
-    ),
     "SPAMS: lasso (LARS)": (lambda x, D, _: spams_lasso(x, D), "exact", (None,)),
 }
+for jobs, words in ((1, "1 job"), (THREADS, f"{THREADS} jobs")):
+    descent = encoder("lasso_cd", jobs, "max_iter", alpha=LAM)
+    LASSO[f"scikit-learn: lasso_cd, {words}"] = descent, "max_iter", SWEEPS
+    lars = lambda x, D, _, jobs=jobs: encode(x, D, "lasso_lars", jobs, alpha=LAM)
+    LASSO[f"LARS of scikit-learn, {words}"] = lars, "exact", (None,)
 
+STEPS = (20, 30, 40, 50, 60, 70, 80, 100, 120)
+SKLEARN_JOBS = partial(sklearn_learn, jobs=THREADS)
 LEARNING = {
-    "ours: online_learning": (
-        lambda x, D, s: online_learning(x, D, s, k=PER_PATCH),
-        "steps",
-        (20, 30, 40, 50, 60, 70, 80, 100, 120),
-    ),
-    "ours: ksvd": (lambda x, D, r: ksvd(x, D, r, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
-    "ours: mod": (lambda x, D, r: mod(x, D, r, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
+    "ours: online_learning": (partial(online_learning, k=PER_PATCH), "steps", STEPS),
+    "ours: ksvd": (partial(ksvd, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
+    "ours: mod": (partial(mod, k=PER_PATCH), "rounds", (5, 10, 15, 20)),
     "SPAMS: trainDL": (spams_learn, "iterations", (40, 80, 120, 160, 240, 320, 480, 640, 960)),
-    "scikit-learn: MiniBatch, 1 job": (lambda x, D, e: sklearn_learn(x, D, e, 1), "epochs", (1, 3)),
-    f"scikit-learn: MiniBatch, {THREADS} jobs": (
-        lambda x, D, e: sklearn_learn(x, D, e, THREADS),
-        "epochs",
-        (1, 3),
-    ),
-    "dictlearn: K-SVD": (lambda x, D, r: dictlearn_learn(x, D, r, "ksvd"), "rounds", (5,)),
-    "dictlearn: approximate K-SVD": (
-        lambda x, D, r: dictlearn_learn(x, D, r, "aksvd"),
-        "rounds",
-        (10,),
-    ),
+    "scikit-learn: MiniBatch, 1 job": (partial(sklearn_learn, jobs=1), "epochs", (1, 3)),
+    f"scikit-learn: MiniBatch, {THREADS} jobs": (SKLEARN_JOBS, "epochs", (1, 3)),
+    "dictlearn: K-SVD": (partial(dictlearn_learn, method="ksvd"), "rounds", (5,)),
+    "dictlearn: approximate K-SVD": (partial(dictlearn_learn, method="aksvd"), "rounds", (10,)),
 }

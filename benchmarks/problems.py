@@ -61,10 +61,8 @@ def centred(n: int, seed: int = 0) -> Tensor:
 
 def objective(x: Tensor, D: Tensor, z: Tensor) -> float:
     """The sum of the lasso objectives of all signals, in float64."""
-    parts = zip(x.split(4096), z.split(4096))
-    return sum(
-        lasso_objective(a.double(), D.double(), b.double(), LAM).sum().item() for a, b in parts
-    )
+    parts = zip(x.double().split(4096), z.double().split(4096))
+    return sum(lasso_objective(a, D.double(), b, LAM).sum().item() for a, b in parts)
 
 
 @cache

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_int
-
 __all__ = ["from_positions", "record", "replaced", "steer", "to_positions"]
 
 
@@ -54,7 +52,6 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) ->
     Raises ValueError for an empty x, and for a layer that is not part of the network or does
     not run exactly once for each batch.
     """
-    check_int("batch", batch, at_least=1)
     if len(x) == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one input.")
     seen = []

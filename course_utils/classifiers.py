@@ -14,24 +14,13 @@ FEATURES = 64
 
 
 class FashionClassifier(nn.Module):
-    """Images (N, 1, 28, 28) in [0, 1] to scores (N, 10), the logits of the classes.
-
-    Two convolutional stages, a layer of 64 features, ReLU, a linear layer. Images of another
-    shape raise ValueError.
-    """
+    """Images (N, 1, 28, 28) in [0, 1] to logits (N, 10); ValueError for another shape."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stages = nn.ModuleList(
-            [
-                nn.Sequential(
-                    nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()
-                ),  # 28x28 -> 14x14
-                nn.Sequential(
-                    nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)
-                ),  # -> 7x7
-            ]
-        )
+        first = nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU()  # 14x14
+        second = nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AvgPool2d(2)
+        self.stages = nn.ModuleList([nn.Sequential(*first), nn.Sequential(*second)])
         self.last = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, FEATURES))
         self.scores = nn.Linear(FEATURES, 10)
 

@@ -16,11 +16,9 @@ import constriction
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from course_utils.arguments import check_images
 from course_utils.sparse_coding import omp
-from course_utils.sparse_coding.problem import check_matrix
 from course_utils.wavelets import blocks_to_image, dct2, dct_matrix, image_to_blocks
 
 __all__ = ["DecodeError", "decode", "dct_atoms", "encode", "quantise", "sparse_integers"]
@@ -85,38 +83,26 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
             f"sides that are multiples of {SIZE}: choose a channel, and crop or pad the image."
         )
     if not 0.1 <= step <= 1000:
-        raise ValueError(
-            f"step is {step}; expected the quantiser's step in grey levels of 255, from 0.1 to "
-            "1000."
-        )
-    step = struct.unpack("<f", struct.pack("<f", step))[0]  # as the decoder will read it
+        raise ValueError(f"step is {step}; expected grey levels of 255, from 0.1 to 1000.")
+    step = float(np.float32(step))  # as the decoder will read it
     means, codes = (values.numpy() for values in sparse_integers(image.cpu().float(), step, D))
     coder = constriction.stream.queue.RangeEncoder()
     change = np.diff(means.flatten(), prepend=0)
     spread = int(np.abs(CHANCES - max(np.abs(change).mean(), 0.01)).argmin())
-    coder.encode(
-        change.astype(np.int32), VALUE, np.zeros(change.size), np.full(change.size, CHANCES[spread])
-    )
-
+    put(coder, change, 0, CHANCES[spread])
     before = (0, 0)
     for j, activity in atom_by_atom(D, codes):
         values = codes[:, :, j].flatten()
         used = values != 0
         now = best_chances(used, values, activity) if used.any() else (0, 0)
-        for old, new in zip(before, now):
-            coder.encode(np.array([new - old], dtype=np.int32), VALUE, np.zeros(1), np.full(1, 2.0))
+        put(coder, np.subtract(now, before), 0, 2)
         before = now
         if not used.any():
             continue
         coder.encode(used.astype(np.int32), POSITION, likely(activity, now[0]))
         # 1, 2, ... become 0, 1, ...: without the zero no number is missing
         shifted = values[used] - (values[used] > 0)
-        coder.encode(
-            shifted.astype(np.int32),
-            VALUE,
-            np.full(shifted.size, -0.5),
-            sizes(activity[used], now[1]),
-        )
+        put(coder, shifted, -0.5, sizes(activity[used], now[1]))
     body = FACTS.pack(*means.shape, step, spread) + coder.get_compressed().astype("<u4").tobytes()
     return HEAD.pack(NAME, checksum(body, D)) + body
 
@@ -128,40 +114,38 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
     another dictionary.
     """
     if len(data) < HEAD.size or data[:4] != NAME:
-        raise DecodeError(
-            f"These {len(data)} bytes do not begin like a file of `encode`: is it another format?"
-        )
+        raise DecodeError("The bytes do not begin like a file of `encode`: is it another format?")
     body = data[HEAD.size :]
     if checksum(body, D) != HEAD.unpack(data[: HEAD.size])[1]:
-        raise DecodeError(
-            "The checksum differs: the bytes are cut off or damaged, or were coded with another "
-            "dictionary D."
-        )
+        raise DecodeError("The checksum differs: damaged or cut off, or another dictionary D?")
     D, _ = check_atoms(D)
     height, width, step, spread = FACTS.unpack(body[: FACTS.size])
-    coder = constriction.stream.queue.RangeDecoder(
-        np.frombuffer(body[FACTS.size :], dtype="<u4").astype(np.uint32)
-    )
-    number = height * width
-    means = (
-        coder.decode(VALUE, np.zeros(number), np.full(number, CHANCES[spread]))
-        .cumsum()
-        .reshape(height, width)
-    )
-    codes, now = np.zeros((height, width, D.shape[1]), dtype=np.int32), [0, 0]
+    words = np.frombuffer(body[FACTS.size :], dtype="<u4").astype(np.uint32)
+    coder = constriction.stream.queue.RangeDecoder(words)
+    scales = np.full(height * width, CHANCES[spread])
+    means = take(coder, 0, scales).cumsum().reshape(height, width)
+    codes, now = np.zeros((height, width, D.shape[1]), dtype=np.int32), np.zeros(2, dtype=int)
     for j, activity in atom_by_atom(D, codes):
-        now = [old + int(coder.decode(VALUE, np.zeros(1), np.full(1, 2.0))[0]) for old in now]
-        if now == [0, 0]:
+        now += take(coder, 0, np.full(2, 2.0))
+        if not now.any():
             continue
         used = coder.decode(POSITION, likely(activity, now[0])).astype(bool)
-        shifted = coder.decode(VALUE, np.full(used.sum(), -0.5), sizes(activity[used], now[1]))
-        plane = np.zeros(number, dtype=np.int32)
-        plane[used] = shifted + (shifted >= 0)
-        codes[:, :, j] = plane.reshape(height, width)
+        shifted = take(coder, -0.5, sizes(activity[used], now[1]))
+        codes[used.reshape(height, width), j] = shifted + (shifted >= 0)
     blocks = torch.from_numpy(codes).float() @ D.T + torch.from_numpy(means)[:, :, None] / SIZE
-    return ((blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE))) + 128) / 255).clamp(0, 1)[
-        None, None
-    ]
+    image = blocks_to_image((blocks * step).unflatten(2, (SIZE, SIZE)))
+    return ((image + 128) / 255).clamp(0, 1)[None, None]
+
+
+def put(coder, values: np.ndarray, centre: float, scale: float | np.ndarray) -> None:
+    """Encode whole numbers by Laplace distributions."""
+    ones = np.ones(values.size)
+    coder.encode(values.astype(np.int32), VALUE, centre * ones, scale * ones)
+
+
+def take(coder, centre: float, scale: np.ndarray) -> np.ndarray:
+    """Decode as many whole numbers as there are scales."""
+    return coder.decode(VALUE, np.full(scale.size, float(centre)), scale)
 
 
 def atom_by_atom(D: Tensor | None, codes: np.ndarray):
@@ -172,8 +156,7 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
     """
     D, _ = check_atoms(D)
     energy = dct2(D.T.reshape(-1, SIZE, SIZE)).square()
-    i = torch.arange(SIZE, dtype=D.dtype)
-    # An atom's mean frequency
+    i = torch.arange(SIZE, dtype=D.dtype)  # place: an atom's mean frequency
     place = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)
     place = place.round(decimals=3).numpy()
     order = np.argsort(place.sum(axis=1), kind="stable")
@@ -186,9 +169,7 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
 
 def surroundings(sizes: np.ndarray) -> np.ndarray:
     """Weighted mean of each place of (h, w) and its four neighbours; borders are replicated."""
-    wide = pad(torch.from_numpy(sizes)[None, None].double(), (1, 1, 1, 1), mode="replicate")[
-        0, 0
-    ].numpy()
+    wide = np.pad(sizes, 1, mode="edge")
     around = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
     return (sizes + NEIGHBOURS * around) / (1 + 4 * NEIGHBOURS)
 
@@ -214,18 +195,13 @@ def best_chances(used: np.ndarray, values: np.ndarray, activity: np.ndarray) -> 
 
 def checksum(body: bytes, D: Tensor | None) -> int:
     """CRC-32 of facts, coded bytes and dictionary."""
-    return zlib.crc32(
-        body,
-        0 if D is None else zlib.crc32(D.detach().cpu().float().contiguous().numpy().tobytes()),
-    )
+    atoms = b"" if D is None else D.detach().cpu().float().contiguous().numpy().tobytes()
+    return zlib.crc32(body, zlib.crc32(atoms))
 
 
 def check_atoms(D: Tensor | None) -> tuple[Tensor, bool]:
-    """The atoms (the DCT's for None) and whether they are orthonormal. ValueError unless (64, K)."""
+    """The atoms (the DCT's for None) and whether they are orthonormal."""
     if D is None:
         return dct_atoms(), True
-    check_matrix("D", D, "8x8 atoms as columns, (64, K)", "D.T")
-    if len(D) != SIZE**2:
-        raise ValueError(f"D has shape {tuple(D.shape)}; expected 8x8 atoms as columns, (64, K).")
     D = D.detach().cpu().float()
     return D, D.shape[1] <= len(D) and torch.allclose(D.T @ D, torch.eye(D.shape[1]), atol=1e-4)

@@ -38,8 +38,6 @@ def overcomplete_dct(size: int = 8, frequencies: int = 16) -> Tensor:
     With more frequencies than pixels they overlap in frequency, unlike those of the DCT.
     All but the first have mean zero along their axis (Elad and Aharon 2006). Built in notebook 02.
     """
-    check_int("size", size, at_least=1)
-    check_int("frequencies", frequencies, at_least=1)
     i = torch.arange(size, dtype=torch.float64)
     waves = torch.cos(torch.pi * i[:, None] * torch.arange(frequencies) / frequencies)
     waves[:, 1:] -= waves[:, 1:].mean(dim=0)
@@ -51,7 +49,7 @@ def initial_atoms(x: Tensor, atoms: int, seed: int = 0) -> Tensor:
 
     Raises ValueError when x has fewer usable signals than that.
     """
-    check_matrix("x", x, "signals as rows, (N, n)", "x.flatten(1)")
+    check_matrix("x", x, "signals as rows, (N, n): x.flatten(1)")
     lengths = torch.linalg.vector_norm(x, dim=1)
     usable = (lengths > 0.1 * lengths.mean()).nonzero()[:, 0]
     check_int("atoms", atoms, at_least=1, at_most=len(usable))
@@ -66,9 +64,7 @@ def sparse_code(
     if lam is None:
         return omp_atoms(x, D, k, error)
     if k is not None or error is not None:
-        raise ValueError(
-            f"lam = {lam} asks for lasso, k = {k} and error = {error} for OMP: give one of them."
-        )
+        raise ValueError("lam asks for lasso, k and error for OMP: give one of them.")
     z = lasso(x, D, lam, tolerance=1e-2)
     width = max(1, int((z != 0).sum(dim=1).max()))
     atoms = z.abs().topk(width, dim=1).indices
@@ -92,10 +88,8 @@ def mod_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
     """The least-squares dictionary for these codes, normalised; unused atoms stay."""
     zz, xz = second_moments(x, atoms, weights, D.shape[1])
     used = zz.diagonal() > 0
-    ridge = (
-        1e-6 * zz.diagonal().mean().clamp_min(torch.finfo(x.dtype).tiny) * torch.eye(len(zz)).to(zz)
-    )
-    best = torch.linalg.solve(zz + ridge, xz.T).T
+    ridge = 1e-6 * zz.diagonal().mean().clamp_min(torch.finfo(x.dtype).tiny)
+    best = torch.linalg.solve(zz + ridge * torch.eye(len(zz)).to(zz), xz.T).T
     lengths = torch.linalg.vector_norm(best, dim=0)
     good = used & (lengths > 0)
     return torch.where(good, best / torch.where(good, lengths, 1.0), D)
@@ -158,21 +152,18 @@ def online_learning(
         zz, xz = fade * zz + new_zz, fade * xz + new_xz
         D = online_update(D, zz, xz)
         if t % 10 == 0:
-            D = replace_unused(
-                part, D, atoms, weights, used=zz.diagonal() > 1e-4 * zz.diagonal().mean()
-            )
+            uses = zz.diagonal()
+            D = replace_unused(part, D, atoms, weights, used=uses > 1e-4 * uses.mean())
     return D
 
 
 def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
-    """One pass of block coordinate descent over the atoms of D (n, K), given zz (K, K), xz (n, K)."""
+    """One pass of block coordinate descent over the atoms of D (n, K): zz (K, K), xz (n, K)."""
     uses = zz.diagonal()
     used = (uses > 1e-4 * uses.mean()).nonzero()[:, 0]
     by_row = D.T.clone(memory_format=torch.contiguous_format)
-    wanted = xz.T[used] / uses[used, None]
-    others = zz[used] / uses[used, None]
-    # D_j + (b_j - D a_j) / a_jj: d_j itself cancels
-    others[torch.arange(len(used), device=D.device), used] = 0
+    wanted, others = xz.T[used] / uses[used, None], zz[used] / uses[used, None]
+    others.scatter_(1, used[:, None], 0)  # D_j + (b_j - D a_j) / a_jj: d_j itself cancels
     for j, target, overlap in zip(used.tolist(), wanted, others):
         new = torch.addmv(target, by_row.T, overlap, alpha=-1)
         by_row[j] = new / torch.linalg.vector_norm(new).clamp_min(torch.finfo(D.dtype).tiny)
@@ -184,8 +175,8 @@ def replace_unused(
 ) -> Tensor:
     """D (n, K) with each unused atom replaced by a signal of x (N, n) that is coded badly.
 
-    Unused: no signal has a weight on it, unless `used` (K,) says otherwise. Raises nothing: where
-    all signals are coded exactly, the atoms stay.
+    Unused: no signal has a weight on it, unless `used` (K,) says otherwise. Where all signals are
+    coded exactly, the atoms stay.
     """
     if used is None:
         used = torch.bincount(atoms[weights != 0], minlength=D.shape[1]) > 0
@@ -196,7 +187,7 @@ def replace_unused(
     worst = left.topk(min(len(unused), len(x))).indices
     worst = worst[left[worst] > torch.finfo(x.dtype).eps ** 0.5 * left.mean()]
     D = D.clone()
-    D[:, unused[: len(worst)]] = normalise_atoms(x[worst].T) if len(worst) else D[:, :0]
+    D[:, unused[: len(worst)]] = normalise_atoms(x[worst].T)
     return D
 
 
@@ -223,10 +214,7 @@ def denoise(
     """
     check_images(noisy, "noisy")
     if not sigma > 0:
-        raise ValueError(
-            f"sigma is {sigma}; expected the noise's standard deviation, above 0, in units of the "
-            "pixels."
-        )
+        raise ValueError(f"sigma is {sigma}; expected a standard deviation above 0, as 25 / 255.")
     channels = noisy.shape[1]
     x = extract_patches(noisy).unflatten(1, (channels, -1))
     means = x.mean(dim=2, keepdim=True)
@@ -238,13 +226,9 @@ def denoise(
     atoms, weights = omp_atoms(x, D, error=error)
     shape = (len(noisy), 1, *noisy.shape[2:])
     del x  # large; the rest is done channel by channel for the same reason
-    return torch.cat(
-        [
-            average_patches(decode(atoms, weights, part) + mean, shape)
-            for part, mean in zip(D.split(64), means.unbind(1))
-        ],
-        dim=1,
-    )
+    parts = zip(D.split(64), means.unbind(1))
+    clean = [average_patches(decode(atoms, weights, part) + mean, shape) for part, mean in parts]
+    return torch.cat(clean, dim=1)
 
 
 def cosine_atoms(channels: int) -> Tensor:

@@ -4,11 +4,9 @@
         ...
         return {"PSNR, dB": 31.2, "figure": figure}
 
-    gpu_cell(session, "01_cycle_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches":
-    2_000})
+    gpu_cell(session, "01_spinning", full_size, gpu={"patches": 20_000}, cpu={"patches": 2_000})
 
-The same function runs on both kinds of device, at the sizes that the cell gives for it. `make
-record ARGS=01_cycle_spinning` runs it where you are and stores the result in data/recorded.
+`make record ARGS=01_spinning` runs it where you are and stores the result in data/recorded.
 """
 
 import datetime
@@ -47,12 +45,11 @@ def gpu_cell(
 ) -> None:
     """Run `run(device, **gpu)` on a GPU and show its result, elsewhere the record of `name`.
 
-    `run` returns numbers and words by name; its entry "figure", if there is one, is a matplotlib
-    figure. gpu, cpu: the sizes for each kind of device; a CPU only runs to be recorded
-    (COURSE_RECORD=NAME in the environment, set by `make record`). pieces: further arguments of
-    several runs, by a label each; they are shown side by side, with `spread` also their mean and
-    standard deviation, and recorded one by one, so that an interrupted recording goes on with the
-    next piece.
+    `run` returns numbers and words by name, and "figure", a matplotlib figure, if it has one. gpu,
+    cpu: the sizes for each kind of device; a CPU only runs to be recorded (COURSE_RECORD=NAME in
+    the environment, set by `make record`). pieces: further arguments of several runs, by label;
+    they are shown side by side, with `spread` also mean and standard deviation, and recorded one by
+    one, so that an interrupted recording goes on with the next piece.
 
     Raises ValueError for a name that cannot be a file name, for a record that is damaged, of
     another cell or without a device, and for a result to be recorded that holds no finite number.
@@ -65,20 +62,14 @@ def gpu_cell(
     if session.gpu or record:
         sizes = gpu if session.gpu else cpu
         for label, arguments in pieces.items():
-            if record and is_larger(results.get(label), session):
-                # An interrupted recording goes on; a GPU's record is not replaced by a CPU's
+            # An interrupted recording goes on; a GPU replaces the record of a CPU
+            by_cpu = results.get(label, {}).get("device", "").endswith("CPU cores")
+            if record and label in results and not (session.gpu and by_cpu):
                 continue
             results[label] = measured(session, run, sizes, arguments)
             if record:
                 write_record(name, results, label)
     show({label: results[label] for label in pieces if label in results}, spread)
-
-
-def is_larger(recorded: dict | None, session: Session) -> bool:
-    """Whether a recorded piece needs no further run on this device."""
-    return recorded is not None and (
-        not session.gpu or not recorded["device"].endswith("CPU cores")
-    )
 
 
 def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments: dict) -> dict:
@@ -128,9 +119,8 @@ def write_record(name: str, results: dict[str, dict], label: str) -> None:
         raise ValueError(f"{name} {label}".rstrip() + f": {problem}. Not recorded.")
     figure = results[label].pop("figure", None)
     if figure is not None:
-        results[label]["picture"] = (
-            f"{name}{'_' if label else ''}{re.sub(r'[^a-z0-9]+', '_', label.lower())}.png"
-        )
+        piece = "_" + re.sub(r"[^a-z0-9]+", "_", label.lower()) if label else ""
+        results[label]["picture"] = f"{name}{piece}.png"
         RECORDED.mkdir(parents=True, exist_ok=True)
         figure.savefig(RECORDED / results[label]["picture"], dpi=80)
     content = {"cell": name, "pieces": results}
@@ -161,11 +151,8 @@ def read_record(name: str) -> dict[str, dict]:
     if cell != name:
         raise ValueError(f"{file} holds the record of {cell!r}, not of {name!r}. {mend}")
     for label, piece in pieces.items():
-        if missing := [fact for fact in FACTS if fact not in piece]:
-            raise ValueError(
-                f"{file} does not say the {' and the '.join(missing)} of {label or 'its run'}. "
-                f"{mend}"
-            )
+        if missing := " and the ".join(fact for fact in FACTS if fact not in piece):
+            raise ValueError(f"{file} does not say the {missing} of {label or 'its run'}. {mend}")
     return pieces
 
 
@@ -176,32 +163,21 @@ def show(results: dict[str, dict], spread: bool) -> None:
         return
     hidden = (*FACTS, "sizes", "figure", "picture")
     keys = dict.fromkeys(key for result in results.values() for key in result if key not in hidden)
-    head = [["", *results, *(["mean ± spread"] if spread else [])]] if len(results) > 1 else []
-    table = [
-        *head,
-        *(
-            [
-                key,
-                *(str(result.get(key, "-")) for result in results.values()),
-                *(
-                    [mean_and_spread([r[key] for r in results.values() if key in r])]
-                    if spread
-                    else []
-                ),
-            ]
-            for key in keys
-        ),
-    ]
+    table = [["", *results, "mean ± spread"]] if len(results) > 1 else []
+    for key in keys:
+        values = [result[key] for result in results.values() if key in result]
+        cells = [str(result.get(key, "-")) for result in results.values()]
+        table.append([key, *cells, mean_and_spread(values)])
+    if not spread:
+        table = [row[:-1] for row in table]
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip())
     for label, result in results.items():
         sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
-        print(
-            f"\n{label + ': ' if label else ''}{result['device']}, {result['date']}, "
-            f"{result['seconds']} s, {result['memory, MB']} MB, torch {result['torch']}{sizes}",
-            end="",
-        )
+        facts = f"{result['device']}, {result['date']}, {result['seconds']} s, "
+        facts += f"{result['memory, MB']} MB, torch {result['torch']}{sizes}"
+        print(f"\n{label + ': ' if label else ''}{facts}", end="")
     print()
     for result in results.values():
         if "picture" in result:
@@ -209,10 +185,7 @@ def show(results: dict[str, dict], spread: bool) -> None:
 
 
 def mean_and_spread(values: list) -> str:
-    """Mean and standard deviation as "12.3 ± 0.4", with the decimals of the latter.
-
-    "" for fewer than two values, or for words.
-    """
+    """Mean and standard deviation as "12.3 ± 0.4"; "" for fewer than two values, or for words."""
     if len(values) < 2 or not all(isinstance(value, (int, float)) for value in values):
         return ""
     deviation = statistics.stdev(values)

@@ -45,10 +45,8 @@ def binary_cross_entropy(x_hat: Tensor, x: Tensor) -> Tensor:
     grey and 0 for black and white. Logarithms are cut at -100. Raises ValueError outside [0, 1].
     """
     check_pair("x_hat", x_hat, "x", x)
-    for name, values, mend in (
-        ("x_hat", x_hat, "end the decoder with a sigmoid"),
-        ("x", x, "divide by 255"),
-    ):
+    remedies = ("x_hat", x_hat, "end the decoder with a sigmoid"), ("x", x, "divide by 255")
+    for name, values, mend in remedies:
         if values.numel() and (values.min() < 0 or values.max() > 1):
             raise ValueError(
                 f"{name} has values from {values.min():.3g} to {values.max():.3g}; "
@@ -89,10 +87,9 @@ def ssim_loss(x_hat: Tensor, x: Tensor) -> Tensor:
 class FeatureLoss(nn.Module):
     """Distance between what a classifier sees in two images, 0 where they are equal.
 
-    For each list entry of `classifier.maps(x)`: mean squared difference, divided by the mean
-    square of the maps of x, so that all stages count alike; the mean over the stages. The
-    classifier is copied, held fixed and in evaluation mode (Johnson, Alahi and Fei-Fei 2016).
-    Images as the classifier takes them; it raises ValueError for others.
+    The mean over the entries of `classifier.maps(x)` of the mean squared difference, divided by the
+    mean square of the maps of x (Johnson, Alahi and Fei-Fei 2016). The classifier is copied, held
+    fixed and in evaluation mode; it raises ValueError for images that it does not take.
     """
 
     def __init__(self, classifier: nn.Module) -> None:
@@ -118,8 +115,7 @@ def encoding_loss(x: Tensor, s: Tensor) -> Tensor:
     """‖x - s‖² divided by the number of numbers; s must live where x lives.
 
     For a sparse image s of an image x, or for what an encoder predicts and the optimal code
-    (predictive sparse decomposition, Kavukcuoglu, Ranzato and LeCun 2008). Raises
-    ValueError where the shapes differ: maps or codes of an image are not images.
+    (predictive sparse decomposition, Kavukcuoglu, Ranzato and LeCun 2008).
     """
     check_floats(x, "x"), check_floats(s, "s")
     if x.shape != s.shape:
@@ -159,6 +155,5 @@ def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> Non
     for label, tensor in ((name, values), (other_name, other)):
         if not torch.isfinite(tensor).all():
             raise ValueError(
-                f"{label} holds NaN or infinite values: look for a division by zero, "
-                "or too large a learning rate, before."
+                f"{label} holds NaN or infinite values; is the learning rate too large?"
             )

@@ -1,7 +1,4 @@
-"""Overlapping patches: an image as rows of small squares, and back by averaging.
-
-Built in notebook 02, used by dictionary learning from notebook 03 on.
-"""
+"""Overlapping patches: an image as rows of small squares, and back by averaging."""
 
 from torch import Tensor
 from torch.nn.functional import fold, unfold
@@ -19,11 +16,16 @@ def extract_patches(images: Tensor, size: int = 8, stride: int = 1) -> Tensor:
     """
     check_floats(images, "images")
     if images.ndim != 4:
+        shape = tuple(images.shape)
+        raise ValueError(f"images has shape {shape}; expected (N, C, H, W), as by images[None].")
+    height, width = images.shape[2:]
+    check_int("size", size, at_least=1, at_most=min(height, width))
+    check_int("stride", stride, at_least=1, at_most=size)
+    if (height - size) % stride or (width - size) % stride:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected (N, C, H, W): "
-            "images[None] adds an axis."
+            f"Patches of {size} with stride {stride} do not end at the border of {height}x{width}: "
+            "crop the image, or take a stride that divides side - size."
         )
-    check_tiling(tuple(images.shape[2:]), size, stride)
     return unfold(images, size, stride=stride).transpose(1, 2).flatten(0, 1)
 
 
@@ -32,32 +34,10 @@ def average_patches(
 ) -> Tensor:
     """Images (N, C, H, W) of which each pixel is the mean of the patches that cover it.
 
-    `patches` (number, C·size²) as from `extract_patches` of images of that shape. Raises
-    ValueError for a wrong number of patches. Built in notebook 02.
+    `patches` (number, C·size²) as from `extract_patches` of images of that shape; another number
+    is an error. Built in notebook 02.
     """
-    check_floats(patches, "patches")
-    n, channels, height, width = shape
-    check_tiling((height, width), size, stride)
-    number = n * ((height - size) // stride + 1) * ((width - size) // stride + 1)
-    if patches.shape != (number, channels * size**2):
-        raise ValueError(
-            f"patches has shape {tuple(patches.shape)}; images {tuple(shape)} have "
-            f"{(number, channels * size**2)}."
-        )
-
-    total = fold(
-        patches.unflatten(0, (n, -1)).transpose(1, 2), (height, width), size, stride=stride
-    )
-    cover = fold(patches.new_ones(1, size**2, number // n), (height, width), size, stride=stride)
-    return total / cover
-
-
-def check_tiling(sides: tuple[int, int], size: int, stride: int) -> None:
-    """Raise ValueError unless patches of this size and stride reach all borders."""
-    check_int("size", size, at_least=1, at_most=min(sides))
-    check_int("stride", stride, at_least=1, at_most=size)
-    if any((side - size) % stride for side in sides):
-        raise ValueError(
-            f"Patches of {size} with stride {stride} do not end at the border of "
-            f"{sides[0]}x{sides[1]}: crop the image, or take a stride that divides side - size."
-        )
+    n, sides = shape[0], shape[2:]
+    total = fold(patches.unflatten(0, (n, -1)).transpose(1, 2), sides, size, stride=stride)
+    cover = patches.new_ones(1, size**2, len(patches) // n)
+    return total / fold(cover, sides, size, stride=stride)

@@ -55,9 +55,9 @@ def pretrain(
         if fabric.global_rank > 0:
             return {}
         file = PRETRAINED / f"{name}.safetensors"
-        checkpoints.save_weights(
-            {key: half(value) for key, value in model.state_dict().items()}, file
-        )
+        weights = model.state_dict()  # counters stay as they are
+        half = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
+        checkpoints.save_weights(half, file)
         checkpoint.file.unlink(missing_ok=True)
         entry = {
             "file": file.name,
@@ -81,25 +81,15 @@ def pretrain(
         return entry
 
 
-def half(value: torch.Tensor) -> torch.Tensor:
-    """Half precision for floats; counters stay as they are."""
-    return value.half() if value.is_floating_point() else value
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.pretrain", description=__doc__.splitlines()[0]
-    )
+    command = "python -m course_utils.pretrain"
+    parser = argparse.ArgumentParser(prog=command, description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--accelerator", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument(
-        "--devices", type=int, default=1, help="processes on each host, one per device"
-    )
-    parser.add_argument(
-        "--nodes", type=int, default=1, help="hosts; see course_utils.distributed.processes"
-    )
+    parser.add_argument("--devices", type=int, default=1, help="on each host, a process for each")
+    parser.add_argument("--nodes", type=int, default=1, help="hosts")
     try:
         entry = pretrain(**vars(parser.parse_args(arguments)))
     except ProcessError as error:  # the process that failed shows its own error

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
 
 __all__ = [
     "VariationalAutoencoder",
@@ -25,10 +25,8 @@ class VariationalAutoencoder(nn.Module):
     """x -> q(z|x) -> z -> x_hat, with `latent` numbers in z and pixel noise sigma.
 
     encoder: x (N, ...) to (N, 2 * latent), means first, then log-variances, such as
-    `course_utils.autoencoders.ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...),
-    such as `ConvDecoder(latent)`. sigma: standard deviation of a pixel around the decoder's
-    picture, in the units of x. Raises ValueError for sigma <= 0, and where encoder and latent do
-    not fit.
+    `ConvEncoder(2 * latent)`. decoder: z (N, latent) to x_hat (N, ...). sigma: in the units of x.
+    Raises ValueError for sigma <= 0, and where encoder and latent do not fit.
     """
 
     def __init__(
@@ -36,10 +34,7 @@ class VariationalAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         if not sigma > 0:
-            raise ValueError(
-                f"sigma is {sigma}; expected a positive number, such as 0.1: "
-                "without noise no picture has a density."
-            )
+            raise ValueError(f"sigma is {sigma}; expected a positive number, such as 0.1.")
         self.encoder, self.decoder = encoder, decoder
         self.latent, self.sigma = check_int("latent", latent, at_least=1), float(sigma)
 
@@ -49,8 +44,7 @@ class VariationalAutoencoder(nn.Module):
         if numbers.shape != (len(x), 2 * self.latent):
             raise ValueError(
                 f"The encoder gives {tuple(numbers.shape)} for x of {tuple(x.shape)}; "
-                f"expected ({len(x)}, {2 * self.latent}), a mean and a log-variance for each of "
-                f"the {self.latent} numbers of a code: make it with code={2 * self.latent}."
+                f"expected ({len(x)}, {2 * self.latent}): make it with code={2 * self.latent}."
             )
         return numbers.chunk(2, dim=1)
 
@@ -64,10 +58,8 @@ class VariationalAutoencoder(nn.Module):
 
         Drawn in evaluation mode; the mode of the model stays as it was.
         """
-        first, training = next(self.parameters()), self.training
-        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(
-            first.device
-        )
+        device, training = next(self.parameters()).device, self.training
+        z = torch.randn(check_int("n", n, at_least=1), self.latent, generator=generator).to(device)
         images = torch.cat([self.eval().decoder(part) for part in z.split(500)])
         self.train(training)
         return images
@@ -83,8 +75,7 @@ def kl_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     if mean.ndim != 2 or mean.shape != log_variance.shape:
         raise ValueError(
             f"mean has shape {tuple(mean.shape)}, log_variance {tuple(log_variance.shape)}; "
-            "expected both (N, latent): give a row for each image, the log of the variance and not "
-            "the standard deviation."
+            "expected both (N, latent), a row for each image."
         )
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
 
@@ -97,11 +88,7 @@ def elbo_terms(model: VariationalAutoencoder, x: Tensor, beta: float = 1.0) -> d
     on average. Other beta: Higgins et al. 2017. Raises ValueError for a negative beta, and for a
     reconstruction that is not of the shape of x.
     """
-    if not beta >= 0:
-        raise ValueError(
-            f"beta is {beta}; expected 0 or more: a negative weight would reward codes far from "
-            "N(0, I)."
-        )
+    check_nonnegative("beta", beta)
     mean, log_variance = model.posterior(x)
     x_hat = model.decoder(reparameterise(mean, log_variance))
     if x_hat.shape != x.shape:

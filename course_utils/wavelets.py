@@ -12,7 +12,7 @@ import pywt
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_floats, check_images
+from course_utils.arguments import check_floats, check_images, check_int
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "inverse_wavelet2",
     "noise_level",
     "subbands",
-    "universal_threshold",
     "wavelet2",
     "wavelet_matrix",
 ]
@@ -36,10 +35,8 @@ def dct_matrix(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """The orthonormal DCT-II as a matrix (n, n); row u is the cosine of frequency u.
 
     C[u, i] = sqrt(2/n) cos(pi (2i + 1) u / (2n)), the first row divided by sqrt(2)
-    (Ahmed, Natarajan and Rao 1974). Raises ValueError for n < 1. Built in notebook 01.
+    (Ahmed, Natarajan and Rao 1974). Built in notebook 01.
     """
-    if n < 1:
-        raise ValueError(f"n = {n}: a signal has at least one sample.")
     i = torch.arange(n, dtype=torch.float64)
     C = math.sqrt(2 / n) * torch.cos(torch.pi * i[:, None] * (2 * i + 1) / (2 * n))
     C[0] /= math.sqrt(2)
@@ -48,30 +45,27 @@ def dct_matrix(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def dct2(x: Tensor) -> Tensor:
     """2-D DCT of floats (..., H, W), same shape, energy kept. Built in notebook 01."""
-    check_floats(x)
-    C, R = (dct_matrix(n, x.dtype).to(x.device) for n in x.shape[-2:])
+    C, R = dct_matrices(x)
     return C @ x @ R.mT
 
 
 def idct2(coefficients: Tensor) -> Tensor:
     """Inverse of `dct2`."""
-    check_floats(coefficients)
-    C, R = (
-        dct_matrix(n, coefficients.dtype).to(coefficients.device) for n in coefficients.shape[-2:]
-    )
+    C, R = dct_matrices(coefficients)
     return C.mT @ coefficients @ R
 
 
-def image_to_blocks(x: Tensor, size: int = 8) -> Tensor:
-    """Cut (..., H, W) into blocks: (..., H/size, W/size, size, size).
+def dct_matrices(x: Tensor) -> list[Tensor]:
+    """For the columns and the rows of x (..., H, W), which holds floats."""
+    check_floats(x)
+    return [dct_matrix(n, x.dtype).to(x.device) for n in x.shape[-2:]]
 
-    Raises ValueError when `size` does not divide both sides.
-    """
+
+def image_to_blocks(x: Tensor, size: int = 8) -> Tensor:
+    """Cut (..., H, W) into blocks (..., H/size, W/size, size, size); ValueError if some are cut."""
     height, width = x.shape[-2:]
     if height % size or width % size:
-        raise ValueError(
-            f"Blocks of {size} do not tile an image of {height}x{width}; crop it first."
-        )
+        raise ValueError(f"Blocks of {size} do not tile an image of {height}x{width}: crop it.")
     return x.unflatten(-1, (-1, size)).unflatten(-3, (-1, size)).transpose(-2, -3)
 
 
@@ -83,22 +77,18 @@ def blocks_to_image(blocks: Tensor) -> Tensor:
 def wavelet_matrix(n: int, wavelet: str = "haar", dtype: torch.dtype = torch.float32) -> Tensor:
     """One level of an orthogonal wavelet on a periodic signal, as a matrix (n, n).
 
-    The first n/2 rows are the low-pass filter at every second place, the others the
-    high-pass filter; W Wᵀ = I. Filter taps come from PyWavelets, whose
-    "periodization" mode gives the same coefficients. Raises ValueError for odd n and for
-    wavelets that are not orthogonal. Source: Mallat 1989; Daubechies 1988. Built in
-    notebook 01.
+    The first n/2 rows are the low-pass filter at every second place, the others the high-pass
+    filter; W Wᵀ = I. Filter taps come from PyWavelets, whose "periodization" mode gives the same
+    coefficients. Raises ValueError for odd n and for wavelets that are not orthogonal. Source:
+    Mallat 1989; Daubechies 1988. Built in notebook 01.
     """
     if n < 2 or n % 2:
         raise ValueError(f"n = {n}: one wavelet level needs an even number of samples.")
-    if wavelet not in pywt.wavelist(kind="discrete") or not pywt.Wavelet(wavelet).orthogonal:
+    filters = pywt.Wavelet(wavelet)
+    low, high, _, _ = filters.filter_bank
+    if not filters.orthogonal or abs(sum(tap * tap for tap in low) - 1) > 1e-6:
         raise ValueError(
             f"wavelet = {wavelet!r}: expected an orthogonal one such as 'haar', 'db4', 'sym8'."
-        )
-    low, high, _, _ = pywt.Wavelet(wavelet).filter_bank
-    if abs(sum(tap * tap for tap in low) - 1) > 1e-6:
-        raise ValueError(
-            f"wavelet = {wavelet!r} is orthogonal only approximately; take 'db4' or 'sym8'."
         )
     W = torch.zeros(n, n, dtype=torch.float64)
     place = torch.arange(n // 2)
@@ -118,7 +108,7 @@ def wavelet2(x: Tensor, wavelet: str = "haar", levels: int = 3) -> Tensor:
     check_levels(x, levels)
     z = x.clone()
     for level in range(levels):
-        height, width = x.shape[-2] >> level, x.shape[-1] >> level
+        height, width = (n >> level for n in x.shape[-2:])
         A, B = matrices(height, width, wavelet, x)
         z[..., :height, :width] = A @ z[..., :height, :width] @ B.mT
     return z
@@ -129,7 +119,7 @@ def inverse_wavelet2(coefficients: Tensor, wavelet: str = "haar", levels: int = 
     check_levels(coefficients, levels)
     x = coefficients.clone()
     for level in reversed(range(levels)):
-        height, width = x.shape[-2] >> level, x.shape[-1] >> level
+        height, width = (n >> level for n in x.shape[-2:])
         A, B = matrices(height, width, wavelet, x)
         x[..., :height, :width] = A.mT @ x[..., :height, :width] @ B
     return x
@@ -146,9 +136,8 @@ def check_levels(x: Tensor, levels: int) -> None:
     check_floats(x)
     if levels < 1 or any(n % 2**levels for n in x.shape[-2:]):
         raise ValueError(
-            f"{levels} levels do not fit an image of {'x'.join(map(str, x.shape[-2:]))}: "
-            "levels must be at least 1 and 2**levels must divide both sides. "
-            "Crop the image or take fewer levels."
+            f"{levels} levels do not fit sides {tuple(x.shape[-2:])}: levels must be at least 1 "
+            "and 2**levels must divide both sides. Crop the image or take fewer levels."
         )
 
 
@@ -161,13 +150,8 @@ def subbands(coefficients: Tensor, levels: int) -> list[Tensor]:
     views = []
     for level in range(levels):
         height, width = (n >> level for n in coefficients.shape[-2:])
-        corner, top, left = (
-            coefficients[..., :height, :width],
-            slice(height // 2),
-            slice(width // 2),
-        )
-        bottom, right = slice(height // 2, None), slice(width // 2, None)
-        views += [corner[..., top, right], corner[..., bottom, left], corner[..., bottom, right]]
+        corner, h, w = coefficients[..., :height, :width], height // 2, width // 2
+        views += [corner[..., :h, w:], corner[..., h:, :w], corner[..., h:, w:]]
     return views
 
 
@@ -179,13 +163,6 @@ def noise_level(noisy: Tensor, wavelet: str = "db4") -> Tensor:
     check_images(noisy, "noisy")
     diagonal = subbands(wavelet2(noisy, wavelet, 1), 1)[-1]
     return diagonal.abs().flatten(1).median(dim=1).values / 0.6745
-
-
-def universal_threshold(sigma: float, n: int) -> float:
-    """sigma * sqrt(2 ln n): n noise values hardly ever exceed it (Donoho and Johnstone 1994)."""
-    if sigma < 0 or n < 1:
-        raise ValueError(f"sigma = {sigma}, n = {n}: expected sigma >= 0 and n >= 1.")
-    return sigma * math.sqrt(2 * math.log(n))
 
 
 def bayes_shrink(noisy: Tensor, sigma: float, wavelet: str = "db4", levels: int = 4) -> Tensor:
@@ -207,8 +184,7 @@ def cycle_spin(denoise: Callable[[Tensor], Tensor], noisy: Tensor, shifts: int =
 
     Coifman and Donoho 1995. `shifts` = 1 is `denoise` itself. Built in notebook 01.
     """
-    if shifts < 1:
-        raise ValueError(f"shifts = {shifts}: expected 1 or more.")
+    check_int("shifts", shifts, at_least=1)
     total = torch.zeros_like(noisy)
     for i in range(shifts):
         for j in range(shifts):

@@ -1,12 +1,11 @@
 """A device that is not there, to find tensors on the wrong device without a GPU.
 
-Its tensors compute on the CPU, with real numbers, but say that they are elsewhere; an operation that
-mixes them with CPU tensors raises RuntimeError, as on a GPU. (FakeTensorMode of PyTorch does the
-same without numbers, so it stops at the first check of values.)
+Its tensors compute on the CPU but say that they are elsewhere; an operation that mixes them with
+CPU tensors raises RuntimeError, as on a GPU. (PyTorch's FakeTensorMode has no numbers, so it stops
+at the first check of values.)
 
     with rehearsal():
-        x = torch.rand(2, 3, device=DEVICE)
-        x + torch.ones(3)                      # RuntimeError: two devices
+        torch.rand(2, 3, device=DEVICE) + torch.ones(3)  # RuntimeError: two devices
 """
 
 import contextlib
@@ -28,15 +27,9 @@ class Elsewhere(torch.Tensor):
 
     @staticmethod
     def __new__(cls, values: torch.Tensor):
-        return torch.Tensor._make_wrapper_subclass(
-            cls,
-            values.size(),
-            strides=values.stride(),
-            storage_offset=values.storage_offset(),
-            dtype=values.dtype,
-            device=DEVICE,
-            requires_grad=values.requires_grad,
-        )
+        facts = {"dtype": values.dtype, "requires_grad": values.requires_grad}
+        facts |= {"strides": values.stride(), "storage_offset": values.storage_offset()}
+        return cls._make_wrapper_subclass(cls, values.size(), device=DEVICE, **facts)
 
     def __init__(self, values: torch.Tensor) -> None:
         self.values = values.detach()
@@ -71,7 +64,7 @@ class Rehearsal(TorchDispatchMode):
 
 
 def compute(operation, args: tuple, kwargs: dict) -> object:
-    """The result of an operation on the CPU, marked with its device. RuntimeError for two devices."""
+    """The result of an operation, marked with its device. RuntimeError for two devices."""
     name = operation._schema.name.split("::")[1]
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     there = [tensor for tensor in tensors if isinstance(tensor, Elsewhere)]

@@ -18,31 +18,22 @@ Z = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
 
 def test_a_layer_is_recorded_in_any_batches_and_the_network_goes_on_alone(generator):
     maps = record(generator, generator[3], Z)
-    assert (
-        maps.shape == (5, 96, 7, 7) and not maps.requires_grad and not generator[3]._forward_hooks
-    )
+    assert maps.shape == (5, 96, 7, 7) and not maps.requires_grad
+    assert not generator[3]._forward_hooks
     torch.testing.assert_close(record(generator, generator[3], Z, batch=2), maps)
     torch.testing.assert_close(nn.Sequential(*list(generator)[4:])(maps), generator(Z))
 
 
-def test_an_activation_replaced_by_itself_changes_nothing_and_by_the_recorded_one_everything(
-    generator,
-):
+def test_an_activation_replaced_by_itself_changes_nothing_and_by_another_all(generator):
+    first = record(generator, generator[3], Z[:1])
     with torch.no_grad():
         images = generator(Z)
         with replaced(generator, generator[3], lambda maps: maps):
             assert torch.equal(generator(Z), images)
-        with replaced(
-            generator, generator[3], lambda maps: record_of_first.expand_as(maps)
-        ) as same:
-            record_of_first = record_first(generator)
+        with replaced(generator, generator[3], lambda maps: first.expand_as(maps)) as same:
             assert same is generator
             torch.testing.assert_close(generator(Z), images[:1].expand_as(images))
         assert torch.equal(generator(Z), images)
-
-
-def record_first(generator):
-    return nn.Sequential(*list(generator)[:3], nn.ReLU())(Z[:1])
 
 
 def test_what_a_later_layer_overwrites_is_recorded_as_it_was():
@@ -87,17 +78,9 @@ def test_steering_adds_the_direction_where_and_as_much_as_asked():
     [
         (lambda g: record(g, nn.ReLU(), Z), "not part of the network"),
         (lambda g: record(g, g[3], Z[:0]), "at least one input"),
-        (lambda g: record(g, g[3], Z, batch=0), "batch"),
         (lambda g: to_positions(Z), r"expected \(N, C, H, W\)"),
         (lambda g: from_positions(Z, 2, 2), r"expected \(N\*2\*2, C\)"),
-        (
-            lambda g: steer(torch.zeros(2, 3, 4, 4), torch.zeros(4), 1.0),
-            r"direction has shape \(4,\)",
-        ),
-        (
-            lambda g: steer(torch.zeros(2, 3, 4, 4), torch.zeros(5, 3), 1.0),
-            r"direction has shape \(5, 3\)",
-        ),
+        (lambda g: steer(torch.zeros(2, 3, 4, 4), torch.zeros(4), 1.0), "direction has shape .4,"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_was_given(generator, call, words):
@@ -112,20 +95,15 @@ def test_a_layer_that_runs_twice_is_refused():
 
 
 def test_a_function_that_gives_another_shape_or_nothing_is_refused(generator):
-    for function, words in (
-        (lambda maps: maps[:1], r"\(1, 96, 7, 7\)"),
-        (lambda maps: None, "NoneType"),
-    ):
+    for function, words in ((lambda maps: maps[:1], "1, 96, 7, 7"), (lambda _: None, "NoneType")):
         with pytest.raises(ValueError, match=words), replaced(generator, generator[3], function):
             generator(Z)
 
 
 def test_the_shipped_features_are_alive_and_explain_the_generator(generator):
     reader = pretrained("generator_features")
-    maps = record(
-        generator, generator[3], torch.randn(300, 64, generator=torch.Generator().manual_seed(3))
-    )
-    x = to_positions(maps)
+    z = torch.randn(300, 64, generator=torch.Generator().manual_seed(3))
+    x = to_positions(record(generator, generator[3], z))
     with torch.no_grad():
         code = reader.encode(x)
         error = (reader.decoder(code) - x).square().sum() / (x - x.mean(dim=0)).square().sum()

@@ -1,15 +1,18 @@
-"""Binder builds an image from environment.yml and runs postBuild in it: checked without Docker."""
+"""Binder builds an image from the folder binder/ and runs postBuild in it: checked without Docker."""
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from course_tools.project_file import project
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "postBuild"
+SCRIPT = ROOT / "binder/postBuild"
 NEWS = "@jupyterlab/apputils-extension:announcements"
 bash = pytest.mark.skipif(
     os.name == "nt" or not shutil.which("bash"), reason="postBuild is a script for bash"
@@ -17,7 +20,8 @@ bash = pytest.mark.skipif(
 
 
 def test_the_recipe_installs_the_environment_with_conda_and_then_runs_post_build():
-    """What repo2docker would give to Docker; no other file of the repository takes its place."""
+    """What repo2docker would give to Docker. pip reads requirements.lock, so the course is copied
+    first."""
     pytest.importorskip("repo2docker")
     reader = ["--user-id", "1000", "--user-name", "jovyan"]
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", *reader, str(ROOT)]
@@ -25,15 +29,22 @@ def test_the_recipe_installs_the_environment_with_conda_and_then_runs_post_build
     recipe = run.stdout + run.stderr
     steps = [
         "/envs/notebook",
-        'env update -p ${NB_PYTHON_PREFIX} --file "environment.yml"',
         "COPY --chown=1000:1000 src/ ",
+        'env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"',
         "USER ${NB_USER}",
-        "RUN ./postBuild",
+        "RUN ./binder/postBuild",
     ]
     places = [recipe.rfind(step) for step in steps]
     assert run.returncode == 0 and min(places) > 0 and places == sorted(places), recipe
-    assert not [name for name in ("binder", ".binder", "Dockerfile") if (ROOT / name).exists()]
-    assert "requirements.txt" not in recipe.split("# Run pre-assemble scripts!")[1]
+
+
+def test_the_image_gets_the_course_at_the_tested_versions():
+    text = (ROOT / "binder/environment.yml").read_text(encoding="utf-8")
+    least = re.fullmatch(r">=3\.(\d+)", project()["project"]["requires-python"])
+    assert int(re.search(r"^  - python=3\.(\d+)\b", text, re.MULTILINE)[1]) >= int(least[1])
+    for option in ("--constraint ../requirements.lock", "--editable .."):
+        assert f"    - {option}\n" in text
+        assert (ROOT / "binder" / option.split()[1]).exists()
 
 
 class Built:
@@ -42,8 +53,7 @@ class Built:
     def __init__(self, folder: pathlib.Path):
         self.home, self.prefix, self.course = folder / "home", folder / "python", folder / "course"
         self.home.mkdir()
-        (self.course / "course_utils").mkdir(parents=True)
-        (self.course / "course_utils/__init__.py").write_text("word = 'found'\n")
+        self.course.mkdir()
         shutil.copy(SCRIPT, self.course)
         venv = [sys.executable, "-m", "venv", "--without-pip", str(self.prefix)]
         subprocess.run(venv, check=True)
@@ -82,21 +92,10 @@ def test_post_build_ends_well_twice_even_where_nothing_can_be_fetched(built):
 
 
 @bash
-def test_the_course_can_be_imported_from_any_folder(built):
-    code = "import course_utils; print(course_utils.word)"
-    assert built.run("python", "-c", code).stdout == "found\n"
-    built.new["sparse-to-image-course.pth"].rename(
-        built.home / "away"
-    )  # it is the file that does it
-    assert "No module named 'course_utils'" in built.run("python", "-c", code).stderr
-    (built.home / "away").rename(built.new["sparse-to-image-course.pth"])
-
-
-@bash
 def test_no_news_are_offered_and_the_fonts_are_known(built):
     assert f'"{NEWS}": true' in built.new["page_config.json"].read_text()
     assert [name for name in built.new if name.startswith("fontlist")]
-    assert len(built.new) == 4, built.new  # these two, the path of the course, the threads
+    assert len(built.new) == 3, built.new  # these two and the threads
 
 
 @bash

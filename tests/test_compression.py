@@ -1,19 +1,10 @@
 """The small image format: what is coded comes back, few bytes for simple pictures, clear errors."""
 
-import struct
-
 import pytest
 import torch
 
 from course_utils import compression
-from course_utils.compression import (
-    DecodeError,
-    dct_atoms,
-    decode,
-    encode,
-    quantise,
-    sparse_integers,
-)
+from course_utils.compression import DecodeError, dct_atoms, decode, encode, quantise
 from course_utils.data import photograph
 from course_utils.metrics import psnr
 from course_utils.sparse_coding import normalise_atoms
@@ -29,21 +20,20 @@ def dictionary(atoms=90, seed=0):
 
 def from_integers(image, step, D=None):
     """What the whole numbers say, without any bytes."""
-    means, codes = sparse_integers(image, step, D)
+    means, codes = compression.sparse_integers(image, step, D)
     blocks = step * (codes.float() @ (dct_atoms() if D is None else D).T + means[:, :, None] / 8)
     return ((blocks_to_image(blocks.unflatten(2, (8, 8))) + 128) / 255).clamp(0, 1)[None, None]
 
 
-@pytest.mark.parametrize("D", [None, dictionary(), dictionary(200, 1), dictionary(10, 2)])
-@pytest.mark.parametrize("step", [0.5, 8, 40, 1000])
+@pytest.mark.parametrize("D", [None, dictionary(200, 1), dictionary(10, 2)])
+@pytest.mark.parametrize("step", [0.5, 20, 1000])
 def test_the_bytes_hold_exactly_the_whole_numbers(D, step):
-    data = encode(IMAGE, step, D)
-    assert isinstance(data, bytes)
-    assert torch.allclose(decode(data, D), from_integers(IMAGE, step, D), atol=1e-5)
+    back = decode(encode(IMAGE, step, D), D)
+    assert torch.allclose(back, from_integers(IMAGE, step, D), atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 64), (24, 16), (128, 40)])
-@pytest.mark.parametrize("fill", [0.0, 0.5, 1.0, None])
+@pytest.mark.parametrize("shape", [(8, 8), (8, 64), (24, 16)])
+@pytest.mark.parametrize("fill", [0.0, 1.0, None])
 def test_any_size_of_whole_blocks_comes_back(shape, fill):
     noise = torch.rand(1, 1, *shape, generator=torch.Generator().manual_seed(1))
     image = noise if fill is None else torch.full_like(noise, fill)
@@ -54,12 +44,8 @@ def test_any_size_of_whole_blocks_comes_back(shape, fill):
 
 def test_a_smaller_step_costs_more_and_is_better():
     files = [encode(IMAGE, step) for step in (4, 10, 25, 60)]
-    sizes, levels = (
-        [len(data) for data in files],
-        [psnr(decode(data), IMAGE).item() for data in files],
-    )
-    assert sorted(sizes, reverse=True) == sizes
-    assert sorted(levels, reverse=True) == levels
+    for measure in (len, lambda data: psnr(decode(data), IMAGE).item()):
+        assert sorted(files, key=measure, reverse=True) == files
     assert psnr(decode(encode(IMAGE, 0.1)), IMAGE) > 60
 
 
@@ -69,7 +55,7 @@ def test_a_flat_image_takes_less_than_a_hundred_bytes():
 
 def test_it_needs_fewer_bytes_than_the_entropy_of_each_atom_alone():
     image = photograph("camera", size=256)
-    means, codes = sparse_integers(image, 20)
+    means, codes = compression.sparse_integers(image, 20)
     bits = 0.0
     for plane in [means, *codes.unbind(2)]:
         share = torch.unique(plane, return_counts=True)[1] / plane.numel()
@@ -86,42 +72,32 @@ def test_quantise_has_a_dead_zone_around_zero():
 
 def test_the_default_atoms_are_those_of_the_dct():
     blocks = image_to_blocks(IMAGE)[0, 0].flatten(0, 1)
-    assert torch.allclose(
-        blocks.flatten(1) @ dct_atoms(), dct2(blocks).flatten(1)[:, 1:], atol=1e-5
-    )
-    same = encode(IMAGE, 20)
-    assert len(encode(IMAGE, 20, dct_atoms())) == len(same)
+    expected = dct2(blocks).flatten(1)[:, 1:]
+    assert torch.allclose(blocks.flatten(1) @ dct_atoms(), expected, atol=1e-5)
+    assert len(encode(IMAGE, 20, dct_atoms())) == len(encode(IMAGE, 20))
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         lambda data: b"",
-        lambda data: data[:10],
         lambda data: data[:-1],
-        lambda data: data[: len(data) // 2],
         lambda data: data + b"more",
-        lambda data: b"\xff\xd8\xff" + data[3:],
         lambda data: b"RIFF" + data[4:],
+        lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:],
         lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
     ],
-    ids=["empty", "head", "last", "half", "longer", "jpeg", "webp", "bit"],
+    ids=["empty", "cut", "longer", "webp", "head", "bit"],
 )
 def test_damaged_or_foreign_bytes_are_refused(damage):
     with pytest.raises(DecodeError, match="another format|checksum"):
         decode(damage(encode(IMAGE, 20)))
 
 
-@pytest.mark.parametrize("other", [None, dictionary(90, seed=5), dictionary(89)])
+@pytest.mark.parametrize("other", [None, dictionary(90, seed=5)])
 def test_another_dictionary_is_noticed(other):
     with pytest.raises(DecodeError, match="another dictionary"):
         decode(encode(IMAGE, 20, dictionary()), other)
-
-
-def test_a_damaged_head_is_noticed():
-    data = encode(IMAGE, 20)
-    with pytest.raises(DecodeError, match="checksum"):
-        decode(data[:8] + struct.pack("<H", 4000) + data[10:])
 
 
 @pytest.mark.parametrize(
@@ -129,26 +105,12 @@ def test_a_damaged_head_is_noticed():
     [
         (torch.zeros(1, 1, 60, 64), 20, None, "multiples of 8"),
         (torch.zeros(1, 3, 64, 64), 20, None, "grey"),
-        (torch.zeros(2, 1, 64, 64), 20, None, "grey"),
-        (torch.zeros(64, 64), 20, None, "expected"),
-        (255 * torch.ones(1, 1, 64, 64), 20, None, "Divide by 255"),
-        (torch.full((1, 1, 64, 64), float("nan")), 20, None, "NaN"),
+        (255 * torch.ones(1, 1, 64, 64), 20, None, "divide by 255"),
         (IMAGE, 0, None, "step is 0"),
-        (IMAGE, float("nan"), None, "step"),
-        (IMAGE, 5000, None, "step"),
-        (IMAGE, 20, dictionary().T.contiguous(), "unit|64"),
+        (IMAGE, 20, normalise_atoms(dictionary().T), "transposed"),
         (IMAGE, 20, torch.ones(16, 20) / 4, "64"),
     ],
 )
 def test_wrong_inputs_get_an_error_that_says_what_to_do(image, step, D, words):
     with pytest.raises(ValueError, match=words):
         encode(image, step, D)
-
-
-def test_whole_numbers_are_refused():
-    with pytest.raises(TypeError, match="float"):
-        encode((255 * IMAGE).to(torch.uint8), 20)
-
-
-def test_the_names_offered_exist():
-    assert all(hasattr(compression, name) for name in compression.__all__)

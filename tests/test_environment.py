@@ -61,13 +61,6 @@ def test_conda_and_pip_install_the_same_packages_with_the_same_lower_bounds():
     assert differences(PIP, environment(CONDA_FILE)) == []
 
 
-def test_conda_names_one_python_that_is_new_enough():
-    """Binder's builder takes an old one where the version is not given with `=`."""
-    least = re.fullmatch(r">=3\.(\d+)", project()["project"]["requires-python"])
-    chosen = re.search(r"^  - python=3\.(\d+)\b", CONDA_FILE, re.MULTILINE)
-    assert int(chosen[1]) >= int(least[1])
-
-
 @pytest.mark.parametrize(
     "pip, conda",
     [

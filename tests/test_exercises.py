@@ -28,22 +28,15 @@ def exercise_cells(folder, pattern):
 
 def imports_of(file):
     """The import statements of a notebook, as one program."""
-    cells = [
-        cell.source
-        for cell in nbformat.read(file, as_version=4).cells
-        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])
-    ]
-    nodes = [
-        node
-        for node in ast.parse("\n".join(cells)).body
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-    ]
-    return compile(ast.Module(nodes, []), file.name, "exec")
+    cells = [c for c in nbformat.read(file, as_version=4).cells if c.cell_type == "code"]
+    lessons = [c.source for c in cells if "setup" not in c.metadata.get("tags", [])]
+    program = ast.parse("\n".join(lessons))
+    program.body = [n for n in program.body if isinstance(n, (ast.Import, ast.ImportFrom))]
+    return compile(program, file.name, "exec")
 
 
-IMPORTS = {
-    file.name[:2]: imports_of(file) for file in (ROOT / "notebooks/solutions").glob("[0-9]*.ipynb")
-}
+FILES = sorted((ROOT / "notebooks/solutions").glob("[0-9]*.ipynb"))
+IMPORTS = {file.name[:2]: imports_of(file) for file in FILES}
 STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
 SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
 
@@ -108,14 +101,12 @@ def test_every_check_has_at_least_three_wrong_answers(number, tag):
 NONSENSE = [
     (None, "is None"),
     (3, "expected a function"),
-    ("a", "expected a function"),
     (lambda *_: None, "return"),
     (lambda *_: 1 / 0, "raised ZeroDivisionError"),
     (lambda: 0, "raised TypeError"),
     (lambda *_: torch.tensor(float("nan")), ""),
     (lambda *_: "text", ""),
     (lambda *_: torch.zeros(3, 1, 4, 1, 5), ""),
-    (torch.nn.Linear, ""),
 ]
 
 
@@ -123,16 +114,15 @@ NONSENSE = [
 def test_nonsense_never_breaks_the_notebook(number, tag):
     _, name = run(number, STUBS[number, tag])
     check = getattr(importlib.import_module(f"course_utils.exercises.notebook_{number}"), name)
-    results = [(answer, words, check(answer)) for answer, words in NONSENSE]
-    assert [
-        (a, r) for a, words, r in results if r.status != "failed" or words not in r.message
-    ] == []
+    for answer, words in NONSENSE:
+        result = check(answer)
+        assert result.status == "failed" and words in result.message
 
 
 def test_an_ellipsis_counts_as_not_attempted():
     @exercise("99.1", "A number", 1, 5)
     def number(answer):
-        expect_close(answer, torch.tensor(2.0), {"that is half of it.": torch.tensor(1.0)})
+        expect_close(answer, torch.tensor(2.0), {"that is half of it.": lambda: 1.0})
 
     assert number(...).status == "not attempted"
     assert number(2).status == "passed"
@@ -166,24 +156,17 @@ def test_a_check_does_not_disturb_the_random_numbers_of_the_notebook():
 
 
 def test_an_answer_that_changes_its_input_is_told_so():
-    with pytest.raises(Mistake, match="changed its input"):
-        attempt(lambda z: z.mul_(2), torch.ones(3))
-    with pytest.raises(Mistake, match="changed its input"):
-        attempt(lambda tensors: tensors[1].mul_(2), [torch.ones(3), torch.ones(2)])
-    with pytest.raises(Mistake, match="changed its input"):
-        attempt(lambda given: given["x"].append(3) or 1, {"x": [1, 2]})
-    with pytest.raises(Mistake, match="changed its input"):
-        attempt(lambda z: z.unsqueeze_(0), torch.ones(3))
-
-
-def test_the_inputs_of_a_check_stay_as_they_are_and_nan_is_no_change():
-    tensors = [torch.tensor([1.0, float("nan")]), (torch.ones(2), 3.0)]
-    assert (
-        attempt(lambda z: 1, *tensors[:1]) == 1 and attempt(lambda given: len(given), tensors) == 2
-    )
-    with pytest.raises(Mistake, match="changed its input"):
-        attempt(lambda given: given[1][0].zero_(), tensors)
-    assert tensors[1][0].tolist() == [1, 1]
+    for change, given in [
+        (lambda z: z.mul_(2), torch.ones(3)),
+        (lambda z: z.unsqueeze_(0), torch.ones(3)),
+        (lambda tensors: tensors[1][0].zero_(), [torch.ones(3), (torch.ones(2), 3.0)]),
+        (lambda given: given["x"].append(3) or 1, {"x": [1, 2]}),
+    ]:
+        before = str(given)
+        with pytest.raises(Mistake, match="changed its input"):
+            attempt(change, given)
+        assert str(given) == before
+    assert attempt(len, [torch.tensor([1.0, math.nan]), math.nan]) == 2  # NaN is no change
 
 
 def test_a_fault_of_the_check_is_not_blamed_on_the_answer(tmp_path, monkeypatch):

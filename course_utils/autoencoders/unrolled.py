@@ -26,9 +26,8 @@ __all__ = [
 def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
     """Correlations (N, K, H/stride, W/stride) of images with filters (K, 1, p, p).
 
-    The filter of a position reaches (p - stride) / 2 pixels beyond its square of stride x stride;
-    outside the image there are zeros. H and W are multiples of the stride, p an odd one.
-    It is the strided conv2d, written on squares as channels, where it runs at full speed.
+    H and W are multiples of the stride, p an odd one. It is conv2d with this stride and padding
+    (p - stride) / 2, written on squares as channels, where it runs at full speed.
     """
     squares, kernels = F.pixel_unshuffle(x, stride), F.pixel_unshuffle(filters, stride)
     return F.conv2d(squares, kernels, padding=kernels.shape[-1] // 2)
@@ -51,8 +50,7 @@ class UnrolledSparseCoder(nn.Module):
         z <- soft_threshold(z + A_k (x - D_k z), theta_k * sigma),    z = 0 before the first,
 
     and the result is D z + mean. A_k, D_k (p x p, every `stride` pixels), theta_k (one number
-    per atom) and D are learned; D has unit atoms after `unit_atoms_`. Shrinkage is the only
-    non-linearity and its thresholds are proportional to sigma, so model(a x, a sigma) =
+    per atom) and D are learned; D has unit atoms after `unit_atoms_`. model(a x, a sigma) =
     a model(x, sigma) for a > 0. All filters start as windowed cosines with A_k = D_k^T.
     `scale` > 1 gives D the resolution of an enlarged image (see SparseSuperResolution).
 
@@ -158,14 +156,12 @@ def shrink_half(images: Tensor) -> Tensor:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column."
         )
-    return F.interpolate(
-        images, scale_factor=0.5, mode="bicubic", antialias=True, align_corners=False
-    )
+    return F.interpolate(images, scale_factor=0.5, mode="bicubic", antialias=True)
 
 
 def enlarge(images: Tensor) -> Tensor:
     """Images (N, C, H, W) at twice the sides, bicubic: what super-resolution has to beat."""
-    return F.interpolate(images, scale_factor=2, mode="bicubic", align_corners=False)
+    return F.interpolate(images, scale_factor=2, mode="bicubic")
 
 
 def shrink(z: Tensor, theta: Tensor, noise: Tensor) -> Tensor:
@@ -188,25 +184,17 @@ def windowed_cosines(atoms: int, size: int, stride: int) -> Tensor:
 def check(images: Tensor, sigma: float | Tensor, size: int) -> Tensor:
     """Noise levels (N or 1, 1, 1, 1); ValueError for input that does not fit."""
     check_images(images)
-    if images.shape[1] != 1:
+    if images.shape[1] != 1 or min(images.shape[2:]) < size:
         raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W). "
-            "Colour: give the channels as images, images.flatten(0, 1)[:, None]."
-        )
-    if min(images.shape[2:]) < size:
-        raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected sides of at least {size}, the size "
-            "of the filters: give larger images."
+            f"images has shape {tuple(images.shape)}; expected one channel, (N, 1, H, W), "
+            f"and sides of at least {size}, the size of the filters. Colour: give "
+            "images.flatten(0, 1)[:, None]."
         )
     noise = torch.as_tensor(sigma, dtype=images.dtype, device=images.device)
-    if noise.ndim > 1 or (noise.ndim == 1 and len(noise) != len(images)):
+    numbers = noise.isfinite().all() and (noise >= 0).all()
+    if noise.shape not in ((), (len(images),)) or not numbers:
         raise ValueError(
-            f"sigma has shape {tuple(noise.shape)}; expected one number or one for each image, "
-            f"({len(images)},)."
-        )
-    if not (torch.isfinite(noise).all() and (noise >= 0).all()):
-        raise ValueError(
-            f"sigma is {sigma}; expected the noise's standard deviation, at least 0, in units of "
-            "the pixels, such as 25 / 255."
+            f"sigma is {sigma}; expected the noise's standard deviation in units of the pixels, "
+            f"such as 25 / 255: one number of at least 0, or one for each of {len(images)} images."
         )
     return noise.view(-1, 1, 1, 1)

@@ -19,6 +19,8 @@ PACKAGES = (
     "<frozen",
 )
 
+Mistakes = dict[str, Callable] | None  # {message: function that makes the mistake}
+
 
 class Mistake(Exception):
     """Raised inside a check; its message is what the learner reads behind ✗."""
@@ -48,11 +50,7 @@ class Result:
 
 
 def exercise(
-    number: str,
-    title: str,
-    difficulty: int,
-    minutes: int,
-    mistakes: dict[str, Callable] | None = None,
+    number: str, title: str, difficulty: int, minutes: int, mistakes: Mistakes = None
 ) -> Callable:
     """Turn a function that raises Mistake into a check that prints and returns a Result.
 
@@ -173,7 +171,7 @@ def expect_answer(
     answer: object,
     reference: Callable,
     *inputs: object,
-    mistakes: dict[str, Callable] | None = None,
+    mistakes: Mistakes = None,
     what: str | tuple[str, ...] | None = None,
     tolerance: float = 1e-4,
 ) -> object:
@@ -204,15 +202,14 @@ def expect_answer(
 def expect_close(
     output: object,
     expected: Tensor | float,
-    mistakes: dict[str, Tensor | Callable[[], Tensor]] | None = None,
+    mistakes: Mistakes = None,
     what: str = "the result",
     tolerance: float = 1e-4,
 ) -> None:
     """Fail unless `output` equals `expected`; a number may come as a tensor with one entry.
 
-    `mistakes` maps the text of a known mistake to what that mistake gives, or to a function that
-    computes it: the first that agrees with the output is named. Otherwise type, shape and NaN get
-    messages of their own.
+    `mistakes` maps the text of a known mistake to a function that computes its result: the first
+    that agrees with the output is named. Otherwise type, shape and NaN get messages of their own.
     """
     expected = torch.as_tensor(expected)
     wanted = f"a torch tensor of shape {tuple(expected.shape)}" if expected.ndim else "one number"
@@ -225,8 +222,7 @@ def expect_close(
     if agree(output, expected, tolerance):
         return
     for text, mistake in (mistakes or {}).items():
-        wrong = torch.as_tensor(mistake() if callable(mistake) else mistake)
-        if agree(output, wrong, tolerance):
+        if agree(output, torch.as_tensor(mistake()), tolerance):
             raise Mistake(text)
     if output.shape != expected.shape:
         raise Mistake(f"{what} has shape {tuple(output.shape)}; expected {wanted}.")

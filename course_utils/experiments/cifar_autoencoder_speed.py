@@ -1,8 +1,7 @@
 """The widely copied autoencoder on CIFAR-10, as printed and made fast, to the same loss.
 
-Run by the GPU cell 05_listing of notebook 05. The model is the printed program with the faults of
-notebook 04 mended. Both loops minimise the same objective from the same weights; all seconds count,
-judging, warming up and recording the graph included.
+Run by the GPU cell 05_listing of notebook 05. Both loops minimise the same objective from the same
+weights; all seconds count, evaluation, warming up and recording the graph included.
 """
 
 import math
@@ -30,21 +29,14 @@ LARGE, PEAK, FIRST = 256, 3e-3, 2  # our batch, the highest rate, and the epochs
 
 
 class Listing(nn.Module):
-    """The printed model, mended: images (N, 3, H, W) -> code (N, hidden, H/4, W/4) -> images."""
+    """The printed model, corrected: images (N, 3, H, W), code (N, hidden, H/4, W/4)."""
 
     def __init__(self, hidden: int = 64) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, hidden, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 4, stride=2, padding=1),
-            nn.ReLU(),
-        )
-        self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(hidden, hidden, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(hidden, 3, 4, stride=2, padding=1),
-        )
+        first, second = nn.Conv2d(3, hidden, 4, 2, 1), nn.Conv2d(hidden, hidden, 4, 2, 1)
+        self.encoder = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+        first, second = (nn.ConvTranspose2d(hidden, maps, 4, 2, 1) for maps in (hidden, 3))
+        self.decoder = nn.Sequential(first, nn.ReLU(), second)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The reconstruction and the code."""
@@ -78,10 +70,15 @@ def judge(model: nn.Module, x: Tensor) -> float:
     return sum(len(part) * objective(model, part).item() for part in x.split(1000)) / len(x)
 
 
-def point(began: float, model: nn.Module, x: Tensor) -> tuple[float, float]:
-    """(seconds since `began`, loss on x), the device synchronised."""
-    loss = judge(model, x)
-    return time.perf_counter() - began, loss
+def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader: DataLoader) -> None:
+    """An epoch as printed: float32, each batch sent to the device, `loss.item()` in each step."""
+    device = next(model.parameters()).device
+    for images, _ in loader:
+        loss = objective(model, images.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
 
 
 def plain(
@@ -89,26 +86,17 @@ def plain(
 ) -> tuple[nn.Module, list]:
     """Train as printed, for `epochs` or for as many as fit into `seconds`; at least one.
 
-    Returns the model and [(seconds, loss on x), ...], the first before training. Float32, picture
-    by picture, each batch sent to the device, `loss.item()` in each step.
+    Returns the model and [(seconds, loss on x), ...], the first before training.
     """
     torch.manual_seed(0)
     model = Listing().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    loader, curve, began = (
-        DataLoader(OneByOne(train), BATCH, shuffle=True),
-        [(0.0, judge(model, x))],
-        time.perf_counter(),
-    )
+    loader = DataLoader(OneByOne(train), BATCH, shuffle=True)
+    curve, began = [(0.0, judge(model, x))], time.perf_counter()
     for epoch in range(epochs):
-        running = 0.0
-        for images, _ in loader:
-            loss = objective(model, images.to(device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            running += loss.item()
-        curve.append(point(began, model, x))
+        plain_epoch(model, optimizer, loader)
+        loss = judge(model, x)  # the device is synchronised
+        curve.append((time.perf_counter() - began, loss))
         if curve[-1][0] * (epoch + 2) / (epoch + 1) > seconds:
             break
     return model, curve
@@ -121,20 +109,17 @@ def ours(
 
     The data lie on the device; batches of 256, channels last, bfloat16, fused Adam, the step
     recorded as a CUDA graph. The rate falls along half a cosine and starts again, each time for
-    twice as many epochs (Loshchilov and Hutter 2017): so nobody must know beforehand how many
-    epochs are enough. Returns the model, the curve as `plain` does, and how a step was made.
+    twice as many epochs (Loshchilov and Hutter 2017), since the number of epochs that is enough is
+    not known beforehand. Returns the model, the curve as `plain` does, and how a step was made.
     """
     torch.manual_seed(0)
     model = Listing().to(device)
     curve, began = [(0.0, judge(model, x))], time.perf_counter()
     model, pixels = model.to(memory_format=torch.channels_last), train.pixels.to(device)
-    rate, index = (
-        torch.tensor(PEAK, device=device),
-        torch.arange(min(LARGE, len(pixels)), device=device),
-    )
-    step, how = recorded_step(
-        model, torch.optim.Adam(model.parameters(), lr=rate, fused=True), pixels, index
-    )
+    rate = torch.tensor(PEAK, device=device)
+    index = torch.arange(min(LARGE, len(pixels)), device=device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    step, how = recorded_step(model, optimizer, pixels, index)
     steps, length, done = len(pixels) // len(index), FIRST, 0
     while curve[-1][1] > target and curve[-1][0] < seconds:
         order = torch.randperm(len(pixels), device=device)
@@ -145,7 +130,8 @@ def ours(
         done += 1
         if done == length:
             length, done = 2 * length, 0
-        curve.append(point(began, model, x))
+        loss = judge(model, x)
+        curve.append((time.perf_counter() - began, loss))
     return model, curve, how
 
 
@@ -154,9 +140,8 @@ def recorded_step(
 ) -> tuple[Callable[[], None], str]:
     """A function that makes a training step on pixels[index], uint8 on the device, and how it does.
 
-    On a GPU the launches of one step are recorded as a CUDA graph, and a call replays them: `index`
-    is read anew each time, so write the next batch into it. Three steps warm up and count as
-    training. Where recording fails each call makes an ordinary step.
+    On a GPU one step is recorded as a CUDA graph, and a call replays it: `index` is read each time,
+    so write the next batch into it. Three steps warm up. Where recording fails a call is a step.
     """
     gpu = pixels.device.type == "cuda"
 
@@ -170,7 +155,6 @@ def recorded_step(
 
     if not gpu:
         return step, "step by step, float32"
-    # Time the kernels, take the fastest
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     aside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     aside.wait_stream(torch.cuda.current_stream())
@@ -203,14 +187,9 @@ def workers_per_second(device: torch.device, train: ImageSet, workers: int = 8) 
     torch.manual_seed(0)
     model, began = Listing().to(device), time.perf_counter()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    for images, _ in DataLoader(
-        OneByOne(train), BATCH, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda"
-    ):
-        loss = objective(model, images.to(device))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss.item()
+    options = {"num_workers": workers, "pin_memory": device.type == "cuda"}
+    loader = DataLoader(OneByOne(train), BATCH, shuffle=True, **options)
+    plain_epoch(model, optimizer, loader)
     return len(train) / (time.perf_counter() - began)
 
 
@@ -237,17 +216,15 @@ def listing(
 ) -> dict:
     """Both trainings; what they gave, by name, and "figure".
 
-    The plain loop gets `seconds` and its loss behind the last epoch it ends is the target of ours,
-    which gives up after a third of them. "By rule of three" stands where seconds were not waited
-    for. The test pictures decide when ours stops and nothing else.
+    The loss of the plain loop after `seconds` is the target of ours, which gives up after a third
+    of them. The test pictures decide when ours stops and nothing else.
     """
     x = test.images().to(device)
     model, slow = plain(device, train, x, seconds, epochs)
     other, fast, how = ours(device, train, x, slow[-1][1], seconds / 3)
-    result = {
-        "pictures": f"{len(train)} to learn from, {len(test)} to judge",
-        "ours": f"batch {LARGE}, {how}",
-    }
+    all_epochs = epochs * len(train)
+    pictures = f"{len(train)} to learn from, {len(test)} to judge"
+    result = {"pictures": pictures, "ours": f"batch {LARGE}, {how}"}
     for name, trained, curve in (("plain", model, slow), ("ours", other, fast)):
         rate = per_second(curve, len(train))
         with torch.no_grad():
@@ -259,18 +236,14 @@ def listing(
             f"{name}, test PSNR, dB": round(psnr(x_hat, x).mean().item(), 1),
             f"{name}, zeros in the code": round((code == 0).float().mean().item(), 2),
             f"{name}, images/s": two_digits(rate),
-            f"{name}, seconds for {epochs} epochs by rule of three": two_digits(
-                epochs * len(train) / rate
-            ),
+            f"{name}, seconds for {epochs} epochs by rule of three": two_digits(all_epochs / rate),
         }
+    faster = per_second(fast, len(train)) / per_second(slow, len(train))
+    sooner = two_digits(slow[-1][0] / fast[-1][0])
     reached = fast[-1][1] <= slow[-1][1]
     return result | {
         "plain with 8 workers, images/s": two_digits(workers_per_second(device, train)),
-        "images/s, ours over plain": two_digits(
-            per_second(fast, len(train)) / per_second(slow, len(train))
-        ),
-        "seconds to equal loss, plain over ours": two_digits(slow[-1][0] / fast[-1][0])
-        if reached
-        else "not reached",
+        "images/s, ours over plain": two_digits(faster),
+        "seconds to equal loss, plain over ours": sooner if reached else "not reached",
         "figure": drawn({"plain": slow, "ours": fast}, slow[-1][1]),
     }

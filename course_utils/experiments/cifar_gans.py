@@ -1,7 +1,7 @@
 """Three unconditional GANs for CIFAR-10, trained for equal seconds, evaluated alike.
 
-Run by the GPU cell of notebook 09, which has three pieces. The training images lie on the device in
-all three; the two copied recipes compute as PyTorch does by default.
+Run by the GPU cell of notebook 09, which has three pieces, with the images on the device; the two
+copied recipes compute as PyTorch does by default.
 """
 
 import time
@@ -26,31 +26,12 @@ from course_utils.metrics import (
 )
 from course_utils.session import seed_everything
 
-__all__ = [
-    "RECIPES",
-    "RULES",
-    "SECONDS",
-    "Game",
-    "dcgan",
-    "draw",
-    "floors",
-    "judge_of",
-    "ours",
-    "real_fid",
-    "said",
-    "sngan",
-    "train_by_the_clock",
-    "trained",
-]
+__all__ = ["RECIPES", "Game", "train_by_the_clock", "trained"]
 
-# Of training, so that a piece with its scores stays below 8 minutes; judged images
+# Of training; judged images
 SECONDS, IMAGES = 390, 10_000
-RULES = {
-    "loss": "hinge",
-    "lr": (2e-4, 4e-4),
-    "betas": (0.0, 0.99),
-    "ema_decay": 0.999,
-}  # of our game
+# Of our game
+RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}
 
 
 class Game(NamedTuple):
@@ -73,25 +54,17 @@ def normal(network: nn.Module) -> nn.Module:
 
 def dcgan(width: int = 64) -> Game:
     """PyTorch's examples/dcgan for images of 32 pixels: one block less on each side."""
+    block = lambda layer, maps, after: [layer, nn.BatchNorm2d(maps), after]
     up, down = [], []
     for maps in (4 * width, 2 * width):
-        up += [
-            nn.ConvTranspose2d(maps, maps // 2, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(maps // 2),
-            nn.ReLU(),
-        ]
-        down = [
-            nn.Conv2d(maps // 2, maps, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(maps),
-            nn.LeakyReLU(0.2),
-            *down,
-        ]
+        half = maps // 2
+        up += block(nn.ConvTranspose2d(maps, half, 4, 2, 1, bias=False), half, nn.ReLU())
+        wide = block(nn.Conv2d(half, maps, 4, 2, 1, bias=False), maps, nn.LeakyReLU(0.2))
+        down = wide + down
     generator = Noisy(
         100,
         nn.Unflatten(1, (100, 1, 1)),
-        nn.ConvTranspose2d(100, 4 * width, 4, bias=False),
-        nn.BatchNorm2d(4 * width),
-        nn.ReLU(),
+        *block(nn.ConvTranspose2d(100, 4 * width, 4, bias=False), 4 * width, nn.ReLU()),
         *up,
         nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False),
         nn.Tanh(),
@@ -103,11 +76,8 @@ def dcgan(width: int = 64) -> Game:
         nn.Conv2d(4 * width, 1, 4, bias=False),
         nn.Flatten(0),
     )
-    return Game(
-        Gan(normal(generator), normal(critic), lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0),
-        128,
-        False,
-    )
+    players = normal(generator), normal(critic)
+    return Game(Gan(*players, lr=2e-4, betas=(0.5, 0.999), ema_decay=0.0), 128, False)
 
 
 def sngan(width: int = 64) -> Game:
@@ -145,11 +115,10 @@ def sngan(width: int = 64) -> Game:
 
 
 def ours(width: int = 64) -> Game:
-    """Residual networks with spectral normalisation, hinge loss, EMA, augmentation.
+    """Residual networks (`residual_networks`), spectral normalisation, hinge loss, augmentation.
 
-    Twice the batch of the others, in bfloat16; the rates fall to zero. Two rates: Heusel et al.
-    2017; the average: Yazıcı et al. 2019; networks and augmentation: see
-    `course_utils.experiments.residual_networks`.
+    Twice the batch of the others, in bfloat16; two rates (Heusel et al. 2017), which fall to zero;
+    a moving average of the weights (Yazıcı et al. 2019).
     """
     return Game(Gan(Fast(layers_up(128, width)), discriminator(width), **RULES), 256, True)
 
@@ -165,18 +134,10 @@ def train_by_the_clock(game: Game, images: ImageSet, seconds: float) -> dict:
         gone = (time.perf_counter() - began) / seconds
         gan.total_steps = gan.steps / gone if game.falls and gan.steps else None
 
-    train_gan(
-        gan,
-        lambda epoch: map(to_gan_range, images.stream(game.batch)),
-        1,
-        seconds=seconds,
-        each_step=falling_rate,
-        progress=False,
-    )
-    return {
-        "steps": gan.steps,
-        "images/s": two_digits(gan.steps * game.batch / (time.perf_counter() - began)),
-    }
+    batches = lambda epoch: map(to_gan_range, images.stream(game.batch))
+    train_gan(gan, batches, 1, seconds=seconds, each_step=falling_rate, progress=False)
+    rate = gan.steps * game.batch / (time.perf_counter() - began)
+    return {"steps": gan.steps, "images/s": two_digits(rate)}
 
 
 def draw(gan: Gan, images: int) -> Tensor:

@@ -5,9 +5,7 @@
 
 train every model with every seed (half an hour each on two cores) and write
 data/recorded/NAME.json, row by row: an interrupted call, made again, goes on behind the last row.
-Every model may train for as long as BUDGET seconds on two idle cores. They are counted in steps, by
-the milliseconds of a step measured there, so that a busy machine changes nothing. Built in notebook
-12.
+Every model trains for as many steps as took BUDGET seconds on two idle cores.
 """
 
 import argparse
@@ -25,15 +23,7 @@ from course_utils.gans import Generator, from_gan_range
 from course_utils.gpu_cell import RECORDED
 from course_utils.metrics import fashion_evaluator, psnr
 from course_utils.session import seed_everything
-from course_utils.sparse_gans.generators import CodeGenerator, DictionaryGenerator
-from course_utils.sparse_gans.priors import CodePrior
-from course_utils.sparse_gans.training import (
-    encode,
-    reconstruction_anchor,
-    train_autoencoder,
-    train_code_gan,
-    train_gan_steps,
-)
+from course_utils.sparse_gans import CodeGenerator, CodePrior, DictionaryGenerator, training
 
 __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "recorded_rows", "row", "run", "train_model"]
 
@@ -64,38 +54,35 @@ def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float
     check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
-        return train_gan_steps(Generator(), images, steps_in(BUDGET, "game")).generator_ema, {}
+        gan = training.train_gan_steps(Generator(), images, steps_in(BUDGET, "game"))
+        return gan.generator_ema, {}
     if kind == "dictionary":
-        generator = train_gan_steps(
-            DictionaryGenerator(), images, steps_in(BUDGET, "dictionary game")
-        ).generator_ema
-        return generator, {
-            "alive": share_alive(
-                generator.codes(torch.randn(1000, generator.noise)).amax(dim=(2, 3))
-            )
-        }
+        steps = steps_in(BUDGET, "dictionary game")
+        generator = training.train_gan_steps(DictionaryGenerator(), images, steps).generator_ema
+        codes = generator.codes(torch.randn(1000, generator.noise))
+        return generator, {"alive": share_alive(codes.amax(dim=(2, 3)))}
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
     rest = (1 - SHARE[stage]) * left
-    autoencoder = train_autoencoder(images, units, sparsity(), steps_in(left - rest, "autoencoder"))
-    codes = encode(autoencoder, images.images())
+    steps = steps_in(left - rest, "autoencoder")
+    autoencoder = training.train_autoencoder(images, units, sparsity(), steps)
+    codes = training.encode(autoencoder, images.images())
     facts = {"alive": share_alive(codes), "active": (codes != 0).sum(dim=1).double().mean().item()}
     if stage == "code GAN":
-        prior = train_code_gan(codes, sparsity(), steps_in(rest, "code game"))
+        prior = training.train_code_gan(codes, sparsity(), steps_in(rest, "code game"))
     else:
         some = codes[torch.randperm(len(codes))[:PRIOR_CODES]]
         prior = CodePrior.fit(some, max(1, min(components, len(some) // (2 * units))))
     generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
     if stage == "joined":
-        generator = train_gan_steps(
-            generator,
-            images,
-            steps_in(rest, "anchored game"),
-            lr=RATE,
-            reconstruction_term=reconstruction_anchor(generator, autoencoder),
-        ).generator_ema
+        steps = steps_in(rest, "anchored game")
+        anchor = training.reconstruction_anchor(generator, autoencoder)
+        gan = training.train_gan_steps(
+            generator, images, steps, lr=RATE, reconstruction_term=anchor
+        )
+        generator = gan.generator_ema
     x = load("fashion_mnist", "test").images()
-    code = encode(autoencoder, x)
+    code = training.encode(autoencoder, x)
     with torch.no_grad():
         x_hat = torch.cat([generator.decoder(part) for part in code.split(1000)])
     return generator, facts | {"psnr": psnr(x_hat, x).mean().item()}
@@ -125,10 +112,8 @@ RUNS = {  # model, seed, number of training images (None: all)
 
 def nearest(images: Tensor, others: Tensor) -> Tensor:
     """Euclidean distance of each of images (N, ...) to the nearest of others (M, ...): (N,)."""
-    others = others.flatten(1)
-    return torch.cat(
-        [torch.cdist(part, others).amin(dim=1) for part in images.flatten(1).split(250)]
-    )
+    parts, others = images.flatten(1).split(250), others.flatten(1)
+    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in parts])
 
 
 def row(model: str, seed: int, count: int | None) -> dict:
@@ -141,12 +126,10 @@ def row(model: str, seed: int, count: int | None) -> dict:
         drawn = torch.cat([from_gan_range(generator.eval()(part)) for part in z.split(500)])
     judge, test = fashion_evaluator(), load("fashion_mnist", "test").images()
     scores = judge(drawn)
-    look = {"pixels": lambda x: x, "features": judge.network}
-    near = {
-        name: nearest(f(drawn), f(images.images())).mean().item()
-        / nearest(f(test), f(images.images())).mean().item()
-        for name, f in look.items()
-    }
+    near = {}
+    for name, look in (("pixels", lambda x: x), ("features", judge.network)):
+        seen, new, unseen = look(images.images()), look(drawn), look(test)
+        near[name] = nearest(new, seen).mean().item() / nearest(unseen, seen).mean().item()
     return {
         "model": model,
         "seed": seed,
@@ -180,13 +163,9 @@ def run(name: str) -> None:
         rows.append(row(model, seed, count))
         print(rows[-1], flush=True)
         RECORDED.mkdir(parents=True, exist_ok=True)
-        result = {
-            "device": "CPU",
-            "torch": torch.__version__,
-            "date": datetime.date.today().isoformat(),
-            "budget": BUDGET,
-        }
-        write_text(file, json.dumps(result | {"rows": rows}, indent=1) + "\n")
+        date = datetime.date.today().isoformat()
+        facts = {"device": "CPU", "torch": torch.__version__, "date": date, "budget": BUDGET}
+        write_text(file, json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

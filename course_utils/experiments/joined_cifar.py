@@ -1,8 +1,8 @@
 """Joined models against a plain GAN on CIFAR-10 at equal seconds (notebook 12).
 
-Run by the GPU cell of notebook 12, which has a piece for each seed. All three models play by the
-rules, and against the discriminator, of our recipe in `course_utils.experiments.cifar_gans`, and
-their last layers are the same: they differ in what these layers are fed with, and in the anchor.
+Run by the GPU cell of notebook 12, which has a piece for each seed. All three have the rules,
+discriminator and last layers of our recipe in `course_utils.experiments.cifar_gans`: they differ in
+what these layers are fed with, and in the reconstruction term.
 """
 
 import itertools
@@ -22,15 +22,8 @@ from course_utils.autoencoders import (
 )
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
-from course_utils.experiments.cifar_gans import (
-    RULES,
-    Game,
-    draw,
-    floors,
-    judge_of,
-    said,
-    train_by_the_clock,
-)
+from course_utils.experiments import cifar_gans
+from course_utils.experiments.cifar_gans import Game, train_by_the_clock
 from course_utils.experiments.residual_networks import Fast, discriminator, layers_up
 from course_utils.gans import Gan, from_gan_range
 from course_utils.layers import Layers
@@ -39,13 +32,11 @@ from course_utils.session import seed_everything
 from course_utils.sparse_gans import CodeGenerator, CodePrior, encode, reconstruction_anchor
 from course_utils.training import fit
 
-__all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined", "plain"]
+__all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined"]
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
-CODES = {
-    "dense": (256, NoSparsity),
-    "TopK": (512, lambda: TopK(64)),
-}  # numbers of a code, its sparsity
+# Numbers of a code, its sparsity
+CODES = {"dense": (256, NoSparsity), "TopK": (512, lambda: TopK(64))}
 SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 
@@ -58,7 +49,7 @@ class Decoder(Layers):
 
 
 def describe(
-    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
+    images: ImageSet, kind: str, seconds: float, width: int, batch: int
 ) -> SparseAutoencoder:
     """An autoencoder with a code of CODES, trained for so many seconds, in evaluation mode."""
     units, sparsity = CODES[kind]
@@ -75,13 +66,10 @@ def describe(
     return model.eval()
 
 
-def joined(
-    images: ImageSet, kind: str, seconds: float, width: int = 64, batch: int = BATCH
-) -> tuple[Gan, dict]:
-    """Autoencoder, Gaussian mixture of its codes, GAN with a reconstruction term.
+def joined(images: ImageSet, kind: str, seconds: float, width: int, batch: int) -> tuple[Gan, dict]:
+    """Autoencoder, Gaussian mixture of its codes, GAN with a reconstruction term, and facts.
 
-    All within the seconds: the game gets what the others leave. Returns the game and facts about
-    the parts.
+    All within the seconds: the GAN gets what the others leave.
     """
     began = time.perf_counter()
     model = describe(images, kind, SHARE * seconds, width, batch)
@@ -98,24 +86,11 @@ def joined(
         "alive": round(share_alive(codes), 2),
     }
     generator = CodeGenerator(prior, model.decoder, model.sparsity)
-    gan = Gan(
-        generator,
-        discriminator(width),
-        reconstruction_term=reconstruction_anchor(generator, model),
-        **RULES,
-    )
+    anchor = reconstruction_anchor(generator, model)
+    gan = Gan(generator, discriminator(width), reconstruction_term=anchor, **cifar_gans.RULES)
     facts["before the game, s"] = round(time.perf_counter() - began)
-    return gan, facts | train_by_the_clock(
-        Game(gan, batch, True), images, max(1e-3, seconds - (time.perf_counter() - began))
-    )
-
-
-def plain(
-    images: ImageSet, seconds: float, width: int = 64, batch: int = BATCH
-) -> tuple[Gan, dict]:
-    """Our recipe of notebook 09."""
-    gan = Gan(Fast(layers_up(128, width)), discriminator(width), **RULES)
-    return gan, train_by_the_clock(Game(gan, batch, True), images, seconds)
+    left = max(1e-3, seconds - (time.perf_counter() - began))
+    return gan, facts | train_by_the_clock(Game(gan, batch, True), images, left)
 
 
 def compared(
@@ -133,16 +108,18 @@ def compared(
     What follows `seed` is smaller in a trial on a CPU.
     """
     torch.backends.cudnn.benchmark = True
-    train, judge = load("cifar10").to(device), judge_of(device, images, network)
+    train, judge = load("cifar10").to(device), cifar_gans.judge_of(device, images, network)
     result, rows = {"seconds each": seconds}, []
     for name in ("plain", *CODES):
         seed_everything(seed)
         if name == "plain":
-            gan, facts = plain(train, seconds, width, batch)
+            game = cifar_gans.ours(width)._replace(batch=batch)
+            gan, facts = game.gan, train_by_the_clock(game, train, seconds)
         else:
             gan, facts = joined(train, name, seconds, width, batch)
-        x = draw(gan, images)
+        x = cifar_gans.draw(gan, images)
         rows.append(x[:20])
-        result |= {f"{name}: {key}": value for key, value in (facts | said(judge, x)).items()}
+        facts |= cifar_gans.said(judge, x)
+        result |= {f"{name}: {key}": value for key, value in facts.items()}
     show_images(torch.cat(rows), columns=20, size=0.5)
-    return result | floors(judge, images) | {"figure": plt.gcf()}
+    return result | cifar_gans.floors(judge, images) | {"figure": plt.gcf()}

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 from course_utils.gans import with_spectral_norm
 from course_utils.layers import Layers
 
-__all__ = ["Augment", "Down", "Fast", "Noisy", "Up", "discriminator", "layers_up"]
+__all__ = ["Augment", "Fast", "Noisy", "discriminator", "layers_up"]
 
 
 class Noisy(Layers):
@@ -22,49 +22,36 @@ class Noisy(Layers):
         self.noise = noise
 
 
-class Up(nn.Module):
-    """Maps (N, a, s, s) to (N, b, 2s, 2s): a residual block (Miyato et al. 2018)."""
+class Residual(nn.Module):
+    """The sum of two paths of layers (Miyato et al. 2018)."""
 
-    def __init__(self, a: int, b: int) -> None:
+    def __init__(self, body: list[nn.Module], short: list[nn.Module]) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.BatchNorm2d(a),
-            nn.ReLU(),
-            nn.Upsample(scale_factor=2),
-            nn.Conv2d(a, b, 3, padding=1),
-            nn.BatchNorm2d(b),
-            nn.ReLU(),
-            nn.Conv2d(b, b, 3, padding=1),
-        )
-        self.short = nn.Sequential(nn.Conv2d(a, b, 1), nn.Upsample(scale_factor=2))
+        self.body, self.short = nn.Sequential(*body), nn.Sequential(*short)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x) + self.short(x)
 
 
-class Down(nn.Module):
-    """Maps (N, a, s, s) to (N, b, s / pool, s / pool): the same without batch normalisation."""
+def up(a: int, b: int) -> Residual:
+    """Maps (N, a, s, s) to (N, b, 2s, 2s)."""
+    first, second = nn.Conv2d(a, b, 3, padding=1), nn.Conv2d(b, b, 3, padding=1)
+    body = [nn.BatchNorm2d(a), nn.ReLU(), nn.Upsample(scale_factor=2), first]
+    body += [nn.BatchNorm2d(b), nn.ReLU(), second]
+    return Residual(body, [nn.Conv2d(a, b, 1), nn.Upsample(scale_factor=2)])
 
-    def __init__(self, a: int, b: int, pool: int = 2) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(a, a, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(a, b, 3, padding=1),
-            nn.AvgPool2d(pool),
-        )
-        self.short = nn.Sequential(nn.AvgPool2d(pool), nn.Conv2d(a, b, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x) + self.short(x)
+def down(a: int, b: int, pool: int = 2) -> Residual:
+    """Maps (N, a, s, s) to (N, b, s / pool, s / pool), without batch normalisation."""
+    first, second = nn.Conv2d(a, a, 3, padding=1), nn.Conv2d(a, b, 3, padding=1)
+    body = [nn.ReLU(), first, nn.ReLU(), second, nn.AvgPool2d(pool)]
+    return Residual(body, [nn.AvgPool2d(pool), nn.Conv2d(a, b, 1)])
 
 
 class Augment(nn.Module):
     """Random flips and shifts by up to an eighth of the sides of images (N, C, H, W), 0 outside.
 
-    In front of a discriminator it changes real and drawn images alike, and gradients go through it:
-    DiffAugment (Zhao et al. 2020), of which this is the translation.
+    In front of a discriminator, gradients go through it (DiffAugment: Zhao et al. 2020).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,15 +59,10 @@ class Augment(nn.Module):
         maps[:, 0, 0] = torch.randint(2, (len(x),), device=x.device) * 2.0 - 1
         maps[:, 1, 1] = 1
         for i, side in enumerate((x.shape[3], x.shape[2])):  # in a grid an image has the width 2
-            maps[:, i, 2] = (
-                torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device) * 2 / side
-            )
-        return F.grid_sample(
-            x,
-            F.affine_grid(maps, list(x.shape), align_corners=False),
-            "nearest",
-            align_corners=False,
-        )
+            shift = torch.randint(-(side // 8), side // 8 + 1, (len(x),), device=x.device)
+            maps[:, i, 2] = shift * 2 / side
+        grid = F.affine_grid(maps, list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, "nearest", align_corners=False)
 
 
 class Fast(nn.Module):
@@ -107,9 +89,9 @@ def layers_up(numbers: int, width: int = 64) -> nn.Module:
         numbers,
         nn.Linear(numbers, 16 * 8 * width),
         nn.Unflatten(1, (8 * width, 4, 4)),
-        Up(8 * width, 4 * width),
-        Up(4 * width, 2 * width),
-        Up(2 * width, width),
+        up(8 * width, 4 * width),
+        up(4 * width, 2 * width),
+        up(2 * width, width),
         nn.BatchNorm2d(width),
         nn.ReLU(),
         nn.Conv2d(width, 3, 3, padding=1),
@@ -121,10 +103,10 @@ def discriminator(width: int = 64) -> nn.Module:
     """Augmented images (N, 3, 32, 32) to scores (N,), with spectral normalisation."""
     layers = nn.Sequential(
         nn.Conv2d(3, width, 3, padding=1),
-        Down(width, 2 * width),
-        Down(2 * width, 4 * width),
-        Down(4 * width, 8 * width),
-        Down(8 * width, 8 * width, 1),
+        down(width, 2 * width),
+        down(2 * width, 4 * width),
+        down(4 * width, 8 * width),
+        down(8 * width, 8 * width, 1),
         nn.ReLU(),
         nn.AvgPool2d(4, divisor_override=1),
         nn.Flatten(),

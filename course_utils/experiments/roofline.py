@@ -71,23 +71,18 @@ def best_seconds(call: Callable[[], object], device: torch.device, runs: int = 1
 def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, float]:
     """Measured operations per second of a matrix product, "bytes" per second of a copy.
 
-    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", float32 numbers of
-    which the multipliers read 10 bits: PyTorch's convolutions use it unless told otherwise. The
-    copy reads and writes `numbers` float32 numbers; they should not fit into a cache.
+    The product is made in "float32", in "bfloat16" and, on a GPU, in "tf32", which PyTorch's
+    convolutions use by default. The copy reads and writes `numbers` float32 numbers, which should
+    not fit into a cache.
     """
     limits, before = {}, torch.get_float32_matmul_precision()
-    kinds = {
-        "float32": ("highest", torch.float32),
-        "tf32": ("high", torch.float32),
-        "bfloat16": ("highest", torch.bfloat16),
-    }
     try:
-        for name, (precision, dtype) in kinds.items():
+        for name in ("float32", "tf32", "bfloat16"):
             if name == "tf32" and device.type != "cuda":
                 continue
-            torch.set_float32_matmul_precision(precision)
+            torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
+            dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
             a, b = torch.randn(2, side, side, device=device).to(dtype)
-            # Noqa: B023 (called at once)
             limits[name] = 2 * side**3 / best_seconds(lambda: a @ b, device)
     finally:
         torch.set_float32_matmul_precision(before)
@@ -99,8 +94,7 @@ def device_limits(device: torch.device, side: int, numbers: int) -> dict[str, fl
 def operations(network: nn.Module, x: Tensor) -> int:
     """Floating-point operations of convolutions and products, forward and backward, for batch x.
 
-    A multiplication and an addition are two. What acts number by number (ReLU, the loss, the
-    optimizer) is not counted.
+    A multiplication and an addition are two. ReLU, the loss and the optimizer are not counted.
     """
     with FlopCounterMode(display=False) as counter:
         F.mse_loss(network(x), x).backward()
@@ -111,13 +105,11 @@ def operations(network: nn.Module, x: Tensor) -> int:
 def least_bytes(network: nn.Module, x: Tensor, size: int) -> int:
     """Bytes that a training step on the batch x moves at least, `size` bytes per activation.
 
-    Counted are the outputs of the layers with weights; all between them (ReLU, folding, casting) is
-    taken as done on the way, for nothing. Each such output is written once, read by the next layer,
-    and read again in the backward pass; its gradient is written and read: 5 moves. The input is
-    read in both passes, the target by the loss: 3 moves, in float32. Each weight is read in both
-    passes, its gradient written and read, and Adam reads and writes the weight and its two
-    averages: 10 moves, in float32. Caches can save some of it, and a program that does not fuse
-    moves more.
+    Each output of a layer with weights is written, read by the next layer and in the backward pass;
+    its gradient is written and read: 5 moves. What lies between (ReLU, casting) counts as nothing.
+    The input is read in both passes, the target by the loss: 3 moves, in float32. Each weight is
+    read in both passes, its gradient written and read, and Adam reads and writes the weight and its
+    two averages: 10 moves, in float32.
     """
     outputs = []
     hooks = [
@@ -178,8 +170,7 @@ def shares(
 ) -> dict[str, float]:
     """Shares of both limits that a rate of images per second reaches, by name.
 
-    The arithmetic limit is that of the numbers the rung's convolutions multiply: bfloat16, else
-    TF32 where there is one, else float32.
+    The arithmetic limit is that of bfloat16, else of TF32 where there is one, else of float32.
     """
     speed = limits["bfloat16"] if rung.half else limits.get("tf32", limits["float32"])
     moved = least_bytes(network, x[:1].expand(rung.batch, -1, -1, -1), 2 if rung.half else 4)
@@ -218,17 +209,13 @@ def ladder(
 
     network() makes a new denoiser, `images` (N, C, H, W) are clean, `loader` gives (noisy, clean)
     batches of the smaller of the two sizes `batches`, `by_chance` changes a batch of clean ones.
-    Six times `steps` steps are made on each rung. `side` and `numbers`: see `device_limits`. Where
-    compiling is not possible its rung says so.
+    Six times `steps` steps are made on each rung. `side`, `numbers`: see `device_limits`.
     """
     torch.manual_seed(0)
     limits, rates, roofs, result = device_limits(device, side, numbers), {}, {}, {}
     for name, value in limits.items():
-        unit = (
-            "GB/s of a copy"
-            if name == "bytes"
-            else "thousand million operations/s of a matrix product"
-        )
+        product = "thousand million operations/s of a matrix product"
+        unit = "GB/s of a copy" if name == "bytes" else product
         result[f"limit, {name}: {unit}"] = float(f"{value / 1e9:.2g}")
     images = images.to(device)
     model = network().to(device)

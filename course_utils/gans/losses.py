@@ -26,8 +26,7 @@ def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
 
 
 LOSSES = {
-    # Goodfellow et al. 2014: min over G, max over D of V. The generator minimises mean log(1 -
-    # D(G(z))).
+    # Goodfellow et al. 2014: min over G, max over D of V
     "minimax": GanLoss(cross_entropy, lambda fake: -F.softplus(fake).mean()),
     # the same paper's remedy for its vanishing gradient: the generator minimises -mean log D(G(z)).
     "non-saturating": GanLoss(cross_entropy, lambda fake: F.softplus(-fake).mean()),

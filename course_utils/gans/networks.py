@@ -36,16 +36,11 @@ class Generator(Layers):
         self.noise = check_int("noise", noise, at_least=1)
         layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side))]
         for _ in range(blocks - 1):
-            layers += [
-                nn.BatchNorm2d(maps),
-                nn.ReLU(),
-                nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1),
-            ]
+            layers += [nn.BatchNorm2d(maps), nn.ReLU()]
+            layers += [nn.ConvTranspose2d(maps, maps // 2, 4, stride=2, padding=1)]
             maps //= 2
-        layers += [nn.BatchNorm2d(maps), nn.ReLU()]
-        super().__init__(
-            *layers, nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1), nn.Tanh()
-        )
+        last = nn.ConvTranspose2d(maps, channels, 4, stride=2, padding=1)
+        super().__init__(*layers, nn.BatchNorm2d(maps), nn.ReLU(), last, nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         if z.ndim != 2 or z.shape[1] != self.noise:
@@ -80,9 +75,8 @@ class Discriminator(Layers):
             layers += [nn.LeakyReLU(0.2)]
             maps *= 2
         layers += [MinibatchStd()] if minibatch_std else []
-        super().__init__(
-            *layers, nn.Flatten(), nn.Linear((maps + minibatch_std) * side**2, 1), nn.Flatten(0)
-        )
+        last = nn.Linear((maps + minibatch_std) * side**2, 1)
+        super().__init__(*layers, nn.Flatten(), last, nn.Flatten(0))
 
 
 class PointGenerator(Layers):
@@ -101,13 +95,9 @@ class PointDiscriminator(Layers):
     def __init__(
         self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False
     ) -> None:
-        last = [MinibatchStd()] if minibatch_std else []
-        super().__init__(
-            *hidden(dimensions, width, layers, nn.LeakyReLU(0.2)),
-            *last,
-            nn.Linear(width + minibatch_std, 1),
-            nn.Flatten(0),
-        )
+        parts = hidden(dimensions, width, layers, nn.LeakyReLU(0.2))
+        parts += [MinibatchStd()] if minibatch_std else []
+        super().__init__(*parts, nn.Linear(width + minibatch_std, 1), nn.Flatten(0))
 
 
 class MinibatchStd(nn.Module):

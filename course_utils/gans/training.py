@@ -72,29 +72,19 @@ class Gan(nn.Module):
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
         parts = generator.modules() if generator.training else ()
         self.evaluated = [self.generator_ema, *(part for part in parts if not part.training)]
-        self.loss, self.penalty, self.penalty_weight = (
-            LOSSES[loss],
-            PENALTIES[penalty],
-            check_nonnegative("penalty_weight", penalty_weight),
-        )
+        self.loss, self.penalty = LOSSES[loss], PENALTIES[penalty]
+        self.penalty_weight = check_nonnegative("penalty_weight", penalty_weight)
         if not 0 <= ema_decay < 1:
-            raise ValueError(
-                f"ema_decay is {ema_decay}; expected a number from 0 (no average) to below 1, such "
-                "as 0.99."
-            )
-        self.critic_steps, self.ema_decay = (
-            check_int("critic_steps", critic_steps, at_least=1),
-            ema_decay,
-        )
-        self.reconstruction_term = reconstruction_term
-        lr = lr if isinstance(lr, tuple) else (lr, lr)
+            raise ValueError(f"ema_decay is {ema_decay}; expected 0 (no average) to below 1.")
+        self.critic_steps = check_int("critic_steps", critic_steps, at_least=1)
+        self.ema_decay, self.reconstruction_term = ema_decay, reconstruction_term
+        self.lr = lr if isinstance(lr, tuple) else (lr, lr)
+        players = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {
-            name: torch.optim.Adam(
-                getattr(self, name).parameters(), lr=each, betas=betas, fused=True
-            )
-            for name, each in zip(("generator", "discriminator"), lr)
+            name: torch.optim.Adam(player.parameters(), lr=rate, betas=betas, fused=True)
+            for (name, player), rate in zip(players.items(), self.lr)
         }
-        self.lr, self.total_steps, self.steps = lr, total_steps, 0
+        self.total_steps, self.steps = total_steps, 0
 
     def train(self, mode: bool = True) -> "Gan":
         """As nn.Module, but what came in evaluation mode stays in it, `generator_ema` too.
@@ -124,25 +114,19 @@ class Gan(nn.Module):
     ) -> dict[str, Tensor]:
         """One alternating step on a batch of real samples (N, ...); images in [-1, 1].
 
-        First the discriminator, then the generator against the better discriminator. z: what the
-        generator is fed with, N draws of noise if not given. weight: this batch's share of the
-        whole, where several processes have a part of it each (default: all the same). Gives the
-        losses, each (). Raises ValueError for images outside [-1, 1], TrainingError for a loss or
-        gradient that is not finite: it names the network and the step, and the weights are as
-        before.
+        First the discriminator, then the generator. z: what the generator is fed with, N draws of
+        noise if not given. weight: this batch's share of that of all processes (default: all the
+        same). Gives the losses, each (). Raises ValueError for images outside [-1, 1],
+        TrainingError for a loss or gradient that is not finite; the weights are as before.
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
-        terms = {
-            "discriminator": self.loss.discriminator(
-                self.discriminator(real), self.discriminator(fake.detach())
-            )
-        }
-        penalty = (
-            self.penalty_weight * self.penalty(self.discriminator, real, fake.detach())
-            if self.penalty
-            else 0.0
-        )
+        scores = self.discriminator(real), self.discriminator(fake.detach())
+        terms = {"discriminator": self.loss.discriminator(*scores)}
+        penalty = 0.0
+        if self.penalty:
+            slope = self.penalty(self.discriminator, real, fake.detach())
+            penalty = self.penalty_weight * slope
         self.update("discriminator", terms["discriminator"] + penalty, weight)
         if self.steps % self.critic_steps == 0:
             term = self.reconstruction_term(fake, real) if self.reconstruction_term else 0.0
@@ -174,9 +158,8 @@ class Gan(nn.Module):
     @torch.no_grad()
     def update_ema(self) -> None:
         """Move `generator_ema` a little towards the generator."""
-        for mean, value in zip(
-            self.generator_ema.state_dict().values(), self.generator.state_dict().values()
-        ):
+        means, values = self.generator_ema.state_dict(), self.generator.state_dict()
+        for mean, value in zip(means.values(), values.values()):
             if value.is_floating_point():
                 mean.lerp_(value, 1 - self.ema_decay)
             else:
@@ -194,35 +177,27 @@ def train_gan(
     each_step: Callable[[], None] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Train; return the history, one dict of mean losses and scores per epoch.
+    """Train; return the history, one dict of mean losses and steps per epoch.
 
     batches(epoch) gives the real batches of an epoch, images in [-1, 1]. Training ends after
     `epochs`, or sooner, after `seconds`. watch(epoch, gan) is called after each epoch, each_step()
     before each step. With `checkpoint` the state is saved after each epoch, and a call that finds
-    the file goes on behind it, as in course_utils.training.fit. Of several processes
-    (`course_utils.distributed`) each works on its part of every batch and of its noise, so that
-    they train as one would; batch normalisation sees its own part only. Errors as Gan.step, and
-    ValueError for no batch, and for `seconds` with several processes, whose clocks differ.
+    the file resumes from it, as in `fit`. Of several processes (`course_utils.distributed`) each
+    works on its part of every batch and of its noise; batch normalisation sees this part only.
+    Errors as Gan.step, and ValueError for no batch, and for `seconds` with several processes, whose
+    clocks differ.
     """
     rank, size = distributed.rank_and_world_size()
     if size > 1 and seconds < math.inf:
-        raise ValueError(
-            f"seconds is {seconds} with {size} processes, whose clocks differ: give epochs alone."
-        )
+        raise ValueError("seconds cannot be given to several processes: give epochs alone.")
     epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)
     gan.steps = sum(entry["steps"] for entry in history)
     gan.train()
     end = time.perf_counter() + seconds
-    bar = tqdm(
-        range(len(history), epochs),
-        initial=len(history),
-        total=epochs,
-        desc="epochs",
-        leave=False,
-        disable=not progress or rank > 0,
-    )
+    look = {"desc": "epochs", "leave": False, "disable": not progress or rank > 0}
+    bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs, **look)
     for epoch in bar:
         sums, counts = {}, {}
         with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
@@ -230,10 +205,8 @@ def train_gan(
             if each_step:
                 each_step()
             for name, value in gan.step(real, z, weight).items():
-                sums[name], counts[name] = (
-                    sums.get(name, 0.0) + weight * value,
-                    counts.get(name, 0) + 1,
-                )
+                sums[name] = sums.get(name, 0.0) + weight * value
+                counts[name] = counts.get(name, 0) + 1
             if time.perf_counter() > end:
                 break
         if not counts:

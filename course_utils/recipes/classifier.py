@@ -25,10 +25,7 @@ def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[FashionClassifier, dict]:
     """Cross-entropy, half of the images mirrored; the metric is test accuracy."""
-    images, test = (
-        load("fashion_mnist", "train").to(device),
-        load("fashion_mnist", "test").to(device),
-    )
+    images, test = (load("fashion_mnist", split).to(device) for split in ("train", "test"))
     classifier = FashionClassifier().to(device)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3, weight_decay=0.05)
     steps = settings.epochs * (len(images) // settings.batch)
@@ -39,18 +36,11 @@ def train(
         mirrored = torch.cat([x[::2].flip(3), x[1::2]])  # clothes may face either way
         return F.cross_entropy(network(mirrored), torch.cat([labels[::2], labels[1::2]]))
 
-    fit(
-        classifier,
-        lambda epoch: images.batches(settings.batch, epoch=epoch),
-        loss,
-        optimizer,
-        settings.epochs,
-        schedule=schedule,
-        checkpoint=checkpoint,
-    )
+    batches = lambda epoch: images.batches(settings.batch, epoch=epoch)
+    saved = {"schedule": schedule, "checkpoint": checkpoint}
+    fit(classifier, batches, loss, optimizer, settings.epochs, **saved)
     classifier.eval()
     with torch.no_grad():
         named = torch.cat([classifier(part).argmax(dim=1) for part in test.images().split(1000)])
-    return classifier.cpu(), {
-        "test accuracy": round((named == test.labels).float().mean().item(), 4)
-    }
+    accuracy = (named == test.labels).float().mean().item()
+    return classifier.cpu(), {"test accuracy": round(accuracy, 4)}

@@ -41,16 +41,10 @@ def train(
         done = min(1, 2 * schedule.last_epoch / steps)
         autoencoder.sparsity.k = round(units * (k / units) ** done)
 
-    fit(
-        autoencoder,
-        lambda epoch: images.batches(settings.batch, epoch=epoch),
-        lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive),
-        optimizer,
-        settings.epochs,
-        schedule=schedule,
-        checkpoint=checkpoint,
-        each_step=fewer_units,
-    )
+    batches = lambda epoch: images.batches(settings.batch, epoch=epoch)
+    loss = lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive)
+    options = {"schedule": schedule, "checkpoint": checkpoint, "each_step": fewer_units}
+    fit(autoencoder, batches, loss, optimizer, settings.epochs, **options)
 
     autoencoder = autoencoder.cpu().eval()
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """The denoiser of notebook 07: unrolled sparse coding trained on noisy CIFAR-10."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from course_utils.metrics import psnr
 from course_utils.pretrained import ARCHITECTURES
 from course_utils.training import fit
 
-__all__ = ["Settings", "greys", "noisy_batches", "optimiser", "train", "with_enlarged"]
+__all__ = ["Settings", "greys", "learn", "noisy_batches", "optimiser", "train", "with_enlarged"]
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,16 @@ def noisy_batches(
     for _ in range(settings.steps):
         clean = images[torch.randint(len(images), (settings.batch,), generator=draw)]
         sigma = (5 + 55 * torch.rand(settings.batch, generator=draw)) / 255
-        yield (
-            clean,
-            clean + sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw),
-            sigma,
-        )
+        noise = sigma.view(-1, 1, 1, 1) * torch.randn(clean.shape, generator=draw)
+        yield clean, clean + noise, sigma
 
 
 def with_enlarged(images: Tensor, number: int) -> Tensor:
     """The images and `number` crops of enlarged images: smoother, like sky and walls."""
-    large, side = (
-        F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1),
-        images.shape[-1],
-    )
+    large = F.interpolate(images[:number], scale_factor=2, mode="bicubic").clamp(0, 1)
+    side = images.shape[-1]
     corners = torch.randint(side + 1, (number, 2), generator=generator(0)).tolist()
-    crops = [
-        image[:, top : top + side, left : left + side] for image, (top, left) in zip(large, corners)
-    ]
+    crops = [x[:, top : top + side, left : left + side] for x, (top, left) in zip(large, corners)]
     return torch.cat([images, torch.stack(crops)])
 
 
@@ -76,24 +69,28 @@ def optimiser(
     return adam, lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
 
 
+def learn(
+    model: UnrolledSparseCoder,
+    batches: Callable[[int], Iterable],
+    loss: Callable[[nn.Module, tuple], Tensor],
+    settings: Settings,
+    checkpoint: Path,
+) -> None:
+    """Train on batches(epoch), moved to the model's device; atoms of norm 1, then on the CPU."""
+    device = next(model.parameters()).device
+    moved = lambda epoch: ([part.to(device) for part in batch] for batch in batches(epoch))
+    adam, schedule = optimiser(model, settings.epochs * settings.steps)
+    fit(model, moved, loss, adam, settings.epochs, schedule=schedule, checkpoint=checkpoint)
+    model.cpu().eval().unit_atoms_()
+
+
 def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[UnrolledSparseCoder, dict]:
     """Train for the PSNR, on images of CIFAR-10 and smoother ones; measure on its test images."""
     images, coder = with_enlarged(greys("train"), 15_000), ARCHITECTURES["denoiser"]().to(device)
-    adam, schedule = optimiser(coder, settings.epochs * settings.steps)
-    fit(
-        coder,
-        lambda epoch: (
-            [part.to(device) for part in batch] for batch in noisy_batches(images, epoch, settings)
-        ),
-        decibels,
-        adam,
-        settings.epochs,
-        schedule=schedule,
-        checkpoint=checkpoint,
-    )
-    coder.cpu().eval().unit_atoms_()
+    batches = lambda epoch: noisy_batches(images, epoch, settings)
+    learn(coder, batches, decibels, settings, checkpoint)
     return coder, measure(coder)
 
 

@@ -26,13 +26,9 @@ def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[DictionaryGenerator, dict]:
     """The default game; some minutes, no checkpoint."""
-    gan = train_gan_steps(
-        ARCHITECTURES["dictionary_gan"]().to(device),
-        load("fashion_mnist").to(device),
-        settings.steps,
-    )
+    generator, images = ARCHITECTURES["dictionary_gan"](), load("fashion_mnist").to(device)
+    gan = train_gan_steps(generator.to(device), images, settings.steps)
     code = gan.generator_ema.codes(gan.noise(1000))
-    return gan.generator_ema.cpu(), {
-        **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()),
-        "share of atoms in use": round(share_alive(code.amax(dim=(2, 3))), 3),
-    }
+    drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()
+    alive = {"share of atoms in use": round(share_alive(code.amax(dim=(2, 3))), 3)}
+    return gan.generator_ema.cpu(), fashion_scores(drawn) | alive

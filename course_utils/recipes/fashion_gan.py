@@ -31,18 +31,10 @@ def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[G
     """
     images = load("fashion_mnist").to(device)
     steps = settings.epochs * (len(images) // settings.batch)
-    gan = Gan(
-        ARCHITECTURES["fashion_gan"](),
-        Discriminator(settings.width),
-        lr=settings.rate,
-        ema_decay=0.998,
-        total_steps=steps,
-    ).to(device)
-    train_gan(
-        gan,
-        lambda epoch: (to_gan_range(x) for x, _ in images.batches(settings.batch, epoch=epoch)),
-        settings.epochs,
-        checkpoint=checkpoint,
-    )
+    players = ARCHITECTURES["fashion_gan"](), Discriminator(settings.width)
+    gan = Gan(*players, lr=settings.rate, ema_decay=0.998, total_steps=steps).to(device)
+    labelled = lambda epoch: images.batches(settings.batch, epoch=epoch)
+    batches = lambda epoch: (to_gan_range(x) for x, _ in labelled(epoch))
+    train_gan(gan, batches, settings.epochs, checkpoint=checkpoint)
     drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0))).cpu()
     return gan.generator_ema.cpu(), fashion_scores(drawn)

@@ -12,14 +12,7 @@ from course_utils.files import PRETRAINED
 from course_utils.gans import from_gan_range
 from course_utils.metrics import fashion_scores
 from course_utils.pretrained import ARCHITECTURES
-from course_utils.sparse_gans import (
-    CodeGenerator,
-    CodePrior,
-    encode,
-    reconstruction_anchor,
-    train_autoencoder,
-    train_gan_steps,
-)
+from course_utils.sparse_gans import CodeGenerator, CodePrior, training
 
 __all__ = ["Settings", "draw", "train"]
 
@@ -36,28 +29,20 @@ class Settings:
 def train(settings: Settings, checkpoint: Path, device: torch.device) -> tuple[CodeGenerator, dict]:
     """TopK autoencoder, Gaussian mixture of its codes, adversarial training of the decoder."""
     if device.type != "cpu":
-        raise ValueError(
-            f"device is {device}; the gallery's mixture is fitted on the CPU: "
-            "leave --accelerator away."
-        )
+        raise ValueError(f"device is {device}; the gallery trains on the CPU: drop --accelerator.")
     images = load("fashion_mnist")
     shape = ARCHITECTURES["gallery"]()
-    autoencoder = train_autoencoder(images, shape.prior.noise - 1, shape.sparsity, settings.steps)
-    codes = encode(autoencoder, images.images())
-    generator = CodeGenerator(
-        CodePrior.fit(codes, len(shape.prior.shares)), autoencoder.decoder, autoencoder.sparsity
-    )
-    gan = train_gan_steps(
-        generator,
-        images,
-        settings.game_steps,
-        lr=settings.rate,
-        reconstruction_term=reconstruction_anchor(generator, autoencoder),
-    )
-    return gan.generator_ema, {
-        **fashion_scores(from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))),
-        "share of code units in use": round(share_alive(codes), 3),
-    }
+    units = shape.prior.noise - 1
+    autoencoder = training.train_autoencoder(images, units, shape.sparsity, settings.steps)
+    codes = training.encode(autoencoder, images.images())
+    prior = CodePrior.fit(codes, len(shape.prior.shares))
+    generator = CodeGenerator(prior, autoencoder.decoder, autoencoder.sparsity)
+    anchor = training.reconstruction_anchor(generator, autoencoder)
+    rules = {"lr": settings.rate, "reconstruction_term": anchor}
+    gan = training.train_gan_steps(generator, images, settings.game_steps, **rules)
+    drawn = from_gan_range(gan.sample(5000, torch.Generator().manual_seed(0)))
+    alive = {"share of code units in use": round(share_alive(codes), 3)}
+    return gan.generator_ema, fashion_scores(drawn) | alive
 
 
 def draw(model: CodeGenerator) -> None:

@@ -50,9 +50,8 @@ def train(
 
     def batches(epoch: int) -> tuple[Tensor, ...]:
         x = vectors(settings.images, seed=epoch + 1)
-        return x[
-            torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)
-        ].split(settings.batch)[:-1]
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).to(device)
+        return x[order].split(settings.batch)[:-1]
 
     reader = untrained().to(device)
     optimizer = torch.optim.Adam(reader.parameters(), lr=settings.rate)
@@ -60,38 +59,22 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 50) * max(0.0, 1 - step / steps)
     )
-    fit(
-        reader,
-        batches,
-        lambda network, x: sparse_loss(network, x, settings.revive),
-        optimizer,
-        settings.epochs,
-        schedule=schedule,
-        checkpoint=checkpoint,
-    )
+    loss = lambda network, x: sparse_loss(network, x, settings.revive)
+    saved = {"schedule": schedule, "checkpoint": checkpoint}
+    fit(reader, batches, loss, optimizer, settings.epochs, **saved)
 
     reader.eval()
-    judge, z = (
-        fashion_evaluator(),
-        torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device),
-    )
+    z = torch.randn(5000, generator.noise, generator=torch.Generator().manual_seed(0)).to(device)
+    through_reader = lambda maps: from_positions(reader(to_positions(maps)), 7, 7)
     with torch.no_grad():
         x = vectors(2000, seed=0)
         code = reader.encode(x)
-        explained = (
-            1 - (reader.decoder(code) - x).square().sum() / (x - x.mean(dim=0)).square().sum()
-        )
-        with replaced(
-            generator,
-            generator[LAYER],
-            lambda maps: from_positions(reader(to_positions(maps)), 7, 7),
-        ):
+        error = (reader.decoder(code) - x).square().sum() / (x - x.mean(dim=0)).square().sum()
+        with replaced(generator, generator[LAYER], through_reader):
             spliced = from_gan_range(torch.cat([generator(part) for part in z.split(500)]))
-        frechet = judge(spliced.cpu()).frechet
+    distance = "Fréchet distance of the spliced generator, fashion_classifier, 5000 against 5000"
     return reader.cpu(), {
-        "variance explained": round(explained.item(), 3),
+        "variance explained": round((1 - error).item(), 3),
         "share of units in use": round(share_alive(code), 3),
-        "Fréchet distance of the spliced generator, fashion_classifier, 5000 against 5000": round(
-            frechet, 1
-        ),
+        distance: round(fashion_evaluator()(spliced.cpu()).frechet, 1),
     }

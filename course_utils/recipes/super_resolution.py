@@ -13,8 +13,7 @@ from course_utils.autoencoders import SparseSuperResolution
 from course_utils.autoencoders.unrolled import enlarge, shrink_half
 from course_utils.metrics import psnr
 from course_utils.pretrained import ARCHITECTURES
-from course_utils.recipes.denoiser import greys, optimiser
-from course_utils.training import fit
+from course_utils.recipes.denoiser import greys, learn
 
 __all__ = ["Settings", "train"]
 
@@ -47,20 +46,7 @@ def train(
 ) -> tuple[SparseSuperResolution, dict]:
     """Squared error; measured on CIFAR-10 test images against bicubic enlargement."""
     images, network = greys("train"), ARCHITECTURES["super_resolution"]().to(device)
-    adam, schedule = optimiser(network, settings.epochs * settings.steps)
-    fit(
-        network,
-        lambda epoch: (
-            [part.to(device) for part in batch] for batch in batches(images, epoch, settings)
-        ),
-        loss,
-        adam,
-        settings.epochs,
-        schedule=schedule,
-        checkpoint=checkpoint,
-    )
-    network = network.cpu().eval()
-    network.unit_atoms_()
+    learn(network, lambda epoch: batches(images, epoch, settings), loss, settings, checkpoint)
     large = greys("test")[:1000]
     small = shrink_half(large)
     with torch.no_grad():

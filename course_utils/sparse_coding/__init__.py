@@ -5,14 +5,7 @@ All batched over signals, float32 or float64, on any device. Built in notebooks 
 """
 
 from course_utils.sparse_coding.coordinates import active_set, coordinate_descent
-from course_utils.sparse_coding.problem import (
-    decode,
-    duality_gap,
-    largest_lambda,
-    lasso_objective,
-    mutual_coherence,
-    normalise_atoms,
-)
+from course_utils.sparse_coding.problem import decode, duality_gap, lasso_objective, normalise_atoms
 from course_utils.sparse_coding.proximal import basis_pursuit, fista, ista, lasso
 from course_utils.sparse_coding.pursuit import omp, omp_atoms
 from course_utils.sparse_coding.thresholds import hard_threshold, keep_largest, soft_threshold
@@ -27,10 +20,8 @@ __all__ = [
     "hard_threshold",
     "ista",
     "keep_largest",
-    "largest_lambda",
     "lasso",
     "lasso_objective",
-    "mutual_coherence",
     "normalise_atoms",
     "omp",
     "omp_atoms",

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softshrink
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
 from course_utils.sparse_coding.problem import (
     check_positive,
     check_problem,
-    check_tolerance,
     chunks,
     decode,
     gap_and_objective,
@@ -27,11 +26,10 @@ _ROUNDS = 500  # of active_set, before it gives up
 def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Tensor:
     """Codes (N, K) after `sweeps` of cyclic coordinate descent.
 
-    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et
-    al. 2007). No gradients. Raises TypeError or ValueError for inputs that do not fit. Built
-    in notebook 02.
+    x: (N, n), D: (n, K) with unit columns. Minimises ½|x - Dz|² + lam |z|₁ (Friedman et al. 2007).
+    No gradients. Raises TypeError or ValueError for inputs that do not fit. Built in notebook 02.
     """
-    check_problem(x, D, None, lam)
+    check_problem(x, D, lam)
     gram = (D.T @ D)[:, :, None].detach()
     codes = []
     for part in chunks(x.detach(), D.detach()):
@@ -85,8 +83,8 @@ def active_set(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Ten
     for inputs that do not fit and for lam = 0, warns when a signal does not get there. Source:
     Lee et al. 2007; Massias et al. 2018. Built in notebook 02.
     """
-    check_problem(x, D, None, lam)
-    check_tolerance(tolerance)
+    check_problem(x, D, lam)
+    check_nonnegative("tolerance", tolerance)
     check_positive(lam)
     with torch.no_grad():
         gram = D.T @ D
@@ -99,7 +97,7 @@ def active_set(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Ten
 
 def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float) -> Tensor:
     """Codes (N, K) of one chunk. Active sets, signals last: atoms, z (m, N), G (m, m, N)."""
-    codes = x.new_zeros(len(x), D.shape[1])
+    codes, eps = x.new_zeros(len(x), D.shape[1]), torch.finfo(x.dtype).eps
     rows = torch.arange(len(x), device=x.device)  # the signals not yet finished
     m, room = 0, 0  # atoms in a set, and how many the tensors hold
     atoms, z = rows.new_zeros(0, len(x)), x.new_zeros(0, len(x))
@@ -108,12 +106,8 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
         r = x - decode(a, w, D)
         c = r @ D
         gap, objective = gap_and_objective(x, r, c, w, lam)
-        # Of the gap itself
-        rounding = (2 * torch.finfo(x.dtype).eps / lam) * torch.linalg.vector_norm(x, dim=1)
-        live = (
-            gap
-            > rounding.clamp(10 * torch.finfo(x.dtype).eps, 1e-2).clamp_min(tolerance) * objective
-        )
+        rounding = (2 * eps / lam) * torch.linalg.vector_norm(x, dim=1)  # of the gap itself
+        live = gap > rounding.clamp(10 * eps, 1e-2).clamp_min(tolerance) * objective
         if m == room or live.sum() < 0.7 * len(live):
             # Put the finished ones aside; of the others keep the non-zero places and make room.
             codes[rows[~live]] = codes[rows[~live]].scatter_add(1, a[~live], w[~live])
@@ -123,11 +117,8 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
             m = int((w[live] != 0).sum(dim=1).max()) if m else 0
             room = m + 16
             best = w[live].abs().topk(m, dim=1).indices
-            atoms, z, G = (
-                rows.new_zeros(room, len(x)),
-                x.new_zeros(room, len(x)),
-                x.new_zeros(room, room, len(x)),
-            )
+            atoms, z = rows.new_zeros(room, len(x)), x.new_zeros(room, len(x))
+            G = x.new_zeros(room, room, len(x))
             a = a[live].gather(1, best)
             atoms[:m], z[:m] = a.T, w[live].gather(1, best).T
             G[:m, :m] = gram[atoms[:m, None], atoms[None, :m]]
@@ -141,10 +132,7 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
             sweep(z[:m], inside, G[:m, :m], lam)
         while turn % 8 == 7 and solve_on_support(z[:m], inside, G[:m, :m], lam):
             pass  # at most m times: each makes a place zero
-    warnings.warn(
-        f"active_set: {len(rows)} signals did not reach the tolerance {tolerance:.1g}.",
-        stacklevel=3,
-    )
-    return codes.index_copy(
-        0, rows, x.new_zeros(len(x), codes.shape[1]).scatter_add(1, atoms[:m].T, z[:m].T)
-    )
+    message = f"active_set: {len(rows)} signals did not reach the tolerance {tolerance:.1g}."
+    warnings.warn(message, stacklevel=3)
+    codes[rows] = codes.new_zeros(len(x), codes.shape[1]).scatter_add(1, atoms[:m].T, z[:m].T)
+    return codes

@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
 from course_utils.sparse_coding.coordinates import active_set
 from course_utils.sparse_coding.problem import (
-    check_matrix,
     check_positive,
     check_problem,
-    check_tolerance,
     chunks,
     gap_and_objective,
 )
@@ -25,7 +23,7 @@ def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = 
     error of order 1/steps (Daubechies, Defrise and De Mol 2004). Differentiable. Raises
     TypeError or ValueError for inputs that do not fit. Built in notebook 02.
     """
-    check_problem(x, D, z, lam)
+    check_problem(x, D, lam)
     L = step_bound(D)
     z = x.new_zeros(len(x), D.shape[1]) if z is None else z
     for _ in range(check_int("steps", steps)):
@@ -49,23 +47,12 @@ def fista(
     (O'Donoghue and Candès 2015). `mask` (N, n), 1 where x is known and 0 elsewhere: only
     known numbers have to be matched. Differentiable. Built in notebook 02.
     """
-    check_problem(x, D, None, lam)
-    check_tolerance(tolerance)
+    check_problem(x, D, lam)
+    check_nonnegative("tolerance", tolerance)
     check_int("steps", steps)
-    if mask is None:
-        mask = x.new_ones(1, 1).expand_as(x)
-    else:
-        check_matrix("mask", mask, "ones where x is known, (N, n)", "mask.flatten(1)")
-        if mask.shape != x.shape or mask.dtype != x.dtype or mask.device != x.device:
-            raise ValueError(
-                f"mask is {mask.dtype} {tuple(mask.shape)} on {mask.device}, x is {x.dtype} "
-                f"{tuple(x.shape)} on {x.device}; they must agree: mask.to(x).expand_as(x)."
-            )
-        if ((mask != 0) & (mask != 1)).any():
-            raise ValueError(
-                f"mask holds numbers from {mask.min():.3g} to {mask.max():.3g}; "
-                "expected only 0 and 1."
-            )
+    mask = (x.new_ones(1, 1) if mask is None else mask).expand_as(x)
+    if ((mask != 0) & (mask != 1)).any():
+        raise ValueError("mask holds other numbers than 0 and 1: compare, as in mask > 0.5.")
     parts = zip(chunks(x * mask, D), chunks(mask, D))
     return torch.cat(
         [_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts]
@@ -103,39 +90,35 @@ def _fista(
 def lasso(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Tensor:
     """Codes (N, K) that minimise ½|x - Dz|² + lam |z|₁, by the solver that fits D.
 
-    `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step
-    of 1/‖D‖² is short when many atoms resemble each other; signals that `fista` does not
-    finish go to `active_set` as well. x: (N, n), D: (n, K) with unit columns; `tolerance`
-    as in both. Raises TypeError or ValueError for inputs that do not fit and for lam = 0.
-    Built in notebook 02.
+    `fista` where the atoms are spread evenly (‖D‖² below 4K/n), else `active_set`: a step of 1/‖D‖²
+    is short when many atoms resemble each other; signals that `fista` does not finish go to
+    `active_set` as well. x: (N, n), D: (n, K) with unit columns; `tolerance` as in both. Raises
+    TypeError or ValueError for inputs that do not fit and for lam = 0. Built in notebook 02.
     """
-    check_problem(x, D, None, lam)
+    check_problem(x, D, lam)
     check_positive(lam)
-    if step_bound(D) < 4 * D.shape[1] / D.shape[0]:
-        z = fista(x, D, lam, 2000, tolerance)
-        with torch.no_grad():
-            r = x - z @ D.T
-            gap, objective = gap_and_objective(x, r, r @ D, z, lam)
-            left = (gap > tolerance * objective).nonzero()[:, 0]
-        if not len(left):
-            return z
-        return z.index_copy(0, left, active_set(x[left], D, lam, tolerance))
-    return active_set(x, D, lam, tolerance)
+    if step_bound(D) >= 4 * D.shape[1] / D.shape[0]:
+        return active_set(x, D, lam, tolerance)
+    z = fista(x, D, lam, 2000, tolerance)
+    with torch.no_grad():
+        r = x - z @ D.T
+        gap, objective = gap_and_objective(x, r, r @ D, z, lam)
+        left = (gap > tolerance * objective).nonzero()[:, 0]
+    if not len(left):
+        return z
+    return z.index_copy(0, left, active_set(x[left], D, lam, tolerance))
 
 
 def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
     """Codes (N, K) of smallest |z|₁ with Dz = x exactly, by Douglas-Rachford steps.
 
-    x: (N, n), D: (n, K) with unit columns and independent rows. Alternates a shrinkage
-    and the projection on the solutions of Dz = x (Combettes and Pesquet 2007); what is
-    returned solves Dz = x. Raises ValueError when the rows of D are dependent. Built in
+    x: (N, n), D: (n, K) with unit columns and independent rows, else ValueError. Alternates a
+    shrinkage and the projection on the solutions of Dz = x (Combettes and Pesquet 2007). Built in
     notebook 02.
     """
     check_problem(x, D)
     if torch.linalg.matrix_rank(D) < len(D):
-        raise ValueError(
-            f"The {len(D)} rows of D are not independent: Dz = x need not have a solution."
-        )
+        raise ValueError("The rows of D are not independent: Dz = x need not have a solution.")
     back = torch.linalg.pinv(D).T  # (n, K)
     least = x @ back
     size = least.abs().amax(dim=1, keepdim=True)

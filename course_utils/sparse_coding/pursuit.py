@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
 from course_utils.sparse_coding.problem import check_problem, chunks, needs_gradient, with_gradient
 
 __all__ = ["omp", "omp_atoms"]
@@ -31,15 +31,12 @@ def omp_atoms(
     """
     check_problem(x, D)
     if k is None and error is None:
-        raise ValueError(
-            "Say when to stop: k (number of atoms) or error (length of the residual), or both."
-        )
+        raise ValueError("Say when to stop: k (number of atoms), error (length of the residual).")
     most = min(D.shape)
     k = most if k is None else check_int("k", k, at_least=1, at_most=D.shape[1])
-    if error is not None and not error >= 0:
-        raise ValueError(f"error is {error}; expected the length of a residual, at least 0.")
+    error = check_nonnegative("error", error or 0.0)
     with torch.no_grad():
-        found = [_pursue(part, D, min(k, most), error or 0.0) for part in chunks(x, D)]
+        found = [_pursue(part, D, min(k, most), error) for part in chunks(x, D)]
     widest = max(atoms.shape[1] for atoms, _ in found)
     atoms, weights = (
         torch.cat([torch.nn.functional.pad(part, (0, widest - part.shape[1])) for part in parts])
@@ -70,10 +67,9 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
         upper = x.new_zeros(int(done.sum()), steps, steps)
         for j, column in enumerate(R):
             upper[:, : j + 1, j] = column[done]
-        target = torch.stack(along, dim=1)[done]
-        weights[rows[done], :steps] = torch.linalg.solve_triangular(
-            upper, target[:, :, None], upper=True
-        )[:, :, 0]
+        target = torch.stack(along, dim=1)[done, :, None]
+        solved = torch.linalg.solve_triangular(upper, target, upper=True)
+        weights[rows[done], :steps] = solved[:, :, 0]
         atoms[rows[done], :steps] = torch.stack(chosen, dim=1)[done]
 
     for j in range(k):
@@ -87,8 +83,7 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
             )
             live = live[live]
         if not len(rows):
-            # Not a view, which would keep all k columns
-            return atoms[:, :j].clone(), weights[:, :j].clone()
+            return atoms[:, :j].clone(), weights[:, :j].clone()  # a view would keep all columns
         i = (r @ D).abs_().argmax(dim=1)
         q, column = by_row.index_select(0, i), x.new_empty(len(rows), j + 1)
         for earlier, old in enumerate(basis):

@@ -1,7 +1,4 @@
-"""Shrinkage: the functions that make coefficients zero.
-
-Built in notebook 01.
-"""
+"""Shrinkage: the functions that make coefficients zero. Built in notebook 01."""
 
 import torch
 from torch import Tensor
@@ -23,10 +20,7 @@ def soft_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
 
 
 def hard_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
-    """Keep or kill: z where |z| > threshold, else 0. Shapes and errors as soft_threshold.
-
-    Built in notebook 01.
-    """
+    """Keep or kill: z where |z| > threshold, else 0. Shapes and errors as soft_threshold."""
     check_threshold(threshold)
     return torch.where(z.abs() > threshold, z, torch.zeros_like(z))
 

@@ -56,29 +56,22 @@ class CodeGenerator(nn.Module):
 
 
 class DictionaryGenerator(nn.Module):
-    """Noise (N, noise) -> sparse code (N, atoms, size/4, size/4) -> images in [-1, 1].
+    """Noise (N, noise) -> sparse code (N, atoms, 7, 7) -> images (N, 1, 28, 28) in [-1, 1].
 
     The last layer is a convolutional dictionary: each number of the code lays down one atom of
     patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with
     patches that overlap). At most k numbers of a code are not zero; each map is standardised over
-    the batch before, so that every atom has its turn. Atoms have length 1. Raises ValueError as
-    TopK.
+    the batch before. Atoms have length 1. Raises ValueError as TopK.
     """
 
     def __init__(
-        self,
-        noise: int = 64,
-        atoms: int = 64,
-        k: int = 392,
-        width: int = 64,
-        patch: int = 8,
-        size: int = 28,
+        self, noise: int = 64, atoms: int = 64, k: int = 392, width: int = 64, patch: int = 8
     ) -> None:
         super().__init__()
-        self.noise, side = check_int("noise", noise, at_least=1), size // 4
+        self.noise, self.patch = check_int("noise", noise, at_least=1), patch
         self.trunk = nn.Sequential(
-            nn.Linear(noise, width * side**2),
-            nn.Unflatten(1, (width, side, side)),
+            nn.Linear(noise, width * 7 * 7),
+            nn.Unflatten(1, (width, 7, 7)),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
@@ -88,13 +81,9 @@ class DictionaryGenerator(nn.Module):
             nn.BatchNorm2d(atoms, affine=False),
         )
         self.sparsity = TopK(k)
-        self.atoms = nn.Parameter(
-            F.normalize(torch.randn(atoms, 1, patch, patch).flatten(1), dim=1).view(
-                atoms, 1, patch, patch
-            )
-        )
+        start = F.normalize(torch.randn(atoms, patch**2), dim=1)
+        self.atoms = nn.Parameter(start.view(atoms, 1, patch, patch))
         self.bias = nn.Parameter(torch.zeros(()))
-        self.patch = patch
 
     @property
     def D(self) -> Tensor:
@@ -105,7 +94,6 @@ class DictionaryGenerator(nn.Module):
         return self.sparsity(self.trunk(z))
 
     def forward(self, z: Tensor) -> Tensor:
-        return (
-            F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=(self.patch - 4) // 2)
-            + self.bias
-        ).tanh()
+        padding = (self.patch - 4) // 2
+        drawn = F.conv_transpose2d(self.codes(z), self.D, stride=4, padding=padding)
+        return (drawn + self.bias).tanh()

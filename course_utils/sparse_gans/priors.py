@@ -47,8 +47,8 @@ class CodePrior(nn.Module):
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
         """The mixture fitted to codes (M, code) by scikit-learn's EM, at most 15 rounds.
 
-        Raises ValueError for codes of another shape, not finite, or fewer than components * (code +
-        1): a covariance needs more codes than numbers.
+        Raises ValueError for codes of another shape, not finite (scikit-learn), or fewer than
+        components * (code + 1): a covariance needs more codes than numbers.
         """
         # here: scikit-learn takes seconds to import
         from sklearn.exceptions import ConvergenceWarning
@@ -59,21 +59,17 @@ class CodePrior(nn.Module):
             raise ValueError(
                 f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image."
             )
-        if not torch.isfinite(codes).all():
-            raise ValueError(
-                "codes holds NaN or infinite numbers: look at the autoencoder that made them."
-            )
         count, code = codes.shape
         if count < components * (code + 1):
-            fitting = count // (code + 1)
+            most = count // (code + 1)
+            remedy = (
+                f"fit at most {most}, or give more codes"
+                if most
+                else "give more codes, or shorter ones"
+            )
             raise ValueError(
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which "
-                f"need {components * (code + 1)}: "
-                + (
-                    f"fit at most {fitting}, or give more codes."
-                    if fitting
-                    else "give more codes, or shorter ones."
-                )
+                f"need {components * (code + 1)}: {remedy}."
             )
         mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
         # The last rounds change little and cost as much as the first

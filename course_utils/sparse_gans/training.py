@@ -11,15 +11,8 @@ from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, ConvEncoder, SparseAutoencoder, sparse_loss
 from course_utils.data import ImageSet
-from course_utils.gans import (
-    Discriminator,
-    Gan,
-    PointDiscriminator,
-    PointGenerator,
-    from_gan_range,
-    to_gan_range,
-    train_gan,
-)
+from course_utils.gans import networks
+from course_utils.gans.training import Gan, from_gan_range, to_gan_range, train_gan
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
@@ -39,15 +32,9 @@ def train_autoencoder(
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    fit(
-        model,
-        lambda epoch: images.stream(64, steps),
-        lambda model, x: sparse_loss(model, x, revive=0.1),
-        optimizer,
-        1,
-        schedule=schedule,
-        progress=False,
-    )
+    batches = lambda epoch: images.stream(64, steps)
+    loss = lambda model, x: sparse_loss(model, x, revive=0.1)
+    fit(model, batches, loss, optimizer, 1, schedule=schedule, progress=False)
     return model.eval()
 
 
@@ -62,8 +49,7 @@ def reconstruction_anchor(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A term of the generator's loss: weight times the decoder's error on real images.
 
-    Returns anchor(fake, real) for `Gan`; the codes come from the encoder as it is, which gets no
-    gradient.
+    Returns anchor(fake, real) for `Gan`; the encoder, which makes the codes, gets no gradient.
     """
 
     def anchor(fake: Tensor, real: Tensor) -> Tensor:
@@ -80,7 +66,8 @@ def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settin
 
     Draw from the `generator_ema` of what it returns.
     """
-    gan = Gan(generator, Discriminator(), total_steps=steps, **settings).to(images.pixels.device)
+    gan = Gan(generator, networks.Discriminator(), total_steps=steps, **settings)
+    gan.to(images.pixels.device)
     train_gan(gan, lambda epoch: map(to_gan_range, images.stream(64, steps)), 1, progress=False)
     return gan
 
@@ -92,15 +79,10 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     discriminator would know them at once.
     """
     units, scale = codes.shape[1], codes.std()
-    generator = PointGenerator(64, 512, units, layers=3).append(sparsity)
-    gan = Gan(
-        generator,
-        PointDiscriminator(512, units, layers=3, minibatch_std=True),
-        lr=1e-3,
-        penalty="r1",
-        penalty_weight=1.0,
-        total_steps=steps,
-    ).to(codes.device)
+    generator = networks.PointGenerator(64, 512, units, layers=3).append(sparsity)
+    discriminator = networks.PointDiscriminator(512, units, layers=3, minibatch_std=True)
+    rules = {"lr": 1e-3, "penalty": "r1", "penalty_weight": 1.0, "total_steps": steps}
+    gan = Gan(generator, discriminator, **rules).to(codes.device)
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
     with torch.no_grad():  # the last dense layer undoes the scale
