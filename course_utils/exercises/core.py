@@ -3,10 +3,11 @@
 import functools
 import sysconfig
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ PACKAGES = (
     "<frozen",
 )
 
-Mistakes = dict[str, Callable] | None  # {message: function that makes the mistake}
+Mistakes = Mapping[str, Callable] | None  # {message: function that makes the mistake}
 
 
 class Mistake(Exception):
@@ -60,15 +61,15 @@ def exercise(
     mistakes: {message: wrong answer} that the check names, for `expect_answer` and for the tests.
     """
 
-    def decorate(check: Callable[[object], None]) -> Callable[[object], Result]:
+    def decorate(check: Callable[[Any], None]) -> Callable[[Any], Result]:
         @functools.wraps(check)
-        def checked(answer: object) -> Result:
+        def checked(answer: Any) -> Result:
             status, message = outcome(check, answer)
             result = Result(number, title, status, message, difficulty, minutes)
             print(result)
             return result
 
-        checked.mistakes = mistakes or {}
+        checked.mistakes = mistakes or {}  # type: ignore[attr-defined]  # what wraps gives has none
         return checked
 
     return decorate
@@ -107,7 +108,7 @@ def raised_by_the_learner(error: BaseException) -> bool:
     return not all(path.startswith(known) for path in paths)
 
 
-def attempt(function: Callable, *inputs: object) -> object:
+def attempt(function: Any, *inputs: object) -> Any:
     """Call the learner's function on copies; failures say on which input it failed."""
     if not callable(function):
         raise Mistake(f"expected a function, your answer is a {type(function).__name__}.")
@@ -127,7 +128,7 @@ def attempt(function: Callable, *inputs: object) -> object:
     return output
 
 
-def copied(value: object) -> object:
+def copied(value: Any) -> Any:
     """A copy of an input: a tensor, or lists, tuples and dictionaries of tensors."""
     if isinstance(value, Tensor):
         return value.clone()
@@ -138,7 +139,7 @@ def copied(value: object) -> object:
     return value
 
 
-def same(value: object, other: object) -> bool:
+def same(value: Any, other: Any) -> bool:
     """Whether an input is as it was, NaN included; what cannot be copied counts as unchanged."""
     if isinstance(value, Tensor):
         if not isinstance(other, Tensor) or value.shape != other.shape:
@@ -161,20 +162,20 @@ def described(value: object) -> str:
     return repr(value)
 
 
-def expect(condition: bool, mistake: str) -> None:
+def expect(condition: bool | Tensor, mistake: str) -> None:
     """Fail with `mistake` unless the condition holds."""
     if not condition:
         raise Mistake(mistake)
 
 
 def expect_answer(
-    answer: object,
+    answer: Any,
     reference: Callable,
     *inputs: object,
     mistakes: Mistakes = None,
     what: str | tuple[str, ...] | None = None,
     tolerance: float = 1e-4,
-) -> object:
+) -> Any:
     """Fail unless the learner's function gives what `reference` gives for these inputs; its result.
 
     `mistakes` maps the text of a known mistake to a function that makes it: the first one that
@@ -188,12 +189,13 @@ def expect_answer(
     output, expected = attempt(answer, *inputs), called(reference)()
     wrong = {text: called(mistake) for text, mistake in (mistakes or {}).items()}
     if not isinstance(expected, tuple):
-        what = what or f"the result for ({', '.join(map(described, inputs))})"
-        expect_close(output, expected, wrong, what, tolerance)
+        shown = f"the result for ({', '.join(map(described, inputs))})"
+        expect_close(output, expected, wrong, str(what or shown), tolerance)
         return output
+    names = tuple(what or ())
     if not isinstance(output, (tuple, list)) or len(output) != len(expected):
-        raise Mistake(f"return {len(expected)} things: {', '.join(what)}.")
-    for i, name in enumerate(what):
+        raise Mistake(f"return {len(expected)} things: {', '.join(names)}.")
+    for i, name in enumerate(names):
         part = {text: (lambda make=make, i=i: make()[i]) for text, make in wrong.items()}
         expect_close(output[i], expected[i], part, name, tolerance)
     return output
