@@ -1,7 +1,7 @@
 """Checks of what a caller gives: each error says what was given, expected, and to be done."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -21,19 +21,19 @@ __all__ = [
 ]
 
 
-def check_choice(kind: str, name: str, names: Sequence[str]) -> None:
+def check_choice(kind: str, name: str, names: Collection[str]) -> None:
     """Raise ValueError, with the list of the known names, unless the name is one of them."""
     if name not in names:
         raise ValueError(f"The {kind} {name!r} is unknown; choose one of {', '.join(names)}.")
 
 
-def check_int(what: str, value: int, at_least: int = 0, at_most: int | None = None) -> int:
+def check_int(what: str, value: object, at_least: int = 0, at_most: int | None = None) -> int:
     """The value as an int; ValueError unless it is a whole number within the limits."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < at_least or (at_most is not None and value > at_most):
-        limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
-        raise ValueError(f"{what} is {value!r}; expected a whole number {limits}: change {what}.")
-    return int(value)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        if value >= at_least and (at_most is None or value <= at_most):
+            return int(value)
+    limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    raise ValueError(f"{what} is {value!r}; expected a whole number {limits}: change {what}.")
 
 
 def check_nonnegative(name: str, value: float) -> float:

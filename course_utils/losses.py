@@ -7,6 +7,7 @@ measuring, per image: `course_utils.metrics`. The KL divergence of activities is
 """
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +100,8 @@ class FeatureLoss(nn.Module):
                 f"{type(classifier).__name__} has no maps(x); "
                 'use course_utils.pretrained.pretrained("classifier").'
             )
-        self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
+        # Any: of a class with maps(x)
+        self.classifier: Any = copy.deepcopy(classifier).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FeatureLoss":
         """The ruler stays in evaluation mode, whatever the model around it does."""
@@ -117,7 +119,8 @@ def encoding_loss(x: Tensor, s: Tensor) -> Tensor:
     For a sparse image s of an image x, or for what an encoder predicts and the optimal code
     (predictive sparse decomposition, Kavukcuoglu, Ranzato and LeCun 2008).
     """
-    check_floats(x, "x"), check_floats(s, "s")
+    check_floats(x, "x")
+    check_floats(s, "s")
     if x.shape != s.shape:
         raise ValueError(
             f"x has shape {tuple(x.shape)}, s has {tuple(s.shape)}: "
@@ -139,14 +142,16 @@ def encoding_decoding_loss(
 
     Raises ValueError for negative weights, and for shapes that differ.
     """
-    check_nonnegative("encoding", encoding), check_nonnegative("decoding", decoding)
+    check_nonnegative("encoding", encoding)
+    check_nonnegative("decoding", decoding)
     terms = {"encoding": encoding_loss(x, s), "decoding": decoding_loss(x, x_hat)}
     return {"loss": encoding * terms["encoding"] + decoding * terms["decoding"]} | terms
 
 
 def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> None:
     """Two finite float tensors of one shape: torch would broadcast others silently."""
-    check_floats(values, name), check_floats(other, other_name)
+    check_floats(values, name)
+    check_floats(other, other_name)
     if values.shape != other.shape:
         raise ValueError(
             f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "

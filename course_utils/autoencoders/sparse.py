@@ -3,11 +3,15 @@
 Built in notebook 05.
 """
 
+import operator
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.arguments import check_int, check_nonnegative
+from course_utils.autoencoders.sparsity import Sparsity
 
 __all__ = ["UnitNormDecoder", "SparseAutoencoder", "share_alive", "sparse_loss"]
 
@@ -44,8 +48,10 @@ class SparseAutoencoder(nn.Module):
     training batches since it was last used.
     """
 
+    silent: Tensor
+
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, sparsity: nn.Module, units: int
+        self, encoder: nn.Module, decoder: nn.Module, sparsity: Sparsity, units: int
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
@@ -87,7 +93,7 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
             helpers = torch.zeros_like(code[:few]).scatter(1, dead[places], values)
             helped = model.decoder(code[:few].detach() + helpers)
             terms["revival"] = revive * F.mse_loss(helped, x[:few])
-    return {"loss": sum(terms.values())} | terms
+    return {"loss": reduce(operator.add, terms.values())} | terms
 
 
 def share_alive(code: Tensor) -> float:

@@ -52,6 +52,9 @@ class BatchTopK(Sparsity):
     2024). Errors as TopK.
     """
 
+    threshold: Tensor
+    batches: Tensor
+
     def __init__(self, k: int) -> None:
         super().__init__()
         self.k = check_int("k", k, at_least=1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from course_utils.arguments import check_input, check_nonnegative, check_size
 from course_utils.autoencoders.sparse import SparseAutoencoder
-from course_utils.autoencoders.sparsity import NoSparsity
+from course_utils.autoencoders.sparsity import NoSparsity, Sparsity
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = ["FourStageAutoencoder", "Shrinkage", "Stages"]
@@ -57,10 +57,13 @@ class FourStageAutoencoder(SparseAutoencoder):
     that is not a multiple of 4, and for images that do not fit.
     """
 
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
     def __init__(
         self,
         code: int = 256,
-        sparsity: nn.Module | None = None,
+        sparsity: Sparsity | None = None,
         maps: int = 32,
         lam: float = 0.0,
         channels: int = 3,

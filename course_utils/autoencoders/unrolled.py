@@ -102,7 +102,7 @@ class UnrolledSparseCoder(nn.Module):
             z = shrink(z + analyse(rest, self.analysis[k], self.stride), self.theta[k], noise)
         return z, mean
 
-    def decode(self, z: Tensor, mean: Tensor | float, shape: tuple[int, int]) -> Tensor:
+    def decode(self, z: Tensor, mean: Tensor | float, shape: tuple[int, ...]) -> Tensor:
         """The sum of the atoms plus the mean, cropped to shape = (H, W)."""
         image = synthesise(z, self.atoms, self.scale * self.stride)
         return image[..., : shape[0], : shape[1]] + mean
@@ -111,10 +111,10 @@ class UnrolledSparseCoder(nn.Module):
     def unit_atoms_(self) -> None:
         """Give each atom of D norm 1 and rescale its coefficients; the output stays."""
         norm = self.atoms.flatten(1).norm(dim=1).clamp_min(1e-12)
-        self.atoms /= norm[:, None, None, None]
-        self.residual /= norm[:, None, None, None]
-        self.analysis *= norm[:, None, None, None]
-        self.theta *= norm
+        self.atoms.div_(norm[:, None, None, None])
+        self.residual.div_(norm[:, None, None, None])
+        self.analysis.mul_(norm[:, None, None, None])
+        self.theta.mul_(norm)
 
     def multiply_adds(self, height: int, width: int) -> int:
         """Multiplications of one image of height x width pixels, the shrinkages left out."""
@@ -136,13 +136,13 @@ class SparseSuperResolution(UnrolledSparseCoder):
     def __init__(self, atoms: int = 256, size: int = 6, stride: int = 2, steps: int = 2) -> None:
         super().__init__(atoms, size, stride, steps, scale=2)
 
-    def forward(self, small: Tensor) -> Tensor:
+    def forward(self, small: Tensor) -> Tensor:  # type: ignore[override]  # no sigma is given
         """Images (N, 1, h, w) to (N, 1, 2h, 2w), not clipped. Errors as UnrolledSparseCoder."""
         z, _ = self.encode(small)
         height, width = small.shape[2:]
         return self.decode(z, enlarge(small), (2 * height, 2 * width))
 
-    def encode(self, small: Tensor, sigma: float = LEVEL) -> tuple[Tensor, Tensor]:
+    def encode(self, small: Tensor, sigma: float | Tensor = LEVEL) -> tuple[Tensor, Tensor]:
         return super().encode(small, sigma)
 
 
