@@ -46,7 +46,8 @@ def pretrain(
     check_choice("model", name, tuple(RECIPES))
     recipe = RECIPES[name]
     settings = dataclasses.asdict(recipe.settings)
-    checkpoint = Checkpoint(PRETRAINED / f"{name}.state", {"recipe": name, "seed": seed} | settings)
+    state = PRETRAINED / f"{name}.state"
+    checkpoint = Checkpoint(state, {"recipe": name, "seed": seed} | settings)
     with processes(accelerator, devices, nodes) as fabric:
         seed_everything(seed)
         begin = time.perf_counter()
@@ -58,7 +59,7 @@ def pretrain(
         weights = model.state_dict()  # counters stay as they are
         half = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
         checkpoints.save_weights(half, file)
-        checkpoint.file.unlink(missing_ok=True)
+        state.unlink(missing_ok=True)
         entry = {
             "file": file.name,
             "command": f"python -m course_utils.pretrain {name}",

@@ -3,6 +3,9 @@
 `course_utils.pretrain` trains them again.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import nn
 
 from course_utils import autoencoders as ae
@@ -15,7 +18,7 @@ from course_utils.sparse_gans import CodeGenerator, CodePrior, DictionaryGenerat
 
 __all__ = ["ARCHITECTURES", "pretrained"]
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, Callable[[], Any]] = {
     # Of Fashion-MNIST, whose features notebooks 06 and 09 to 12 measure with
     "classifier": FashionClassifier,
     # Notebook 05: 64 of 320 units active, 16 maps in s and d
@@ -36,8 +39,8 @@ ARCHITECTURES = {
 }
 
 
-def pretrained(name: str) -> nn.Module:
-    """The shipped model `name`, on the CPU, in evaluation mode.
+def pretrained(name: str) -> Any:
+    """The shipped model `name`, an nn.Module of a class of its own, on the CPU, in evaluation mode.
 
     Raises ValueError for an unknown name, CheckpointError when the file is missing,
     damaged or of another model: it names the file and the commands that bring it back.

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ PENALTIES = {
     "r1": lambda critic, real, fake: r1_penalty(critic, real),
 }
 TRY = "The weights are those before it. Try a lower learning rate, or a gradient penalty."
+G = TypeVar("G", bound=nn.Module)  # the class of the generator
 
 
 def to_gan_range(images: Tensor) -> Tensor:
@@ -38,7 +40,7 @@ def from_gan_range(images: Tensor) -> Tensor:
     return (images + 1) / 2
 
 
-class Gan(nn.Module):
+class Gan(nn.Module, Generic[G]):
     """Generator, discriminator and how they are trained against each other.
 
     loss: a name of LOSSES. penalty: "none", "gradient" (WGAN-GP) or "r1", times `penalty_weight`,
@@ -52,7 +54,7 @@ class Gan(nn.Module):
 
     def __init__(
         self,
-        generator: nn.Module,
+        generator: G,
         discriminator: nn.Module,
         loss: str = "non-saturating",
         *,
@@ -71,7 +73,8 @@ class Gan(nn.Module):
         self.generator, self.discriminator = generator, discriminator
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
         parts = generator.modules() if generator.training else ()
-        self.evaluated = [self.generator_ema, *(part for part in parts if not part.training)]
+        frozen = [part for part in parts if not part.training]
+        self.evaluated: list[nn.Module] = [self.generator_ema, *frozen]
         self.loss, self.penalty = LOSSES[loss], PENALTIES[penalty]
         self.penalty_weight = check_nonnegative("penalty_weight", penalty_weight)
         if not 0 <= ema_decay < 1:
@@ -79,14 +82,15 @@ class Gan(nn.Module):
         self.critic_steps = check_int("critic_steps", critic_steps, at_least=1)
         self.ema_decay, self.reconstruction_term = ema_decay, reconstruction_term
         self.lr = lr if isinstance(lr, tuple) else (lr, lr)
-        players = {"generator": generator, "discriminator": discriminator}
+        players: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {
             name: torch.optim.Adam(player.parameters(), lr=rate, betas=betas, fused=True)
             for (name, player), rate in zip(players.items(), self.lr)
         }
-        self.total_steps, self.steps = total_steps, 0
+        self.total_steps: float | None = total_steps
+        self.steps = 0
 
-    def train(self, mode: bool = True) -> "Gan":
+    def train(self, mode: bool = True) -> "Gan[G]":
         """As nn.Module, but what came in evaluation mode stays in it, `generator_ema` too.
 
         A decoder that an autoencoder has trained keeps the means and variances of its batch
@@ -100,9 +104,10 @@ class Gan(nn.Module):
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws of z ~ N(0, 1), (n, noise); `generator` is a seeded one on the CPU."""
         device = next(self.generator.parameters()).device
+        numbers = check_int("generator.noise", self.generator.noise, at_least=1)
         if generator is None:
-            return torch.randn(n, self.generator.noise, device=device)
-        return torch.randn(n, self.generator.noise, generator=generator).to(device)
+            return torch.randn(n, numbers, device=device)
+        return torch.randn(n, numbers, generator=generator).to(device)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -123,7 +128,7 @@ class Gan(nn.Module):
         fake = self.generator(self.noise(len(real)) if z is None else z)
         scores = self.discriminator(real), self.discriminator(fake.detach())
         terms = {"discriminator": self.loss.discriminator(*scores)}
-        penalty = 0.0
+        penalty: Tensor | float = 0.0
         if self.penalty:
             slope = self.penalty(self.discriminator, real, fake.detach())
             penalty = self.penalty_weight * slope
@@ -193,13 +198,14 @@ def train_gan(
     epochs = check_int("epochs", epochs)
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)
-    gan.steps = sum(entry["steps"] for entry in history)
+    gan.steps = int(sum(entry["steps"] for entry in history))
     gan.train()
     end = time.perf_counter() + seconds
     look = {"desc": "epochs", "leave": False, "disable": not progress or rank > 0}
     bar = tqdm(range(len(history), epochs), initial=len(history), total=epochs, **look)
     for epoch in bar:
-        sums, counts = {}, {}
+        sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
         with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
         for (real, z), weight in distributed.shard_batches(with_noise, epoch):
             if each_step:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -37,7 +38,7 @@ def train(
         return F.cross_entropy(network(mirrored), torch.cat([labels[::2], labels[1::2]]))
 
     batches = lambda epoch: images.batches(settings.batch, epoch=epoch)
-    saved = {"schedule": schedule, "checkpoint": checkpoint}
+    saved: dict[str, Any] = {"schedule": schedule, "checkpoint": checkpoint}
     fit(classifier, batches, loss, optimizer, settings.epochs, **saved)
     classifier.eval()
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -43,7 +44,7 @@ def train(
 
     batches = lambda epoch: images.batches(settings.batch, epoch=epoch)
     loss = lambda model, batch: sparse_loss(model, batch[0], revive=settings.revive)
-    options = {"schedule": schedule, "checkpoint": checkpoint, "each_step": fewer_units}
+    options: dict[str, Any] = dict(schedule=schedule, checkpoint=checkpoint, each_step=fewer_units)
     fit(autoencoder, batches, loss, optimizer, settings.epochs, **options)
 
     autoencoder = autoencoder.cpu().eval()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from course_utils.pretrained import ARCHITECTURES
 from course_utils.training import fit
 
 __all__ = ["Settings", "greys", "learn", "noisy_batches", "optimiser", "train", "with_enlarged"]
+
+Coder = TypeVar("Coder", bound=UnrolledSparseCoder)
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ def optimiser(
 
 
 def learn(
-    model: UnrolledSparseCoder,
+    model: Coder,
     batches: Callable[[int], Iterable],
-    loss: Callable[[nn.Module, tuple], Tensor],
+    loss: Callable[[Coder, Any], Tensor],
     settings: Settings,
     checkpoint: Path,
 ) -> None:
@@ -97,7 +100,8 @@ def train(
 @torch.no_grad()
 def measure(coder: UnrolledSparseCoder) -> dict:
     """PSNR of 1000 test images of CIFAR-10 at three strengths, and the share of the code in use."""
-    clean, metrics = greys("test")[:1000], {}
+    clean = greys("test")[:1000]
+    metrics: dict[str, float] = {}
     for level in (15, 25, 50):
         noisy = clean + level / 255 * torch.randn(clean.shape, generator=generator(level))
         z, mean = coder.encode(noisy, level / 255)

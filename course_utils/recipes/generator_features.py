@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_utils.activations import from_positions, record, replaced, to_positions
 from course_utils.autoencoders import SparseAutoencoder, share_alive, sparse_loss
-from course_utils.gans import from_gan_range
+from course_utils.gans import Generator, from_gan_range
 from course_utils.metrics import fashion_evaluator
 from course_utils.pretrained import ARCHITECTURES, pretrained
 from course_utils.training import fit
@@ -42,7 +43,7 @@ def train(
     settings: Settings, checkpoint: Path, device: torch.device
 ) -> tuple[SparseAutoencoder, dict]:
     """Squared error on the activations of fresh images, and revival of dead units."""
-    generator = pretrained("fashion_gan").to(device)
+    generator: Generator = pretrained("fashion_gan").to(device)
 
     def vectors(images: int, seed: int) -> Tensor:
         z = torch.randn(images, generator.noise, generator=torch.Generator().manual_seed(seed))
@@ -60,7 +61,7 @@ def train(
         optimizer, lambda step: min(1.0, (step + 1) / 50) * max(0.0, 1 - step / steps)
     )
     loss = lambda network, x: sparse_loss(network, x, settings.revive)
-    saved = {"schedule": schedule, "checkpoint": checkpoint}
+    saved: dict[str, Any] = {"schedule": schedule, "checkpoint": checkpoint}
     fit(reader, batches, loss, optimizer, settings.epochs, **saved)
 
     reader.eval()

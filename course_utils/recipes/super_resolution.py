@@ -13,17 +13,17 @@ from course_utils.autoencoders import SparseSuperResolution
 from course_utils.autoencoders.unrolled import enlarge, shrink_half
 from course_utils.metrics import psnr
 from course_utils.pretrained import ARCHITECTURES
+from course_utils.recipes.denoiser import Settings as DenoiserSettings
 from course_utils.recipes.denoiser import greys, learn
 
 __all__ = ["Settings", "train"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(DenoiserSettings):
     """What the training may be told."""
 
     epochs: int = 24
-    steps: int = 250  # of an epoch
     batch: int = 32
 
 

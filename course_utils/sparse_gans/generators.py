@@ -28,7 +28,7 @@ class CodeGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or NoSparsity()
-        self.noise = prior.noise
+        self.noise = check_int("prior.noise", prior.noise, at_least=1)
         self.check()
 
     @torch.no_grad()

@@ -25,6 +25,10 @@ class CodePrior(nn.Module):
     covariances, are buffers; as made here the mixture is N(0, I).
     """
 
+    shares: Tensor
+    means: Tensor
+    factors: Tensor
+
     def __init__(self, components: int, code: int) -> None:
         super().__init__()
         components = check_int("components", components, at_least=1)

@@ -4,15 +4,17 @@ Built in notebook 12.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.autoencoders import ConvDecoder, ConvEncoder, SparseAutoencoder, sparse_loss
+from course_utils.autoencoders.sparsity import Sparsity
 from course_utils.data import ImageSet
 from course_utils.gans import networks
-from course_utils.gans.training import Gan, from_gan_range, to_gan_range, train_gan
+from course_utils.gans.training import G, Gan, from_gan_range, to_gan_range, train_gan
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
@@ -26,7 +28,7 @@ __all__ = [
 
 
 def train_autoencoder(
-    images: ImageSet, units: int, sparsity: nn.Module, steps: int
+    images: ImageSet, units: int, sparsity: Sparsity, steps: int
 ) -> SparseAutoencoder:
     """A sparse autoencoder after `steps` steps of 64 images, in evaluation mode."""
     model = SparseAutoencoder(ConvEncoder(units), ConvDecoder(units), sparsity, units)
@@ -61,7 +63,7 @@ def reconstruction_anchor(
     return anchor
 
 
-def train_gan_steps(generator: nn.Module, images: ImageSet, steps: int, **settings) -> Gan:
+def train_gan_steps(generator: G, images: ImageSet, steps: int, **settings: Any) -> Gan[G]:
     """The default adversarial training of notebook 09 for `steps` steps of 64 images.
 
     Draw from the `generator_ema` of what it returns.
@@ -81,7 +83,7 @@ def train_code_gan(codes: Tensor, sparsity: nn.Module, steps: int) -> nn.Module:
     units, scale = codes.shape[1], codes.std()
     generator = networks.PointGenerator(64, 512, units, layers=3).append(sparsity)
     discriminator = networks.PointDiscriminator(512, units, layers=3, minibatch_std=True)
-    rules = {"lr": 1e-3, "penalty": "r1", "penalty_weight": 1.0, "total_steps": steps}
+    rules: dict[str, Any] = dict(lr=1e-3, penalty="r1", penalty_weight=1.0, total_steps=steps)
     gan = Gan(generator, discriminator, **rules).to(codes.device)
     chosen = torch.randint(len(codes), (steps, 256))
     train_gan(gan, lambda epoch: (codes[index] / scale for index in chosen), 1, progress=False)
