@@ -157,8 +157,8 @@ def atom_by_atom(D: Tensor | None, codes: np.ndarray):
     D, _ = check_atoms(D)
     energy = dct2(D.T.reshape(-1, SIZE, SIZE)).square()
     i = torch.arange(SIZE, dtype=D.dtype)  # place: an atom's mean frequency
-    place = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)
-    place = place.round(decimals=3).numpy()
+    frequency = torch.stack([energy.sum(dim=2) @ i, energy.sum(dim=1) @ i], dim=1)
+    place = frequency.round(decimals=3).numpy()
     order = np.argsort(place.sum(axis=1), kind="stable")
     seen = np.zeros((codes.shape[0] * codes.shape[1], len(order)))
     for t, j in enumerate(order):

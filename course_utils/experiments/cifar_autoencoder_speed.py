@@ -7,6 +7,7 @@ weights; all seconds count, evaluation, warming up and recording the graph inclu
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -35,8 +36,8 @@ class Listing(nn.Module):
         super().__init__()
         first, second = nn.Conv2d(3, hidden, 4, 2, 1), nn.Conv2d(hidden, hidden, 4, 2, 1)
         self.encoder = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
-        first, second = (nn.ConvTranspose2d(hidden, maps, 4, 2, 1) for maps in (hidden, 3))
-        self.decoder = nn.Sequential(first, nn.ReLU(), second)
+        third, fourth = (nn.ConvTranspose2d(hidden, maps, 4, 2, 1) for maps in (hidden, 3))
+        self.decoder = nn.Sequential(third, nn.ReLU(), fourth)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The reconstruction and the code."""
@@ -187,8 +188,8 @@ def workers_per_second(device: torch.device, train: ImageSet, workers: int = 8) 
     torch.manual_seed(0)
     model, began = Listing().to(device), time.perf_counter()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    options = {"num_workers": workers, "pin_memory": device.type == "cuda"}
-    loader = DataLoader(OneByOne(train), BATCH, shuffle=True, **options)
+    pin = device.type == "cuda"
+    loader = DataLoader(OneByOne(train), BATCH, True, num_workers=workers, pin_memory=pin)
     plain_epoch(model, optimizer, loader)
     return len(train) / (time.perf_counter() - began)
 
@@ -224,7 +225,7 @@ def listing(
     other, fast, how = ours(device, train, x, slow[-1][1], seconds / 3)
     all_epochs = epochs * len(train)
     pictures = f"{len(train)} to learn from, {len(test)} to judge"
-    result = {"pictures": pictures, "ours": f"batch {LARGE}, {how}"}
+    result: dict[str, Any] = {"pictures": pictures, "ours": f"batch {LARGE}, {how}"}
     for name, trained, curve in (("plain", model, slow), ("ours", other, fast)):
         rate = per_second(curve, len(train))
         with torch.no_grad():

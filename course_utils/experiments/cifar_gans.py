@@ -5,7 +5,7 @@ copied recipes compute as PyTorch does by default.
 """
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
@@ -31,7 +31,7 @@ __all__ = ["RECIPES", "Game", "train_by_the_clock", "trained"]
 # Of training; judged images
 SECONDS, IMAGES = 390, 10_000
 # Of our game
-RULES = {"loss": "hinge", "lr": (2e-4, 4e-4), "betas": (0.0, 0.99), "ema_decay": 0.999}
+RULES: dict[str, Any] = dict(loss="hinge", lr=(2e-4, 4e-4), betas=(0.0, 0.99), ema_decay=0.999)
 
 
 class Game(NamedTuple):
@@ -55,7 +55,8 @@ def normal(network: nn.Module) -> nn.Module:
 def dcgan(width: int = 64) -> Game:
     """PyTorch's examples/dcgan for images of 32 pixels: one block less on each side."""
     block = lambda layer, maps, after: [layer, nn.BatchNorm2d(maps), after]
-    up, down = [], []
+    up: list[nn.Module] = []
+    down: list[nn.Module] = []
     for maps in (4 * width, 2 * width):
         half = maps // 2
         up += block(nn.ConvTranspose2d(maps, half, 4, 2, 1, bias=False), half, nn.ReLU())
@@ -85,7 +86,9 @@ def sngan(width: int = 64) -> Game:
 
     The rate falls linearly to zero, as in public programs that reach the paper's figures.
     """
-    up, down, channels = [], [], 3
+    up: list[nn.Module] = []
+    down: list[nn.Module] = []
+    channels = 3
     for maps in (width, 2 * width, 4 * width):
         up = [nn.ConvTranspose2d(2 * maps, maps, 4, 2, 1), nn.BatchNorm2d(maps), nn.ReLU(), *up]
         down += [nn.Conv2d(channels, maps, 3, 1, 1), nn.LeakyReLU(0.1)]

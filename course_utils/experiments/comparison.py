@@ -11,12 +11,14 @@ Every model trains for as many steps as took BUDGET seconds on two idle cores.
 import argparse
 import datetime
 import json
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.arguments import check_choice
 from course_utils.autoencoders import L1, NoSparsity, TopK, share_alive
+from course_utils.autoencoders.sparsity import Sparsity
 from course_utils.data import ImageSet, load
 from course_utils.files import write_text
 from course_utils.gans import Generator, from_gan_range
@@ -30,7 +32,7 @@ __all__ = ["BUDGET", "MODELS", "RUNS", "nearest", "recorded_rows", "row", "run",
 BUDGET = 40.0
 # Numbers of a code, its sparsity, Gaussians of its prior. With this L1 penalty 20 numbers are
 # active after the short training, 68 after the long one.
-CODES = {
+CODES: dict[str, tuple[int, Callable[[], Sparsity], int]] = {
     "dense": (64, NoSparsity, 50),
     "L1": (128, lambda: L1(1e-4), 30),
     "TopK": (128, lambda: TopK(32), 30),
@@ -49,18 +51,20 @@ SHARE = {"prior": 1.0, "code GAN": 0.5, "joined": 0.2}  # of the time for the au
 RATE = 8e-3
 
 
-def train_model(name: str, images: ImageSet) -> tuple[nn.Module, dict[str, float]]:
+def train_model(
+    name: str, images: ImageSet
+) -> tuple[Generator | DictionaryGenerator | CodeGenerator, dict[str, float]]:
     """A generator of MODELS trained within the budget, and facts about it."""
     check_choice("model", name, tuple(MODELS))
     kind, _, stage = name.partition(", ")
     if kind == "GAN":
-        gan = training.train_gan_steps(Generator(), images, steps_in(BUDGET, "game"))
-        return gan.generator_ema, {}
+        plain = training.train_gan_steps(Generator(), images, steps_in(BUDGET, "game"))
+        return plain.generator_ema, {}
     if kind == "dictionary":
         steps = steps_in(BUDGET, "dictionary game")
-        generator = training.train_gan_steps(DictionaryGenerator(), images, steps).generator_ema
-        codes = generator.codes(torch.randn(1000, generator.noise))
-        return generator, {"alive": share_alive(codes.amax(dim=(2, 3)))}
+        dictionary = training.train_gan_steps(DictionaryGenerator(), images, steps).generator_ema
+        codes = dictionary.codes(torch.randn(1000, dictionary.noise))
+        return dictionary, {"alive": share_alive(codes.amax(dim=(2, 3)))}
     units, sparsity, components = CODES[kind]
     left = BUDGET - (0 if stage == "code GAN" else PRIOR_SECONDS)
     rest = (1 - SHARE[stage]) * left
@@ -99,7 +103,8 @@ MODELS = (
     *(f"{code}, {stage}" for code in CODES for stage in ("prior", "joined")),
     "TopK, code GAN",
 )
-RUNS = {  # model, seed, number of training images (None: all)
+# model, seed, number of training images (None: all)
+RUNS: dict[str, list[tuple[str, int, int | None]]] = {
     "12_comparison": [(model, seed, None) for seed in range(3) for model in MODELS],
     "12_few_images": [
         (model, seed, count)

@@ -7,6 +7,7 @@ what these layers are fed with, and in the reconstruction term.
 
 import itertools
 import time
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import torch
@@ -20,6 +21,7 @@ from course_utils.autoencoders import (
     share_alive,
     sparse_loss,
 )
+from course_utils.autoencoders.sparsity import Sparsity
 from course_utils.data import ImageSet, load
 from course_utils.display import show_images
 from course_utils.experiments import cifar_gans
@@ -36,7 +38,10 @@ __all__ = ["CODES", "SECONDS", "Decoder", "compared", "describe", "joined"]
 
 SECONDS, BATCH, IMAGES = 110, 256, 10_000  # for each of the three models; judged images
 # Numbers of a code, its sparsity
-CODES = {"dense": (256, NoSparsity), "TopK": (512, lambda: TopK(64))}
+CODES: dict[str, tuple[int, Callable[[], Sparsity]]] = {
+    "dense": (256, NoSparsity),
+    "TopK": (512, lambda: TopK(64)),
+}
 SHARE = 0.2  # of the seconds for the autoencoder, as in `course_utils.experiments.comparison`
 GAUSSIANS, PRIOR_CODES = 20, 20_000  # of the mixture, and the codes it is fitted to
 

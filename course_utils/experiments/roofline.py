@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -134,7 +135,7 @@ def pictures_per_second(
     blocks: int = 5,
 ) -> float:
     """Images per second of the median block of `steps` training steps, after a warm-up."""
-    network = network.to(device, memory_format=rung.layout)
+    network = network.to(device).to(memory_format=rung.layout)
     call = torch.compile(network) if rung.compiled else network
     optimizer, seconds = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True), []
     for _ in range(1 + blocks):
@@ -212,7 +213,10 @@ def ladder(
     Six times `steps` steps are made on each rung. `side`, `numbers`: see `device_limits`.
     """
     torch.manual_seed(0)
-    limits, rates, roofs, result = device_limits(device, side, numbers), {}, {}, {}
+    limits = device_limits(device, side, numbers)
+    rates: dict[str, float] = {}
+    roofs: dict[str, float] = {}
+    result: dict[str, Any] = {}
     for name, value in limits.items():
         product = "thousand million operations/s of a matrix product"
         unit = "GB/s of a copy" if name == "bytes" else product
@@ -230,7 +234,7 @@ def ladder(
             result[rung.name] = f"not possible here ({type(error).__name__})"
             continue
         share = shares(rung, rate, model, images, limits)
-        nearer = max(share, key=share.get)
+        nearer = max(share, key=lambda name: share[name])
         rates[rung.name], roofs[rung.name] = rate, rate / share[nearer]
         result[rung.name] = (
             f"{float(f'{rate:.2g}'):,.0f} pictures/s, {100 * share['operations']:.2g}% of the "

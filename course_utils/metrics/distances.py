@@ -151,11 +151,11 @@ def prdc(real: Features, generated: Features, k: int = 5) -> tuple[float, float,
     pairs = recalled = covered = 0
     for part, part_radii in zip(centres.split(ROWS), real_radii.split(ROWS)):
         squares = _squared_distances(part, points)
-        recalled += (squares <= radii).any(dim=1).sum().item()
+        recalled += int((squares <= radii).any(dim=1).sum())
         near = squares <= part_radii[:, None]
         precise |= near.any(dim=0)
-        covered += near.any(dim=1).sum().item()
-        pairs += near.count_nonzero().item()
+        covered += int(near.any(dim=1).sum())
+        pairs += int(near.count_nonzero())
     precision, density = precise.double().mean().item(), pairs / len(generated) / k
     return precision, recalled / len(real), density, covered / len(real)
 

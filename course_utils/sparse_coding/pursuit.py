@@ -60,7 +60,10 @@ def _pursue(x: Tensor, D: Tensor, k: int, error: float) -> tuple[Tensor, Tensor]
     weights = x.new_zeros(len(x), k)
     rows, r = torch.arange(len(x), device=x.device), x  # signals not yet finished, their residuals
     enough = (torch.linalg.vector_norm(x, dim=1) * 32 * torch.finfo(x.dtype).eps).clamp_min(error)
-    basis, chosen, R, along = [], [], [], []  # a tensor for each step
+    basis: list[Tensor] = []  # a tensor for each step, as in the next three
+    chosen: list[Tensor] = []
+    R: list[Tensor] = []
+    along: list[Tensor] = []
 
     def store(done: Tensor) -> None:
         steps = len(chosen)
