@@ -14,7 +14,7 @@ __all__ = ["project", "project_name", "reference", "repository"]
 
 
 def project(root: Path = ROOT) -> dict:
-    """All tables of pyproject.toml. Raises ValueError, which names the line, where it is no TOML."""
+    """All tables of pyproject.toml. ValueError names the line where it is no TOML."""
     file = root / "pyproject.toml"
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -38,8 +38,8 @@ def repository(root: Path = ROOT) -> str:
     owner_and_name = address.removeprefix("https://github.com/")
     if owner_and_name == address or len([part for part in owner_and_name.split("/") if part]) != 2:
         raise ValueError(
-            f'{root / "pyproject.toml"}: expected a line Repository = "https://github.com/OWNER/NAME" '
-            "below [project.urls]."
+            f"{root / 'pyproject.toml'}: expected a line "
+            'Repository = "https://github.com/OWNER/NAME" below [project.urls].'
         )
     return owner_and_name
 

@@ -31,7 +31,7 @@ if home is None and importlib.util.find_spec("course_utils") is None:
             part.rename(home)
         subprocess.run(install, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        said = f"Fetching the course ({{VERSION}}) needs git and a network. Run me again.\\n{{error}}"
+        said = f"Fetching the course ({{VERSION}}) needs git and a network. Run again.\\n{{error}}"
         raise RuntimeError(f"{{said}}\\n{{getattr(error, 'stderr', '')}}") from error
 if home is not None:
     sys.path.insert(0, str(home))

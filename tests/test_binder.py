@@ -1,4 +1,4 @@
-"""Binder builds an image from the folder binder/ and runs postBuild in it: checked without Docker."""
+"""Binder builds an image from binder/ and runs postBuild in it: checked without Docker."""
 
 import os
 import pathlib

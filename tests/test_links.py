@@ -83,7 +83,7 @@ def test_a_course_that_cannot_be_fetched_is_explained(tmp_path, folder, said):
     result = subprocess.run(
         [sys.executable, "-c", code + cell], cwd=tmp_path, capture_output=True, text=True
     )
-    assert "Fetching the course (v9.9) needs git and a network. Run me again." in result.stderr
+    assert "Fetching the course (v9.9) needs git and a network. Run again." in result.stderr
     assert said in result.stderr and not (tmp_path / "course").exists()
 
 

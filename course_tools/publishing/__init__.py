@@ -1,4 +1,4 @@
-"""The course in other forms: website, slides, editions for students and teachers, a pack for machines without a network.
+"""The course in other forms: website, slides, editions, a pack for machines without a network.
 
 python -m course_tools.publishing.site       (make site)
 python -m course_tools.publishing.slides     (make slides)

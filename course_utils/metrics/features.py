@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course_utils.arguments import check_choice, check_images
-from course_utils.pretrained import pretrained
 
 __all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_network"]
 
@@ -70,6 +69,9 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
 
 
 def _fashion_classifier(device: str) -> FeatureNetwork:
+    # here: who wants distances need not load all architectures
+    from course_utils.pretrained import pretrained
+
     features = pretrained("classifier").to(device).features
     return FeatureNetwork("fashion_classifier", 64, 1, features, device)
 
