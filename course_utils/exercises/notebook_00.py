@@ -91,5 +91,5 @@ def add_noise(answer: Any) -> None:
 
 def random_states() -> tuple:
     """The global states of torch, NumPy and Python."""
-    key = np.random.get_state(legacy=False)["state"]["key"]
-    return torch.get_rng_state().tolist(), key.tolist(), random.getstate()
+    state = np.random.get_state(legacy=False)["state"]
+    return torch.get_rng_state().tolist(), state["key"].tolist(), state["pos"], random.getstate()

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from course_utils.arguments import check_choice, check_images
 
-__all__ = ["FEATURE_NETWORKS", "FeatureError", "FeatureNetwork", "feature_network"]
+__all__ = ["FeatureError", "FeatureNetwork", "feature_network"]
 
 BATCH = 250
 SIZE = 112  # of the images that EfficientNet-Lite0 sees
