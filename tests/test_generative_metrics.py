@@ -240,6 +240,15 @@ def test_a_judge_measures_all_and_says_features_numbers_and_noise_floor(judge):
     assert "(noise" not in str(scores.real)
 
 
+def test_a_judge_computes_what_belongs_to_the_reference_once(judge, monkeypatch):
+    judge(squares(60, seed=2))  # computes it, and the floor
+    seen, squared = [], distances._squared_distances
+    spy = lambda a, b: seen.append((len(a), len(b))) or squared(a, b)
+    monkeypatch.setattr(distances, "_squared_distances", spy)
+    judge(squares(60, seed=3))
+    assert seen == [(60, 60), (200, 60)]  # the generated among themselves, and all pairs
+
+
 def test_the_noise_floor_is_that_of_as_many_other_real_images_and_computed_once(judge, monkeypatch):
     few, many = judge(squares(10, seed=3)), judge(squares(100, seed=3))
     assert few.floor > many.floor > 0
@@ -257,10 +266,12 @@ def test_the_noise_floor_of_a_sorted_set_is_not_that_of_its_first_class():
 
 
 def test_a_judge_refuses_too_few_images_more_than_the_others_and_images_of_the_reference(judge):
-    with pytest.raises(ValueError, match="200 real and 5 generated images; at least 6"):
+    with pytest.raises(ValueError, match="images holds 5 images; .* pixels need at least 6"):
         judge(squares(5))
-    with pytest.raises(ValueError, match="101 images are to be judged.* at most 100"):
+    with pytest.raises(ValueError, match="101 images are to be judged.* 6 to 100"):
         judge(squares(101))
+    with pytest.raises(ValueError, match="other holds 4 images"):
+        Evaluator(PIXELS, squares(50), squares(4))
     with pytest.raises(ValueError, match="50 of the 60 images of other are in reference too"):
         Evaluator(PIXELS, squares(200)[:50], torch.cat([squares(200)[:50], squares(10, seed=1)]))
     with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
@@ -283,3 +294,5 @@ def test_the_judge_of_the_protocol_holds_all_test_images_and_5000_training_image
     torch.testing.assert_close(judge.reference.features[::50], real.double(), atol=1e-4, rtol=1e-4)
     with pytest.raises(ValueError, match="5001"):
         fashion_evaluator(5001)
+    with pytest.raises(ValueError, match="need at least 65"):
+        fashion_evaluator(64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.arguments import generator
+from course_utils.arguments import check_images, generator
 from course_utils.data import load
 from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, prdc
 from course_utils.metrics.features import FeatureNetwork, feature_network
@@ -71,14 +71,17 @@ class Evaluator:
     """Holds images against `reference`, real ones, in the features of a network.
 
     network: of `course_utils.metrics.features`. reference, other: real images (N, C, H, W) in [0,
-    1], ValueError if they share some; `other` gives the noise floor, so it must hold as many images
-    as are judged. All sets need more images than the network has features, and more than 5. The
-    course's protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`,
-    5,000 generated (`fashion_evaluator` makes this judge).
+    1], none of them in both; `other` gives the noise floor, so it must hold as many images as are
+    judged. All sets need more images than the network has features, and more than 5. The course's
+    protocol: the 5,000 test images of Fashion-MNIST, 5,000 training images as `other`, 5,000
+    generated (`fashion_evaluator` makes this judge). Raises ValueError for too few images and for a
+    common part.
     """
 
     def __init__(self, network: FeatureNetwork, reference: Tensor, other: Tensor) -> None:
         self.network = network
+        self._enough("reference", reference)
+        self._enough("other", other)
         seen = {image.tobytes() for image in reference.detach().cpu().numpy()}
         common = sum(image.tobytes() in seen for image in other.detach().cpu().numpy())
         if common > SHARED * len(other):
@@ -96,18 +99,35 @@ class Evaluator:
 
         Raises ValueError for too few images, more than `other` holds, or another kind of images.
         """
-        return self._scores(self.network(images), self.floor(len(images)))
+        self._enough("images", images)
+        real = self.floor(len(images))
+        return self._scores(self.network(images), real)
 
     def floor(self, samples: int) -> Scores:
         """The scores of so many of `other`; computed once for each number."""
-        if samples > len(self.others):
+        if not self._least <= samples <= len(self.others):
             raise ValueError(
-                f"{samples} images are to be judged, and `other` gives a noise floor for at most "
-                f"{len(self.others)}: give fewer, or an Evaluator with more other images."
+                f"{samples} images are to be judged, and `other` gives a noise floor for "
+                f"{self._least} to {len(self.others)}: give as many, or an Evaluator with more "
+                "other images."
             )
         if samples not in self._floors:
             self._floors[samples] = self._scores(self.others[:samples])
         return self._floors[samples]
+
+    @property
+    def _least(self) -> int:
+        return max(self.network.numbers, NEIGHBOURS) + 1
+
+    def _enough(self, name: str, images: Tensor) -> None:
+        check_images(images, name)
+        if len(images) < self._least:
+            network = self.network
+            raise ValueError(
+                f"{name} holds {len(images)} images; the {network.numbers} features of "
+                f"{network.name} need at least {self._least}: give more images, or a network with "
+                "fewer features."
+            )
 
     def _scores(self, features: Tensor, real: Scores | None = None) -> Scores:
         found = FeatureSet(features)
@@ -134,7 +154,7 @@ def fashion_evaluator(images: int = 5000) -> Evaluator:
     """The judge of the course's protocol: Fashion-MNIST in the features "fashion_classifier".
 
     As many test images are the reference, as many training images give the noise floor, both
-    even over the classes. ValueError for more than 5000; fewer than 65 cannot be judged.
+    even over the classes. Raises ValueError unless 65 <= images <= 5000.
     """
     parts = [load("fashion_mnist", split).subset(images) for split in ("test", "train")]
     return Evaluator(feature_network("fashion_classifier"), *(part.images() for part in parts))
