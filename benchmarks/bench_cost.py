@@ -7,7 +7,7 @@ import pytest
 from figures import MANY
 from problems import PART, PER_PATCH, centred, patches
 
-from course_tools.run_notebooks import PeakMemory
+from course_tools.peak_memory import PeakMemory
 from course_utils.sparse_coding import decode, omp_atoms
 
 CHUNK = 100_000

@@ -25,7 +25,8 @@ import psutil
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from course_tools.run_notebooks import ENVIRONMENT, PeakMemory, kernel  # noqa: E402
+from course_tools.peak_memory import PeakMemory  # noqa: E402
+from course_tools.run_notebooks import ENVIRONMENT, kernel  # noqa: E402
 from course_tools.small_machine import BINDER  # noqa: E402
 
 LESSON = ROOT / "notebooks/01_sparse_representation.ipynb"
@@ -89,7 +90,9 @@ def together(file: pathlib.Path, kernels: int) -> Row:
     """Run a lesson in so many kernels at once. RuntimeError: what the first that failed said."""
     gate = threading.Barrier(kernels + 1)
     students = [Student(file, gate) for _ in range(kernels)]
-    memory = PeakMemory(os.getpid(), INTERVAL, itself=False)
+    here = psutil.Process()
+    others = [here, *here.children(recursive=True)]  # that are there without the class
+    memory = PeakMemory(here.pid, INTERVAL, without=others)
     begin = time.perf_counter()
     for student in students:
         student.start()

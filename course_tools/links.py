@@ -14,7 +14,7 @@ import re
 import urllib.parse
 
 from course_tools.project_file import reference, repository
-from course_tools.run_notebooks import notebooks
+from course_tools.run_notebooks import lessons, notebooks
 from course_tools.setup_cell import setup_cell
 from course_utils.files import ROOT, write_text
 
@@ -128,7 +128,7 @@ def notebook_updated(text: str, new: str, branch: str, path: str) -> str:
 def hub_table(hub: str, branch: str, root: pathlib.Path = ROOT) -> str:
     """A Markdown table of all lessons with their links (see `hub_link`)."""
     rows = ["| lesson |", "|---|"]
-    for file in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+    for file in lessons(root):
         link = hub_link(hub, repository(root), f"notebooks/{file.name}", branch)
         rows.append(f"| [{file.stem}]({link}) |")
     return "\n".join(rows)

@@ -19,7 +19,7 @@ from nbclient.exceptions import CellTimeoutError
 
 from course_tools.run_notebooks import ENVIRONMENT, kernel, run_cells
 from course_utils.files import ROOT
-from course_utils.gpu_cell import read_record
+from course_utils.gpu_cell import read_record, run_in_words
 
 __all__ = ["GpuCell", "gpu_cells", "run"]
 
@@ -65,11 +65,7 @@ def run(cell: GpuCell, seconds: float) -> None:
 
 def described(name: str) -> str:
     """What is recorded of a cell, in a line."""
-    pieces = read_record(name)
-    runs = [
-        f"{label + ': ' if label else ''}{piece['device']}, {piece['date']}, {piece['seconds']} s"
-        for label, piece in pieces.items()
-    ]
+    runs = [run_in_words(label, piece) for label, piece in read_record(name).items()]
     return f"{name}: {'; '.join(runs) or 'not recorded'}"
 
 

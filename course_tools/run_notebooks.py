@@ -15,16 +15,15 @@ import os
 import pathlib
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import nbformat
-import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from course_tools.peak_memory import PeakMemory
 from course_tools.small_machine import BINDER, SmallMachine, small_machine
 from course_utils.files import ROOT, write_text
 
@@ -32,9 +31,9 @@ __all__ = [
     "COST",
     "ENVIRONMENT",
     "KEPT",
-    "PeakMemory",
     "Run",
     "kernel",
+    "lessons",
     "notebooks",
     "run_all",
     "run_cells",
@@ -58,50 +57,14 @@ COST = re.compile(  # the line in the first cell: minutes, seconds, MB
 )
 
 
+def lessons(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
+    """All lessons in order."""
+    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+
+
 def notebooks(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
     """All lessons in order, then all solutions."""
-    folder = root / "notebooks"
-    return sorted(folder.glob("[0-9]*.ipynb")) + sorted((folder / "solutions").glob("[0-9]*.ipynb"))
-
-
-class PeakMemory(threading.Thread):
-    """Samples a process and its children; without `itself`, the children alone.
-
-    bytes: the peak of their resident memory; what several processes share counts once, where the
-    system says so (Linux). cpu_seconds: what they have computed. Above `limit` bytes they are
-    killed, and `exceeded` is True.
-    """
-
-    def __init__(
-        self, pid: int, interval: float = 0.05, limit: float = math.inf, itself: bool = True
-    ):
-        super().__init__(daemon=True)
-        self.process, self.interval, self.limit = psutil.Process(pid), interval, limit
-        self.itself, self.bytes, self.cpu_seconds, self.exceeded = itself, 0, 0.0, False
-        self.stopped = threading.Event()
-
-    def run(self) -> None:
-        while True:
-            with contextlib.suppress(psutil.Error):  # a process that has just ended
-                self.look()
-            if self.stopped.wait(self.interval):
-                return
-
-    def look(self) -> int:
-        """The bytes now."""
-        family = self.process.children(recursive=True) + [self.process] * self.itself
-        shared = psutil.LINUX and (len(family) > 1 or not self.itself)
-        now, spent = 0, 0.0
-        for process in family:
-            with contextlib.suppress(psutil.Error):
-                now += process.memory_full_info().pss if shared else process.memory_info().rss
-                spent += sum(process.cpu_times()[:4])  # user, system, and those of ended children
-        self.bytes, self.cpu_seconds = max(self.bytes, now), max(self.cpu_seconds, spent)
-        if now > self.limit:
-            self.exceeded = True
-            for process in family:
-                process.kill()
-        return now
+    return lessons(root) + sorted((root / "notebooks/solutions").glob("[0-9]*.ipynb"))
 
 
 @contextlib.contextmanager
@@ -234,9 +197,7 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     small = "only execute, on one core with 2 GB; default: the lessons"
     parser.add_argument("--like-binder", action="store_true", help=small)
     options = parser.parse_args(arguments)
-    files = options.notebooks or [
-        f for f in notebooks(root) if not options.like_binder or f.parent.name == "notebooks"
-    ]
+    files = options.notebooks or (lessons if options.like_binder else notebooks)(root)
     for file in files:
         if not file.is_file() or file.suffix != ".ipynb":
             parser.error(f"{file} is not a notebook. Name files such as notebooks/01_*.ipynb.")

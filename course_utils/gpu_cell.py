@@ -27,7 +27,7 @@ from IPython.display import Image, display
 from course_utils.files import ROOT, write_text
 from course_utils.session import Session
 
-__all__ = ["gpu_cell", "read_record"]
+__all__ = ["gpu_cell", "read_record", "run_in_words"]
 
 RECORDED = ROOT / "data" / "recorded"
 FACTS = ("device", "date", "seconds", "memory, MB", "torch")  # of a run, besides its sizes
@@ -175,13 +175,18 @@ def show(results: dict[str, dict], spread: bool) -> None:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip())
     for label, result in results.items():
         sizes = "".join(f", {key} {value}" for key, value in result["sizes"].items())
-        facts = f"{result['device']}, {result['date']}, {result['seconds']} s, "
-        facts += f"{result['memory, MB']} MB, torch {result['torch']}{sizes}"
-        print(f"\n{label + ': ' if label else ''}{facts}", end="")
+        more = f"{result['memory, MB']} MB, torch {result['torch']}{sizes}"
+        print(f"\n{run_in_words(label, result)}, {more}", end="")
     print()
     for result in results.values():
         if "picture" in result:
             display(Image(RECORDED / result["picture"]))
+
+
+def run_in_words(label: str, result: dict) -> str:
+    """Device, date and seconds of a recorded piece, after its label if it has one."""
+    facts = f"{result['device']}, {result['date']}, {result['seconds']} s"
+    return f"{label}: {facts}" if label else facts
 
 
 def mean_and_spread(values: list) -> str:

@@ -84,6 +84,13 @@ def test_every_module_says_what_it_exports():
         assert re.search("^__all__ = ", file.read_text(encoding="utf-8"), re.MULTILINE), name
 
 
+def test_a_module_is_small():
+    for name, file in (MODULES | modules_of("course_tools")).items():
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        small = 20 <= lines <= 250 or file.stem in ("__init__", "__main__")
+        assert small, f"{name} has {lines} lines; 20 to 250 is a module"
+
+
 def test_no_helper_and_no_lesson_imports_the_tools():
     """A learner on Colab does not have them."""
     line = re.compile(r"""^[\s"]*(?:from|import) course_tools\b""", re.MULTILINE)

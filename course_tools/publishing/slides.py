@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_tools.links import BRANCH, address
+from course_tools.run_notebooks import lessons
 from course_utils.files import ROOT, write_text
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
@@ -176,9 +177,8 @@ def main(arguments: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     program, first = "python -m course_tools.publishing.slides", __doc__.split("\n")[0]
     parser = argparse.ArgumentParser(prog=program, description=first)
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="default: all lessons")
-    lessons = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
     decks, problems, folder = {}, [], root / "build" / "slides"
-    for file in parser.parse_args(arguments).notebooks or lessons:
+    for file in parser.parse_args(arguments).notebooks or lessons(root):
         try:
             decks[folder / f"{file.stem}.html"] = lesson_slides(file)
         except ValueError as error:
