@@ -163,7 +163,9 @@ def store(file: pathlib.Path, run: Run, root: pathlib.Path) -> None:
     row = re.compile(rf"^({link}[^|\n]*\|[^|\n]*\|) *\d+ *\| *\d+ *(?=\|)", re.MULTILINE)
     if readme.is_file():
         text = readme.read_text(encoding="utf-8")
-        write_text(readme, row.sub(rf"\g<1> {run.seconds} | {run.megabytes} ", text))
+        new = row.sub(rf"\g<1> {run.seconds} | {run.megabytes} ", text)
+        if new != text:
+            write_text(readme, new)
 
 
 def run_all(

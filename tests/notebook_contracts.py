@@ -231,6 +231,16 @@ def the_first_code_cell_is_the_setup_cell(notebook):
 
 
 @about(NOTEBOOK_CONTRACTS)
+def badges_open_this_very_file(notebook):
+    wanted = badges(repository(notebook.root), notebook.path)
+    hosts = r"\((https://(?:colab\.research\.google\.com/github|mybinder\.org/v2)/[^)]*)\)"
+    for cell in notebook.text:
+        for link in re.findall(hosts, cell["source"]):
+            if link not in wanted:
+                yield f"a badge opens {link}"
+
+
+@about(NOTEBOOK_CONTRACTS)
 def links_to_files_lead_somewhere(notebook):
     for cell in notebook.text:
         for link in re.findall(r"\]\(([^)\s]+)\)", without_code(cell["source"])):
@@ -284,6 +294,12 @@ def top_level(module: pathlib.Path) -> set[str]:
 
 
 # ------------------------------------------------------------------ truth of the text
+
+
+@about(NOTEBOOK_CONTRACTS)
+def a_lesson_compares_outputs(notebook):
+    if notebook.lesson and not any("nbval-check-output" in cell["tags"] for cell in notebook.code):
+        yield "no cell is tagged nbval-check-output"
 
 
 @about(NOTEBOOK_CONTRACTS)

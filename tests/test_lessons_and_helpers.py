@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import pathlib
 
 import nbformat
@@ -11,16 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils import (
-    activations,
     autoencoders,
-    compression,
     dictionary_learning,
-    distributed,
     gans,
-    losses,
-    metrics,
     patches,
-    project,
     sparse_coding,
     sparse_gans,
     vaes,
@@ -28,23 +23,13 @@ from course_utils import (
 )
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
-MODULES = (
-    activations,
-    autoencoders,
-    compression,
-    dictionary_learning,
-    distributed,
-    gans,
-    losses,
-    metrics,
-    patches,
-    project,
-    sparse_coding,
-    sparse_gans,
-    vaes,
-    wavelets,
-)
-HELPERS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
+MODULES = """
+    activations autoencoders compression dictionary_learning distributed gans losses metrics
+    patches project sparse_coding sparse_gans vaes wavelets
+""".split()
+HELPERS = {}
+for module in [importlib.import_module(f"course_utils.{name}") for name in MODULES]:
+    HELPERS |= {name: getattr(module, name) for name in module.__all__}
 
 
 @functools.cache

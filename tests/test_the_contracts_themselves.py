@@ -201,6 +201,9 @@ FAULTS = {
     ],
     "a_lesson_has_something_to_move": [replaced("image_slider(1)", "show(1)")],
     "the_first_code_cell_is_the_setup_cell": [tagged(1)],
+    "badges_open_this_very_file": [
+        cell(6, source="[go](https://mybinder.org/v2/gh/jane/course/main?urlpath=x)"),
+    ],
     "links_to_files_lead_somewhere": [replaced("../cat.png", "../dog.png")],
     "no_cell_installs_packages": [cell(4, source="%pip install torch")],
     "every_helper_that_is_imported_or_named_exists": [
@@ -208,6 +211,7 @@ FAULTS = {
         cell(4, source="def later():\n    import course_utils.drawings"),
         replaced("pictures.show(", "pictures.draw("),
     ],
+    "a_lesson_compares_outputs": [tagged(4)],
     "no_cell_prints_true_or_false": [prints("29.4 12345 closer: True")],
     "every_quoted_number_is_printed_by_a_compared_cell": [
         replaced("**29.4 dB**", "**29.41 dB**"),

@@ -11,13 +11,13 @@ from course_utils.gans import LOSSES
 
 __all__ = ["STEP_MISTAKES", "alternating", "trained"]
 
-judged, priced = LOSSES["non-saturating"]  # the losses of the discriminator and of the generator
+discriminator_loss, generator_loss = LOSSES["non-saturating"]
 BOTH = ("discriminator", "generator")
 
 
 def alternating(
-    judge: Callable = judged,
-    price: Callable = priced,
+    of_scores: Callable = discriminator_loss,
+    of_fake: Callable = generator_loss,
     detach: bool = True,
     clear: str = "each",
     order: tuple[str, ...] = BOTH,
@@ -32,9 +32,10 @@ def alternating(
                 discriminator.zero_grad()
             fake = generator(z)
             if name == "generator":
-                loss = price(discriminator(fake))
+                loss = of_fake(discriminator(fake))
             else:
-                loss = judge(discriminator(real), discriminator(fake.detach() if detach else fake))
+                shown = fake.detach() if detach else fake
+                loss = of_scores(discriminator(real), discriminator(shown))
             loss.backward()
             optimizers[name].step()
             losses[name] = loss.detach()
@@ -46,7 +47,8 @@ def alternating(
 def simultaneous(generator, discriminator, optimizers, real, z) -> list[Tensor]:
     """Both gradients are taken before either network moves."""
     fake = generator(z)
-    losses = judged(discriminator(real), discriminator(fake)), priced(discriminator(fake))
+    scores = discriminator(fake)
+    losses = discriminator_loss(discriminator(real), scores), generator_loss(scores)
     for network, loss in zip((discriminator, generator), losses):
         weights = list(network.parameters())
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights, retain_graph=True)):
@@ -65,16 +67,16 @@ STEP_MISTAKES = {
     ),
     "that is the simultaneous step; here the discriminator moves first.": simultaneous,
     "that is the minimax loss; asked is -mean log D.": alternating(
-        price=LOSSES["minimax"].generator
+        of_fake=LOSSES["minimax"].generator
     ),
     "the generator has the wrong sign: it minimises -mean log D.": (
-        alternating(price=lambda score: -priced(score))
+        alternating(of_fake=lambda score: -generator_loss(score))
     ),
     "the labels are swapped: the discriminator minimises -log D of the *real* samples.": (
-        alternating(judge=lambda real, fake: judged(fake, real))
+        alternating(of_scores=lambda real, fake: discriminator_loss(fake, real))
     ),
     "the discriminator's loss is the sum of both means, not half of it.": (
-        alternating(judge=lambda real, fake: judged(real, fake) / 2)
+        alternating(of_scores=lambda real, fake: discriminator_loss(real, fake) / 2)
     ),
     "the losses are swapped: the discriminator's comes first.": lambda *a: alternating()(*a)[::-1],
 }

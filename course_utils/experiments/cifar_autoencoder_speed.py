@@ -24,7 +24,7 @@ from course_utils.session import COLORS
 
 __all__ = ["Listing", "OneByOne", "listing", "objective", "ours", "plain", "recorded_step"]
 
-# Of the mean code number (notebook 04); batch and rate as printed
+# Penalty weight on the mean of the code (notebook 04); batch and learning rate as printed
 PRICE, BATCH, RATE = 0.1, 64, 1e-3
 LARGE, PEAK, FIRST = 256, 3e-3, 2  # our batch, the highest rate, and the epochs of the first cosine
 

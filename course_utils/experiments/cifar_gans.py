@@ -28,9 +28,9 @@ from course_utils.session import seed_everything
 
 __all__ = ["RECIPES", "Game", "train_by_the_clock", "trained"]
 
-# Of training; judged images
+# Seconds of training, and the number of images that are evaluated
 SECONDS, IMAGES = 390, 10_000
-# Of our game
+# Settings of our recipe
 RULES: dict[str, Any] = dict(loss="hinge", lr=(2e-4, 4e-4), betas=(0.0, 0.99), ema_decay=0.999)
 
 

@@ -3,13 +3,14 @@
 import torch
 from torch.nn import functional as F
 
-from course_utils.exercises.alternating_steps import alternating, judged, priced
+from course_utils.exercises.alternating_steps import alternating, discriminator_loss, generator_loss
 
 
 def too_early(generator, discriminator, optimizers, real, z):
     """The generator's loss computed before the discriminator's step."""
     fake = generator(z)
-    losses = judged(discriminator(real), discriminator(fake.detach())), priced(discriminator(fake))
+    scores = discriminator(real), discriminator(fake.detach())
+    losses = discriminator_loss(*scores), generator_loss(discriminator(fake))
     for name, loss in zip(("discriminator", "generator"), losses):
         optimizers[name].zero_grad()
         loss.backward()
