@@ -96,10 +96,10 @@ def together(file: pathlib.Path, kernels: int) -> Row:
     begin = time.perf_counter()
     for student in students:
         student.start()
-    memory.start()
     try:
         gate.wait()  # all have their imports
         seconds = time.perf_counter() - begin
+        memory.start()  # not before: a kernel that is being started is a copy of this process
         time.sleep(2 * INTERVAL)
         idle = memory.look() / 1e6
         begin = time.perf_counter()
@@ -114,7 +114,8 @@ def together(file: pathlib.Path, kernels: int) -> Row:
     for student in students:
         student.join()
     memory.stopped.set()
-    memory.join()
+    if memory.is_alive():
+        memory.join()
     if row is None:
         raise RuntimeError(next(student.problem for student in students if student.problem))
     return row
