@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection
+from numbers import Real
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ __all__ = [
     "check_input",
     "check_int",
     "check_nonnegative",
+    "check_not_empty",
     "check_size",
+    "check_tensor",
     "generator",
     "renamed",
 ]
@@ -32,22 +35,34 @@ def check_int(what: str, value: object, at_least: int = 0, at_most: int | None =
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         if value >= at_least and (at_most is None or value <= at_most):
             return int(value)
+    if at_most is not None and at_most < at_least:
+        limits = f"of at least {at_least}, but no more than {at_most} is possible here"
+        raise ValueError(f"{what} is {value!r}; expected a whole number {limits}.")
     limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     raise ValueError(f"{what} is {value!r}; expected a whole number {limits}: change {what}.")
 
 
 def check_nonnegative(name: str, value: float) -> float:
-    """The value as a float; ValueError unless it is finite and at least 0."""
-    if not (math.isfinite(value) and value >= 0):
+    """The value as a float; ValueError unless it is one number, finite and at least 0."""
+    number = one_number(value)
+    if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0.")
-    return float(value)
+    return number
 
 
 def check_fraction(name: str, value: float) -> float:
     """The value as a float; ValueError unless it lies strictly between 0 and 1."""
-    if not 0 < value < 1:
+    number = one_number(value)
+    if not 0 < number < 1:
         raise ValueError(f"{name} is {value!r}; expected a number strictly between 0 and 1.")
-    return float(value)
+    return number
+
+
+def one_number(value: object) -> float:
+    """A real number, or a tensor or array with one entry, as a float; NaN for anything else."""
+    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:
+        value = value.item()
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
 
 
 def generator(seed: int) -> torch.Generator:
@@ -55,34 +70,66 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(check_int("seed", seed))
 
 
-def check_floats(values: Tensor, name: str = "image") -> None:
-    """Raise TypeError for whole numbers, which arithmetic on matrices would round to zero."""
+def check_tensor(values: object, name: str = "x") -> Tensor:
+    """The values if they are a torch tensor; TypeError, with the way to make one, otherwise."""
+    if isinstance(values, Tensor):
+        return values
+    ways = {np.ndarray: f"torch.from_numpy({name})", list: f"torch.stack({name})"}
+    way = next((f": {way}" for kind, way in ways.items() if isinstance(values, kind)), "")
+    raise TypeError(f"{name} is a {type(values).__name__}; expected a torch tensor{way}.")
+
+
+def check_floats(values: object, name: str = "x") -> Tensor:
+    """The values if they are a tensor of real floats; empty ones pass.
+
+    TypeError for whole numbers (arithmetic would round or wrap them), booleans, complex numbers
+    and what is no tensor.
+    """
+    values = check_tensor(values, name)
     if not values.is_floating_point():
-        raise TypeError(f"{name} holds {values.dtype}; expected floats: {name}.float() / 255")
+        to_float = f"{name}.float() / 255" if values.dtype == torch.uint8 else f"{name}.float()"
+        advice = f"{name}.real" if values.is_complex() else to_float
+        raise TypeError(f"{name} holds {values.dtype}; expected floats: {advice}.")
+    return values
 
 
-def check_images(images: Tensor, name: str = "images", clipped: bool = False) -> Tensor:
+def check_not_empty(values: Tensor, name: str = "x") -> Tensor:
+    """The values; ValueError if there are none."""
+    if values.numel() == 0:
+        shape = tuple(values.shape)
+        raise ValueError(f"{name} has shape {shape}, no entries; expected at least one.")
+    return values
+
+
+def check_images(images: object, name: str = "images", clipped: bool = False) -> Tensor:
     """Return `images` if it is a float tensor (N, C, H, W) with C = 1 or 3, all finite.
 
     With `clipped` the values must also lie in [0, 1]. TypeError or ValueError otherwise.
     """
-    if not isinstance(images, Tensor):
-        raise TypeError(
-            f"{name} is a {type(images).__name__}; expected a torch tensor. "
-            "For a NumPy array of shape (H, W): torch.from_numpy(array)[None, None].float()"
-        )
+    images = check_tensor(images, name)
     if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3: "
-            "add missing axes with images[None], or move the channels with images.permute(...)."
-        )
-    check_floats(images, name)
+        found = f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3"
+        raise ValueError(f"{found}: {way_to_images(images, name)}.")
+    check_not_empty(check_floats(images, name), name)
     if not torch.isfinite(images).all():
         raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero.")
     if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
         found = f"{name} has values from {images.min():.3g} to {images.max():.3g}"
         raise ValueError(f"{found}; expected [0, 1]: divide by 255, or use images.clamp(0, 1).")
     return images
+
+
+def way_to_images(images: Tensor, name: str) -> str:
+    """How to bring a tensor of another shape into (N, C, H, W)."""
+    if images.ndim == 4 and images.shape[-1] in (1, 3):
+        return f"the channels stand last, move them with {name}.permute(0, 3, 1, 2)"
+    if images.ndim == 3 and images.shape[0] in (1, 3):
+        return f"add the batch with {name}[None]"
+    if images.ndim == 3:
+        return f"add the channel with {name}[:, None]"
+    if images.ndim == 2:
+        return f"add the batch and the channel with {name}[None, None]"
+    return "give grey or colour images, one batch"
 
 
 def check_size(size: int) -> int:
@@ -95,13 +142,16 @@ def check_size(size: int) -> int:
     return size
 
 
-def check_input(x: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return x if it is (N, channels, height, width); ValueError otherwise."""
+def check_input(x: object, channels: int, height: int, width: int) -> Tensor:
+    """Return x if it holds floats (N, channels, height, width); an error otherwise."""
+    x, size = check_floats(x), (height, width)
     if x.ndim != 4:
         found, advice = f"shape {tuple(x.shape)}", "add missing axes, as in x[None]"
+    elif x.shape[1] != channels and x.shape[1:] == (*size, channels):
+        found, advice = "its channels last", "move them with x.permute(0, 3, 1, 2)"
     elif x.shape[1] != channels:
         found, advice = f"{x.shape[1]} channels", f"make the model with channels={x.shape[1]}"
-    elif x.shape[2:] != (height, width):
+    elif x.shape[2:] != size:
         found = f"images of {x.shape[2]} x {x.shape[3]}"
         advice = "make the model with another size, or resize the images"
     else:
