@@ -52,7 +52,7 @@ def topk_by_sort(answer: Any) -> None:
         a[0] = -a[0].abs()  # a signal without any positive number
         if number > 2:  # fewer positive numbers than k; the largest magnitudes are negative
             a[1, units // 2 :] = -a[1, units // 2 :].abs() - 3
-        expect_answer(answer, topk, a, k, mistakes=TOPK_MISTAKES)
+        expect_answer(answer, topk, a, k)
     expect(attempt(answer, torch.rand(4, 5, requires_grad=True), 2).requires_grad, DETACHED)
     expect(((attempt(answer, TIED, 2) != 0).sum(dim=1) == 2).all(), TIES)
 
@@ -108,7 +108,7 @@ def batch_topk(answer: Any) -> None:
             a[1:] = -a[1:].abs()  # fewer positive numbers than k * N
         given = (a, k, torch.tensor(0.9), training)
         what = (f"the code for training={training}", f"the threshold for training={training}")
-        expect_answer(answer, batch_step, *given, mistakes=STEP_MISTAKES, what=what, tolerance=1e-5)
+        expect_answer(answer, batch_step, *given, what=what, tolerance=1e-5)
     a = torch.rand(4, 5, requires_grad=True)
     expect(attempt(answer, a, 2, torch.tensor(0.5), True)[0].requires_grad, DETACHED)
     tied = attempt(answer, TIED, 1, torch.tensor(0.5), True)[0]
@@ -134,7 +134,7 @@ def keep_perpendicular(answer: Any) -> None:
     """gradient (n, K), D (n, K) with unit columns -> gradient without its part along each atom."""
     for n, count in [(6, 9), (5, 5), (4, 1), (7, 3)]:
         gradient, D = torch.randn(n, count), normalize(torch.randn(n, count), dim=0)
-        expect_answer(answer, perpendicular, gradient, D, mistakes=GRADIENT_MISTAKES)
+        expect_answer(answer, perpendicular, gradient, D)
 
 
 def dead(batches: list[Tensor]) -> Tensor:
@@ -164,7 +164,7 @@ def dead_share(answer: Any) -> None:
         if sizes[0] > 1:
             batches[0][:2, 3] = torch.tensor([1.0, -1.0])  # two uses that cancel
         batches[-1][0, 4:7] = 1e-5  # a small use is a use
-        expect_answer(answer, dead, batches, mistakes=DEAD_MISTAKES)
+        expect_answer(answer, dead, batches)
 
 
 def force(code: Tensor, rho: float, mean: Tensor | None = None) -> Tensor:
@@ -188,4 +188,4 @@ def kl_gradient(answer: Any) -> None:
     """code (N, units) in (0, 1), rho -> gradient of kl_sparsity by the code, (N, units)."""
     for number, units, rho in [(7, 5, 0.05), (4, 3, 0.3), (1, 4, 0.1), (20, 1, 0.02)]:
         code = 0.02 + 0.9 * torch.rand(number, units)
-        expect_answer(answer, force, code, rho, mistakes=KL_MISTAKES)
+        expect_answer(answer, force, code, rho)

@@ -35,10 +35,10 @@ BITS_MISTAKES = {
 @exercise("07.1", "The fewest bits", difficulty=1, minutes=10, mistakes=BITS_MISTAKES)
 def entropy_bits(answer: Any) -> None:
     """Whole numbers of any shape -> bits for all of them by their entropy, a number."""
-    expect_answer(answer, entropy, torch.randint(-3, 4, (40, 5)), mistakes=BITS_MISTAKES)
-    expect_answer(answer, entropy, (4 * torch.randn(300)).int(), mistakes=BITS_MISTAKES)
+    expect_answer(answer, entropy, torch.randint(-3, 4, (40, 5)))
+    expect_answer(answer, entropy, (4 * torch.randn(300)).int())
     for few in [[7, 7, 7, 7], [[5]], [1, 1, 2], [-1000, 1000, 1000, 0], [0, 1, 2, 3]]:
-        expect_answer(answer, entropy, torch.tensor(few), mistakes=BITS_MISTAKES)
+        expect_answer(answer, entropy, torch.tensor(few))
 
 
 def step(level: float) -> float:
@@ -60,7 +60,7 @@ STEP_MISTAKES = {
 def step_for_psnr(answer: Any) -> None:
     """PSNR in dB, a number -> step of plain rounding, in grey levels of 255."""
     for level in (40.0, 58.9, 31.0, 20.0):
-        expect_answer(answer, step, level, mistakes=STEP_MISTAKES, tolerance=1e-3)
+        expect_answer(answer, step, level, tolerance=1e-3)
 
 
 def norm(D: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def masked_step(answer: Any) -> None:
         D, z = normalise_atoms(torch.randn(n, count)), torch.randn(number, count)
         x, mask = torch.randn(number, n), (torch.rand(number, n) < 0.6).float()
         mask[:, 0], mask[:, 1] = 0, 1
-        expect_answer(answer, masked, z, x, D, mask, lam, mistakes=MASK_MISTAKES)
+        expect_answer(answer, masked, z, x, D, mask, lam)
 
 
 def decibels(error: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def psnr_inside(answer: Any) -> None:
         noise[..., 0, :] *= 3
         noise[..., -1] *= 5
         given = (truth + noise, truth, border)
-        expect_answer(answer, inside, *given, mistakes=BORDER_MISTAKES, tolerance=1e-3)
+        expect_answer(answer, inside, *given, tolerance=1e-3)
 
 
 def mean(patches: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
@@ -155,4 +155,4 @@ def weighted_average(answer: Any) -> None:
         patches = patches + torch.randn_like(patches)
         votes = 0.1 + torch.rand(len(patches))
         given = (patches, votes, shape)
-        expect_answer(answer, weighted, *given, mistakes=VOTE_MISTAKES, tolerance=1e-3)
+        expect_answer(answer, weighted, *given, tolerance=1e-3)

@@ -39,7 +39,7 @@ DIVERGENCE = {
 def kl_to_uniform(answer: Any) -> None:
     """counts (modes,) integers, not all zero -> KL of their shares to equal shares, in nats."""
     for counts in ([5, 0, 10, 4, 1, 0], [3, 3, 3], [0, 0, 7, 0, 0], [2, 8, 1, 0, 4] * 5, [1, 0]):
-        expect_answer(answer, divergence, torch.tensor(counts), mistakes=DIVERGENCE)
+        expect_answer(answer, divergence, torch.tensor(counts))
 
 
 def deviations(x: Tensor, dim: int = 1) -> Tensor:
@@ -82,7 +82,7 @@ def group_std(answer: Any) -> None:
     """x (N, C), size that divides N -> (N, C + 1): beside each row the spread of its own group."""
     for shape, size in [((12, 3), 4), ((8, 5), 8), ((6, 1), 2), ((10, 4), 5)]:
         x = torch.randn(shape) * torch.linspace(0.3, 3, shape[0])[:, None]
-        expect_answer(answer, with_std, x, size, mistakes=GROUPS)
+        expect_answer(answer, with_std, x, size)
     equal = torch.tensor([[1.0, 2.0], [1.0, 2.0], [-3.0, 0.5], [-3.0, 0.5]])
     column = 1e4 * attempt(answer, equal, 2)[:, -1]
     expect(torch.allclose(column, torch.ones(4), atol=1e-2, rtol=1e-2), ROOT)
@@ -133,7 +133,7 @@ def one_sided_penalty(answer: Any) -> None:
 
         what = f"the penalty for x of shape {shape}"
         reference = lambda critic, x: above(slopes(critic, x))
-        penalty = expect_answer(answer, reference, critic, x, mistakes=PENALTY, what=what)
+        penalty = expect_answer(answer, reference, critic, x, what=what)
         expect(isinstance(penalty, Tensor) and penalty.requires_grad, NOT_TRAINABLE)
 
 
@@ -172,11 +172,11 @@ def largest_stretch(answer: Any) -> None:
     ]:
         given = (typed("forward", forward, x), typed("transpose", transpose, forward(x)), x)
         what = "the stretch after one step, transpose(forward(x)),"
-        expect_answer(answer, stretch, *given, 1, mistakes=STRETCH, what=what, tolerance=1e-3)
+        expect_answer(answer, stretch, *given, 1, what=what, tolerance=1e-3)
         unit = torch.eye(x.numel()).reshape(-1, *x.shape[1:])
         largest = lambda *_: torch.linalg.matrix_norm(forward(unit).flatten(1), 2)
         what = "the stretch after 300 steps"
-        expect_answer(answer, largest, *given, 300, mistakes=STRETCH, what=what, tolerance=5e-3)
+        expect_answer(answer, largest, *given, 300, what=what, tolerance=5e-3)
 
 
 def typed(name: str, function: Callable, like: Tensor) -> Callable:

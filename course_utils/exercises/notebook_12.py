@@ -57,9 +57,9 @@ def mixture_log_density(answer: Any) -> None:
         shares = torch.softmax(torch.randn(components), dim=0)
         factors = torch.randn(components, n, n).tril(-1)
         factors += torch.diag_embed(0.5 + torch.rand(components, n))
-        expect_answer(answer, mixture, codes, shares, means, factors, mistakes=MIXTURE)
+        expect_answer(answer, mixture, codes, shares, means, factors)
     far, half, zero = torch.full((1, 2), 60.0), torch.ones(2) / 2, torch.zeros(2, 2)
-    expect_answer(answer, mixture, far, half, zero, torch.eye(2).repeat(2, 1, 1), mistakes=MIXTURE)
+    expect_answer(answer, mixture, far, half, zero, torch.eye(2).repeat(2, 1, 1))
 
 
 def unit(real: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ def reconstruction_price(answer: Any) -> None:
         encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
         decoder = nn.Sequential(nn.Linear(3, 16), nn.Sigmoid(), nn.Unflatten(1, (1, 4, 4)))
         given = (decoder, encoder, 2 * torch.rand(number, 1, 4, 4) - 1, weight)
-        output = expect_answer(answer, price(), *given, mistakes=PRICE, what="the price")
+        output = expect_answer(answer, price(), *given, what="the price")
         expect(isinstance(output, Tensor) and output.requires_grad, NO_GRADIENT)
         output.backward()
         expect(all(p.grad is not None and p.grad.any() for p in decoder.parameters()), NO_GRADIENT)
@@ -127,7 +127,7 @@ BITS = {
 def topk_bits(answer: Any) -> None:
     """units, k, bits per value -> bits of a code: log2 of the number of choices, and the values."""
     for case in [(128, 32, 4.0), (10, 1, 3.0), (6, 6, 2.5), (64, 5, 1.0), (20_000, 3000, 6.0)]:
-        expect_answer(answer, lambda n, k, b: choices(n, k) + k * b, *case, mistakes=BITS)
+        expect_answer(answer, lambda n, k, b: choices(n, k) + k * b, *case)
 
 
 def squares(before: Tensor, after: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ def pixels_changed(answer: Any) -> None:
     for *shape, share in cases:
         before = torch.rand(shape)
         after = before + torch.randn(shape) * torch.rand(shape) ** 3
-        expect_answer(answer, pixels, before, after, share, mistakes=PIXELS)
+        expect_answer(answer, pixels, before, after, share)
     two = attempt(answer, torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 1, 2), 0.5)
     expect(float(two[0]) == 1, PASSED)
 
@@ -216,6 +216,6 @@ def copy_ratio(answer: Any) -> None:
         if twins:
             stored = torch.cat([stored, stored[:twins], stored[:1]])
             stored = stored[torch.randperm(len(stored))]
-        expect_answer(answer, ratio, generated, stored, mistakes=COPY, tolerance=2e-3)
+        expect_answer(answer, ratio, generated, stored, tolerance=2e-3)
     far = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 3.0]])  # two of them equally far from 0
-    expect_answer(answer, ratio, torch.zeros(1, 2), far, mistakes=COPY, tolerance=1e-6)
+    expect_answer(answer, ratio, torch.zeros(1, 2), far, tolerance=1e-6)

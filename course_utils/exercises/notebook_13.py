@@ -94,7 +94,7 @@ def accumulated_gradient(answer: Any) -> None:
     """Rows (N, d), goals (N,), weights (d,), most rows of a piece -> gradient (d,) of the mean."""
     for n, d, size in [(10, 3, 4), (8, 2, 4), (5, 4, 9), (1, 1, 1)]:
         given = (torch.randn(n, d), torch.randn(n), torch.randn(d), size)
-        expect_answer(answer, whole, *given, mistakes=PIECES)
+        expect_answer(answer, whole, *given)
 
 
 def warmed(step: int, base: float, batch: int, warm_up: int, *, power: float = 1) -> float:
@@ -119,7 +119,7 @@ def rate_at(answer: Any) -> None:
     """A step from 0, the rate at 32 images, the batch, the steps of warm-up -> the rate."""
     cases = [(0, 0.1, 256, 5), (2, 0.1, 256, 5), (4, 0.2, 64, 5), (9, 0.1, 128, 5), (0, 0.1, 96, 0)]
     for case in cases:
-        expect_answer(answer, warmed, *case, mistakes=WARM_UP)
+        expect_answer(answer, warmed, *case)
 
 
 def average(values: Tensor, decay: float, mean: float = 0.0) -> Tensor:
@@ -147,4 +147,4 @@ AVERAGE = {
 def corrected_average(answer: Any) -> None:
     """Values (T,), decay -> their bias-corrected moving average (T,)."""
     for length, decay in [(6, 0.9), (1, 0.99), (20, 0.5), (4, 0.0)]:
-        expect_answer(answer, corrected, 3 + torch.randn(length), decay, mistakes=AVERAGE)
+        expect_answer(answer, corrected, 3 + torch.randn(length), decay)

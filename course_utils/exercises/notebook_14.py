@@ -56,7 +56,7 @@ def usage(answer: Any) -> None:
             code[3, 0] = 0.2
         what = ("the share of each unit", "the share of dead units")
         output = as_tensors(attempt(answer, code))
-        expect_answer(lambda *_: output, used, code, mistakes=USAGE, what=what)
+        expect_answer(lambda *_: output, used, code, what=what)
 
 
 def norm(x: Tensor, dim: int = 1) -> Tensor:
@@ -82,7 +82,7 @@ def same_length(answer: Any) -> None:
         if number > 4:
             x_hat[2] = x[3] = 0
         reference = lambda x, x_hat: x_hat / norm(x_hat) * x.norm(dim=1, keepdim=True)
-        expect_answer(answer, reference, x, x_hat, mistakes=NORM)
+        expect_answer(answer, reference, x, x_hat)
 
 
 def clamped(
@@ -112,7 +112,7 @@ def clamp_feature(answer: Any) -> None:
     for number, n, units in [(6, 5, 9), (1, 4, 3), (5, 2, 5), (3, 3, 3)]:
         code, D = torch.randn(number, units).relu(), normalize(torch.randn(n, units), dim=0)
         given = (torch.randn(number, n), code, D, units - 1, 2.5)
-        expect_answer(answer, clamped, *given, mistakes=CLAMP)
+        expect_answer(answer, clamped, *given)
 
 
 def matched(D: Tensor, E: Tensor, score: Callable = torch.Tensor.clone) -> tuple[Tensor, Tensor]:
@@ -151,5 +151,5 @@ def match_atoms(answer: Any) -> None:
         E = normalize(0.5 * D[:, torch.randperm(K)] + torch.randn(n, K), dim=0)
         what = (f"the best one-to-one partners of {K} atoms", "the mean cosine")
         output = as_tensors(attempt(answer, D, E))
-        expect_answer(lambda *_: output, matched, D, E, mistakes=MATCH, what=what)
+        expect_answer(lambda *_: output, matched, D, E, what=what)
         expect(not output[0].is_floating_point(), "the partners are indices, integers.")
