@@ -39,15 +39,21 @@ STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
 SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
 
 
-def run(number, source):
-    """Run an exercise cell as its notebook would; the Result of its check."""
+def namespace(number):
+    """What an exercise cell of a lesson finds: the imports of the notebook and its checks."""
     check = importlib.import_module(f"course_utils.exercises.notebook_{number}")
-    definition, call = source.rsplit("\n", 1)
     space = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math, "check": check}
     for module in ("wavelets", "sparse_coding", "metrics", "patches"):
         imported = importlib.import_module(f"course_utils.{module}")
         space |= {name: getattr(imported, name) for name in imported.__all__}
     exec(IMPORTS[number], space)
+    return space
+
+
+def run(number, source):
+    """Run an exercise cell as its notebook would; the Result of its check."""
+    definition, call = source.rsplit("\n", 1)
+    space = namespace(number)
     exec(definition, space)
     return eval(call, space), re.fullmatch(r"check\.(\w+)\(.*\)", call)[1]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_utils.exercises.answers import Mistake, attempt, copied, described
 
-__all__ = ["Mistakes", "cases", "expect", "expect_answer", "expect_close", "verdict"]
+__all__ = ["Mistakes", "cases", "expect", "expect_answer", "expect_close"]
 
 Mistakes = Mapping[str, Callable] | None  # {message: function that makes the mistake}
 
@@ -22,47 +22,63 @@ class Case:
 
     output: object
     expected: Tensor
-    mistakes: Mapping[str, Callable]
     tolerance: float
     difference: str
-
-    def explained_by(self, text: str) -> bool:
-        """Whether the mistake of this message gives the output; also a right one."""
-        if text not in self.mistakes:
-            return not self.difference
-        try:
-            made = torch.as_tensor(self.mistakes[text]())
-        except Exception:  # a mistake need not be able to do every case
-            return False
-        return isinstance(self.output, Tensor) and agree(self.output, made, self.tolerance)
+    mistakes: list[str]  # those that give the output as well
 
 
-# The cases of the check that is running and the mistakes that its exercise names, innermost last
-RUNNING: list[tuple[list[Case], Mapping[str, Callable]]] = []
+@dataclass
+class Cases:
+    """The comparisons of one check, and the mistakes that its exercise names."""
+
+    mistakes: Mapping[str, Callable]
+    tried: list[Case] = field(default_factory=list)
+    excluded: set[str] = field(default_factory=set)  # mistakes that a case contradicts
+
+    def add(self, case: Case, mistakes: Mapping[str, Callable]) -> None:
+        """Keep a case; a mistake that gives something else than the output is excluded."""
+        for text, mistake in mistakes.items():
+            if text not in self.excluded and gives(mistake, case):
+                case.mistakes.append(text)
+            else:
+                self.excluded.add(text)
+        self.tried.append(case)
+
+    def verdict(self) -> str:
+        """The mistake that explains all cases, else how the first failure differs; "" for none."""
+        failures = [case for case in self.tried if case.difference]
+        if not failures:
+            return ""
+        for text in failures[0].mistakes:
+            if text not in self.excluded and all(text in case.mistakes for case in failures):
+                return text
+        hint = pattern(failures)
+        if not hint and len(failures) < len(self.tried):
+            hint = f"{len(self.tried) - len(failures)} of {len(self.tried)} comparisons agree"
+        return failures[0].difference + (f" In detail: {hint}." if hint else "")
+
+
+def gives(mistake: Callable, case: Case) -> bool:
+    """Whether a mistake gives the output of a case, as it may where both are right."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made = torch.as_tensor(mistake())
+    except Exception:  # a mistake need not be able to do every case
+        return False
+    return isinstance(case.output, Tensor) and agree(case.output, made, case.tolerance)
+
+
+RUNNING: list[Cases] = []  # of the check that is running, innermost last
 
 
 @contextmanager
-def cases(mistakes: Mistakes = None) -> Iterator[list[Case]]:
+def cases(mistakes: Mistakes = None) -> Iterator[Cases]:
     """Collect the comparisons inside `with` instead of stopping at the first that fails."""
-    RUNNING.append(([], mistakes or {}))
+    RUNNING.append(Cases(mistakes or {}))
     try:
-        yield RUNNING[-1][0]
+        yield RUNNING[-1]
     finally:
         RUNNING.pop()
-
-
-def verdict(tried: list[Case]) -> str:
-    """The mistake that explains all cases, else how the first failure differs; "" for none."""
-    failures = [case for case in tried if case.difference]
-    if not failures:
-        return ""
-    for text in failures[0].mistakes:
-        if all(case.explained_by(text) for case in tried):
-            return text
-    hint = pattern(failures)
-    if not hint and len(failures) < len(tried):
-        hint = f"{len(tried) - len(failures)} of {len(tried)} comparisons agree"
-    return failures[0].difference + (f" In detail: {hint}." if hint else "")
 
 
 def pattern(failures: list[Case]) -> str:
@@ -119,7 +135,7 @@ def expect_answer(
     kept, again = copied(output), attempt(answer, *inputs)
     expected, names = called(reference)(), tuple(what or ())
     if mistakes is None and RUNNING:
-        mistakes = RUNNING[-1][1]
+        mistakes = RUNNING[-1].mistakes
     wrong = {text: called(mistake) for text, mistake in (mistakes or {}).items()}
     if not isinstance(expected, tuple):
         shown = f"the result for ({', '.join(map(described, inputs))})"
@@ -160,11 +176,11 @@ def expect_close(
     if isinstance(output, Tensor) and expected.ndim == 0 and output.numel() == 1:
         output = output.reshape(())
     difference = compared(output, expected, what, tolerance)
-    case = Case(output, expected, mistakes or {}, tolerance, difference)
-    if RUNNING:
-        RUNNING[-1][0].append(case)
-    elif difference:
-        raise Mistake(verdict([case]))
+    case = Case(output, expected, tolerance, difference, [])
+    collected = RUNNING[-1] if RUNNING else Cases({})
+    collected.add(case, mistakes or {})
+    if not RUNNING and difference:
+        raise Mistake(collected.verdict())
 
 
 def compared(output: object, expected: Tensor, what: str, tolerance: float) -> str:

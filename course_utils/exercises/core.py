@@ -23,7 +23,6 @@ from course_utils.exercises.comparison import (
     expect,
     expect_answer,
     expect_close,
-    verdict,
 )
 
 __all__ = [
@@ -97,7 +96,7 @@ def outcome(
         return "not attempted", "not attempted yet."
     if answer is None:
         return "failed", "your answer is None. Did you forget to set it?"
-    with fresh_state(), cases(mistakes) as tried:
+    with fresh_state(), cases(mistakes) as compared:
         try:
             check(answer)
             message = ""
@@ -107,7 +106,7 @@ def outcome(
             message = str(mistake)
         except (Exception, SystemExit) as error:  # the answer can do anything, a check never raises
             message = blamed(error)
-        message = verdict(tried) or message
+        message = compared.verdict() or message
     return ("failed", message) if message else ("passed", "correct.")
 
 
