@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def write_text(file: str | os.PathLike, text: str) -> None:
 
 def bring_back(path: str) -> str:
     """How a damaged file of the course (`path` below its root) comes back here."""
-    if (ROOT / ".git").exists() and shutil.which("git"):
+    if (ROOT / ".git").exists():
         return f"git checkout -- {path}\n(in the folder {ROOT})"
     return f"copy {path} again from the archive that the course came in, into the folder {ROOT}"
 
