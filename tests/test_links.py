@@ -81,6 +81,45 @@ def test_a_release_is_cloned_and_opened_at_its_tag_and_a_later_version_at_the_br
     assert everything(course) == before
 
 
+def run_setup(folder, cell, missing):
+    """Run the set-up cell in a folder where the packages `missing` are not found."""
+    code = f"""
+import sys, importlib.abc, importlib.util
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in {missing!r} else find(name)
+sys.meta_path.insert(0, Missing())
+{cell}"""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_folder_of_ones_own_called_course_stays_and_is_named(tmp_path):
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course/setup.py").write_text("raise SystemExit('run')")
+    said = run_setup(tmp_path, setup_cell(ADDRESS, "main"), ["course_utils"]).stderr
+    assert f"{tmp_path / 'course'} is not the course. Rename that folder" in said
+    assert "git" not in said.splitlines()[-1] and (tmp_path / "course/setup.py").exists()
+
+
+def test_a_pip_that_refuses_is_not_taken_for_a_missing_network(tmp_path):
+    """As an environment that the system manages does (PEP 668); here the course has no project."""
+    (tmp_path / "course/course_utils").mkdir(parents=True)
+    (tmp_path / "course/course_utils/session.py").touch()
+    said = run_setup(tmp_path, setup_cell(ADDRESS, "main"), ["course_utils"]).stderr
+    assert f"pip cannot install the course here: run `make lab` in {tmp_path / 'course'}" in said
+    assert "needs git" not in said and "pyproject.toml" in said  # what pip says
+
+
+def test_a_missing_package_is_named_with_the_command_that_starts_the_course(tmp_path):
+    said = run_setup(ROOT / "tests", setup_cell(ADDRESS, "main"), ["torch"]).stderr
+    last = said.strip().splitlines()[-1]
+    assert "No module named 'torch': start Jupyter by `make lab` (README: Begin)" in last
+
+
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 @pytest.mark.parametrize("folder, said", [("nowhere", "does not "), ("there", "v9.9 not found")])
 def test_a_course_that_cannot_be_fetched_is_explained(tmp_path, folder, said):

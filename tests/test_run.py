@@ -1,12 +1,14 @@
 """`make run` refreshes outputs, seconds and memory, and leaves a failing notebook alone."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from environment import readers_prefix
 
 from course_tools import run_notebooks as run
 from course_tools import small_machine
@@ -79,6 +81,23 @@ def test_a_failing_notebook_is_named_and_left_as_it_was(course, capsys):
     assert f"{FIRST}.ipynb, code cell 2 (cell 3)" in said and "ZeroDivisionError" in said
     assert bad.read_bytes() == before and not list(course.rglob("*.part"))
     assert json.loads(good.read_text(encoding="utf-8"))["cells"][1]["execution_count"] == 1
+
+
+def test_a_terminal_that_lacks_a_letter_does_not_end_the_run(course):
+    bad = written(course, "raise ValueError('Ω 李雷 ✓')")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(run.ROOT)}
+    command = [sys.executable, "-m", "course_tools.run_notebooks", bad]
+    done = subprocess.run(command, env=environment, cwd=course, capture_output=True)
+    assert done.returncode == 1 and b"UnicodeEncodeError" not in done.stderr
+    assert rb": \u03a9 \u674e\u96f7 \u2713" in done.stdout
+
+
+def test_a_stored_notebook_becomes_a_python_file_with_nbconvert(course, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(readers_prefix() / "share/jupyter"))  # its templates
+    exporter = pytest.importorskip("nbconvert").ScriptExporter()
+    stored = run.clean(nbformat.read(written(course, "%pwd"), as_version=4))
+    text, resources = exporter.from_notebook_node(stored)
+    assert resources["output_extension"] == ".py" and "get_ipython()" in text
 
 
 def test_the_memory_of_the_kernel_is_seen(course):
