@@ -13,8 +13,9 @@ import pathlib
 import re
 import urllib.parse
 
+from course_tools.course_files import course_files
+from course_tools.lessons import lessons, notebooks
 from course_tools.project_file import reference, repository
-from course_tools.run_notebooks import lessons, notebooks
 from course_tools.setup_cell import setup_cell
 from course_utils.files import ROOT, write_text
 
@@ -66,7 +67,7 @@ def hub_link(hub: str, repository: str, path: str, branch: str = BRANCH) -> str:
 def rewrite(new: str, root: pathlib.Path = ROOT) -> list[str]:
     """Move everything to the repository `new` (OWNER/NAME); return the files that changed.
 
-    Raises ValueError when `new` is not of the form OWNER/NAME.
+    Raises ValueError when `new` is not of the form OWNER/NAME, and like `course_files`.
     """
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[\w.-]+", new) or new.endswith(".git"):
         raise ValueError(f"--repository {new!r}: expected OWNER/NAME, such as jane/sparse-course.")
@@ -77,22 +78,24 @@ def rewrite(new: str, root: pathlib.Path = ROOT) -> list[str]:
 
 
 def outdated(root: pathlib.Path = ROOT) -> list[str]:
-    """The files whose badges, set-up cell or address are not those of pyproject.toml."""
+    """The files whose badges, set-up cell or address are not those of pyproject.toml.
+
+    Raises ValueError like `rewrite`.
+    """
     return [file.relative_to(root).as_posix() for file in updated(repository(root), root)]
 
 
 def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
     """The files that must change to live at `new`, with their new text."""
-    old = re.escape(repository(root))
-    branch = reference(root)
-    hosts = r"(github\.com/|colab\.research\.google\.com/github/|mybinder\.org/v2/gh/)"
-    anywhere = re.compile(hosts + old + r"(?=\.git\b|(?![\w-]|\.\w))")
-    texts = [file for kind in ("*.md", "*.cff", "*.toml") for file in root.glob(kind)]
-    texts += root.glob("notebooks/LICENSE")
-    changes = {}
-    for file in sorted(texts) + notebooks(root):
-        before = file.read_bytes().decode("utf-8")
-        after = anywhere.sub(lambda match: match[1] + new, before)
+    branch, anywhere = reference(root), addresses(repository(root))
+    lessons_and_solutions, changes = notebooks(root), {}
+    others = [file for name in course_files(root) if (file := root / name).suffix != ".ipynb"]
+    for file in others + lessons_and_solutions:
+        try:
+            before = file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture, weights
+        after = anywhere.sub(lambda match: f"{match[1]}{new.replace('/', match[2])}", before)
         if file.suffix == ".ipynb":
             after = notebook_updated(after, new, branch, file.relative_to(root).as_posix())
         else:
@@ -100,6 +103,16 @@ def updated(new: str, root: pathlib.Path) -> dict[pathlib.Path, str]:
         if after != before:
             changes[file] = after
     return changes
+
+
+def addresses(repository: str) -> re.Pattern:
+    """Finds OWNER/NAME behind the hosts that serve it, in a quoted link (%2F) too.
+
+    Its groups: the host, and what stands between OWNER and NAME.
+    """
+    hosts = r"(?:github(?:usercontent)?\.com|google\.com/github|mybinder\.org/v2/gh)"
+    owner, name = map(re.escape, repository.split("/"))
+    return re.compile(rf"({hosts}(?:[:/]|%2F)){owner}(/|%2F){name}(?=\.git\b|(?![\w-]|\.\w))")
 
 
 def line_updated(line: str, new: str, branch: str) -> str:

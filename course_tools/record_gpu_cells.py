@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import nbformat
 from nbclient.exceptions import CellTimeoutError
 
+from course_tools.lessons import notebooks
 from course_tools.run_notebooks import ENVIRONMENT, kernel, run_cells
 from course_utils.files import ROOT
 from course_utils.gpu_cell import read_record, run_in_words
@@ -36,7 +37,7 @@ class GpuCell:
 def gpu_cells(root: pathlib.Path = ROOT) -> dict[str, GpuCell]:
     """All GPU cells of the lessons, in order, by name."""
     found = {}
-    for file in sorted((root / "notebooks").glob("**/[0-9]*.ipynb")):
+    for file in notebooks(root):
         for index, cell in enumerate(nbformat.read(file, as_version=4).cells):
             if cell.cell_type == "code":
                 names = re.findall(r'^gpu_cell\(session, "(\w+)"', cell.source, re.MULTILINE)

@@ -23,6 +23,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from course_tools.lessons import lessons, notebooks
 from course_tools.peak_memory import PeakMemory
 from course_tools.small_machine import BINDER, SmallMachine, small_machine
 from course_utils.files import ROOT, write_text
@@ -31,10 +32,9 @@ __all__ = [
     "COST",
     "ENVIRONMENT",
     "KEPT",
+    "LANGUAGE",
     "Run",
     "kernel",
-    "lessons",
-    "notebooks",
     "run_all",
     "run_cells",
     "run_in_kernel",
@@ -51,20 +51,15 @@ ENVIRONMENT = {  # of a run whose outputs are stored or compared; tests/run_all.
 }
 # Of a cell's metadata; tests/compared.py reads two of them.
 KEPT = ["alt", "claims", "compare", "jupyter", "tags"]
+LANGUAGE = {  # of a notebook; without it `nbconvert --to script` writes .txt
+    "file_extension": ".py",
+    "name": "python",
+    "nbconvert_exporter": "python",
+}
 COST = re.compile(  # the line in the first cell: minutes, seconds, MB
     r"(\*\*Reading\*\* (\d+) min · \*\*Computing\*\* )(\d+)"
     r"( s on 2 CPU cores · \*\*Memory\*\* )(\d+)( MB)"
 )
-
-
-def lessons(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
-    """All lessons in order."""
-    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-
-
-def notebooks(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
-    """All lessons in order, then all solutions."""
-    return lessons(root) + sorted((root / "notebooks/solutions").glob("[0-9]*.ipynb"))
 
 
 @contextlib.contextmanager
@@ -142,7 +137,7 @@ def run_in_kernel(file: pathlib.Path, machine: SmallMachine | None = None) -> Ru
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep what a reader needs: no timing, no widget state, nothing of this machine."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    metadata = {"kernelspec": kernel, "language_info": LANGUAGE}
     notebook.metadata = nbformat.from_dict(metadata)
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}

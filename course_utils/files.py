@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["PRETRAINED", "ROOT", "atomic", "sha256", "write_text"]
+__all__ = ["PRETRAINED", "ROOT", "atomic", "bring_back", "sha256", "write_text"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PRETRAINED = ROOT / "data" / "pretrained"
@@ -33,6 +33,13 @@ def write_text(file: str | os.PathLike, text: str) -> None:
     """Replace a text file (UTF-8, Unix line ends) in one step."""
     with atomic(file) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def bring_back(path: str) -> str:
+    """How a damaged file of the course (`path` below its root) comes back here."""
+    if (ROOT / ".git").exists():
+        return f"git checkout -- {path}\n(in the folder {ROOT})"
+    return f"copy {path} again from the archive that the course came in, into the folder {ROOT}"
 
 
 def sha256(file: str | os.PathLike) -> str:

@@ -12,8 +12,10 @@ import pathlib
 import re
 import symtable
 
+from course_tools.course_files import course_files
+from course_tools.lessons import lessons, notebooks
 from course_tools.links import badges, repository
-from course_tools.run_notebooks import COST, KEPT
+from course_tools.run_notebooks import COST, KEPT, LANGUAGE
 
 NOTEBOOK_CONTRACTS, COURSE_CONTRACTS = [], []
 WIDGETS = r"\b(image_slider|before_after)\("  # the interactive figures of course_utils.display
@@ -51,9 +53,9 @@ class Course:
 
     def __init__(self, root: pathlib.Path):
         self.root = root
-        folder = root / "notebooks"
-        self.lessons = [Notebook(f, root) for f in sorted(folder.glob("*.ipynb"))]
-        self.solutions = [Notebook(f, root) for f in sorted((folder / "solutions").glob("*.ipynb"))]
+        listed, every = lessons(root), notebooks(root)
+        self.lessons = [Notebook(file, root) for file in listed]
+        self.solutions = [Notebook(file, root) for file in every[len(listed) :]]
 
     def pairs(self) -> list[tuple[Notebook, Notebook]]:
         """Each lesson that has solutions, with them."""
@@ -123,6 +125,8 @@ def the_file_is_small_and_plain(notebook):
         yield f"{notebook.size} bytes; 1.5 MB is the most. Draw smaller or fewer pictures."
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         yield "the kernel is not python3"
+    if notebook.metadata.get("language_info") != LANGUAGE:
+        yield "the language is not that of make run; nbconvert would not write a .py file"
     if "widgets" in notebook.metadata:
         yield "widget state is stored; clear it with: make run"
     if len({cell.get("id") for cell in notebook.cells} - {None}) != len(notebook.cells):
@@ -457,6 +461,10 @@ def notebooks_are_numbered_without_gaps(course):
     for solution in course.solutions:
         if solution.file.name.replace("_solutions.ipynb", ".ipynb") not in lessons:
             yield f"{solution.path} belongs to no lesson"
+    listed = {notebook.path for notebook in course.lessons + course.solutions}
+    for name in course_files(course.root):
+        if name.startswith("notebooks/") and name.endswith(".ipynb") and name not in listed:
+            yield f"{name} belongs to no lesson of course_tools/lessons.py"
 
 
 @about(COURSE_CONTRACTS)

@@ -8,7 +8,6 @@ tests/test_site.py.
 
 import itertools
 import json
-import pathlib
 import re
 
 import matplotlib.pyplot as plt
@@ -19,11 +18,11 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Annotation
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from course_tools.lessons import lessons
 from course_utils import display
 from course_utils.course_map import course_map
 from course_utils.session import COLORS, set_style
 
-NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 VISIONS = {
     "normal": np.eye(3),
     "protanopia": [
@@ -122,7 +121,7 @@ def test_words_on_the_map_of_the_course_can_be_read():
 
 def test_words_in_the_figures_of_lessons_have_colours_for_words():
     too_light = re.compile(r"""COLORS\["(?:noisy|light|warm)"\]|color="(0?\.\d+)\"""")
-    for lesson in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+    for lesson in lessons():
         for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:
             for line in cell["source"] if cell["cell_type"] == "code" else []:
                 for found in too_light.finditer(line) if WORDS.search(line) else []:

@@ -20,8 +20,10 @@ import psutil
 import pytest
 from environment import interpreter, readers_prefix
 
+from course_tools.lessons import lessons
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LESSONS = sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LESSONS = [file.relative_to(ROOT).as_posix() for file in lessons()]
 NAMES = ["chromium", "chromium-browser", "google-chrome"]
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 DRIVER = shutil.which("chromedriver")

@@ -13,8 +13,9 @@ import sys
 
 import pytest
 
+from course_tools.lessons import notebooks
 from course_tools.links import BRANCH, address
-from course_tools.run_notebooks import ENVIRONMENT, notebooks
+from course_tools.run_notebooks import ENVIRONMENT
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = {file.stem: file for file in notebooks()}

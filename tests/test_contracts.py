@@ -5,6 +5,8 @@ import pathlib
 import notebook_contracts as contracts
 import pytest
 
+from course_tools.lessons import LESSONS
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COURSE = contracts.Course(ROOT)
 NOTEBOOKS = {notebook.file.stem: notebook for notebook in COURSE.lessons + COURSE.solutions}
@@ -26,4 +28,5 @@ def test_course(contract):
 
 
 def test_there_are_notebooks_and_solutions_to_look_at():
-    assert len(COURSE.lessons) >= 2 and len(COURSE.solutions) >= 2
+    assert [lesson.file.stem for lesson in COURSE.lessons] == list(LESSONS)
+    assert len(LESSONS) >= 2 and len(COURSE.solutions) >= 2

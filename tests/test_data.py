@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from course_utils import data
+from course_utils import data, files
 from course_utils.data import downloads, natural_images, sources
 
 DATA = sources.DATA
@@ -134,10 +134,16 @@ def test_an_unknown_name_or_split_lists_the_known_ones(name, split):
         data.load(name, split)
 
 
-def test_what_was_fetched_is_kept_and_not_fetched_again_nor_replaced_by_a_stand_in(machine):
+@pytest.mark.parametrize("given", [True, False])
+def test_what_was_fetched_is_kept_and_not_fetched_again_nor_replaced_by_a_stand_in(
+    machine, monkeypatch, given
+):
+    folder, label = ("course", "$COURSE_DATA") if given else ("data/downloads", "data/downloads")
+    if not given:
+        monkeypatch.delenv("COURSE_DATA")
     first, second = data.load("cifar10"), data.load("cifar10", stand_in=True)
-    assert machine.fetched == ["cifar10"] and machine.files() == ["data/downloads/cifar10.npz"]
-    assert "the source" in first.source and "data/downloads" in second.source
+    assert machine.fetched == ["cifar10"] and machine.files() == [f"{folder}/cifar10.npz"]
+    assert "the source" in first.source and label in second.source
     assert_is_training_set(first, machine)
     assert_is_training_set(second, machine)
 
@@ -151,16 +157,20 @@ def test_data_put_there_by_hand_are_found_without_fetching(machine, place):
     assert place in data.load("cifar10", "test").source and machine.fetched == []
 
 
-def test_a_damaged_file_is_reported_and_passed_over_or_replaced(machine):
+def test_a_damaged_file_is_reported_and_passed_over_or_replaced(machine, monkeypatch):
+    monkeypatch.delenv("COURSE_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(machine.root / "course"))
     (sources.DATA / "cifar-10-batches-py").mkdir(parents=True)
-    kept, shared = (machine.root / place / "cifar10.npz" for place in ("data/downloads", "course"))
+    kept, shared = (
+        machine.root / place / "cifar10.npz" for place in ("data/downloads", "course/sparse-course")
+    )
     kept.parent.mkdir()
-    shared.parent.mkdir()
+    shared.parent.mkdir(parents=True)
     kept.write_bytes(b"PK")
     images, labels = machine.splits["train"]
     np.savez(shared, train_images=images, train_labels=labels)  # the wanted split is enough
     with pytest.warns() as said:
-        assert "$COURSE_DATA" in data.load("cifar10").source and machine.fetched == []
+        assert "the user's cache" in data.load("cifar10").source and machine.fetched == []
         shared.unlink()
         data.load("cifar10")
     said = "".join(str(warning.message) for warning in said)
@@ -211,6 +221,34 @@ def test_what_cannot_be_written_goes_to_the_next_folder_or_a_warning_is_given(ma
     assert sorted(machine.files()) == ["course/cifar10.npz", "file"]
 
 
+def test_a_folder_that_the_reader_names_is_the_same_from_everywhere_and_named_in_messages(
+    machine, monkeypatch
+):
+    monkeypatch.setattr(sources, "ROOT", machine.root)
+    monkeypatch.setenv("COURSE_DATA", "my data")
+    (machine.root / "notebooks").mkdir()
+    monkeypatch.chdir(machine.root / "notebooks")  # where kernels run
+    assert sources.folders()["$COURSE_DATA"] == machine.root / "my data"
+    machine.fetch_by(lambda: 1 / 0)
+    with pytest.raises(data.DataError) as error:
+        data.load("cifar10")
+    assert f"$COURSE_DATA ({machine.root / 'my data'}): not there" in str(error.value)
+    (machine.root / "my data").write_text("a file")
+    machine.fetch_by(lambda: machine.splits)
+    with pytest.warns(UserWarning, match=r"kept in data/downloads \(\$COURSE_DATA \(.*my data\): "):
+        data.load("cifar10")
+    assert "data/downloads/cifar10.npz" in machine.files()
+
+
+def test_a_damaged_file_of_an_edition_comes_from_its_archive(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path)  # without .git
+    monkeypatch.setattr(sources, "DATA", tmp_path)
+    with pytest.raises(data.DataError, match="copy data/fashion_mnist_part.npz again") as error:
+        data.load("fashion_mnist")
+    assert "archive" in error.value.mend and "git" not in error.value.mend
+    assert str(tmp_path) in error.value.mend
+
+
 def archive_of(files):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
@@ -236,7 +274,7 @@ def test_an_archive_is_downloaded_unpacked_and_kept_only_if_verified(machine, we
     assert machine.files() == []
     web.content = {"cifar-10-python.tar.gz": content}
     assert_is_training_set(data.load("cifar10"), machine)
-    assert machine.files() == ["data/downloads/cifar10.npz"]
+    assert machine.files() == ["course/cifar10.npz"]
 
 
 def test_a_broken_download_restarts_and_the_folder_of_torchvision_is_read(
@@ -257,7 +295,7 @@ def test_a_broken_download_restarts_and_the_folder_of_torchvision_is_read(
     assert np.array_equal(data.load("fashion_mnist_full").pixels[:, 0], images)
     assert len(web.asked) == 5 and web.asked.count(web.broken) == 2
     assert "100%" in capfd.readouterr().err
-    (machine.root / "data" / "downloads" / "fashion_mnist_full.npz").unlink()
+    (machine.root / "course" / "fashion_mnist_full.npz").unlink()
     folder = sources.DATA / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     for name, content in web.content.items():
@@ -290,7 +328,7 @@ def test_the_npm_package_is_decoded_row_by_row_and_a_failure_leaves_nothing(mach
     assert machine.files() == []
     client.returncode = 0
     assert_is_training_set(data.load("cifar10"), machine)
-    assert machine.files() == ["data/downloads/cifar10.npz"]
+    assert machine.files() == ["course/cifar10.npz"]
 
 
 def test_the_package_is_imported_without_what_only_a_download_needs():

@@ -11,6 +11,8 @@ import zipfile
 import notebook_contracts as contracts
 import pytest
 
+from course_tools.course_files import course_files, write_manifest
+from course_tools.lessons import lessons
 from course_tools.publishing import editions
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -46,6 +48,8 @@ def small(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "notebooks/solutions").mkdir(parents=True)
     (tmp_path / "notebooks/solutions/00_solutions.ipynb").write_text("{}")
+    listed = [".gitattributes", ".gitignore", "notebooks/solutions/00_solutions.ipynb"]
+    write_manifest(tmp_path, [*listed, "pyproject.toml", "deleted.txt"])
     return tmp_path
 
 
@@ -59,11 +63,11 @@ def contents(folder):
 
 
 def test_the_student_edition_has_every_lesson_and_no_solution(course, student):
-    lessons = [file.name for file in sorted((course / "notebooks").glob("[0-9]*.ipynb"))]
-    assert [file.name for file in sorted(student.glob("notebooks/**/*.ipynb"))] == lessons
+    names = [file.name for file in lessons(course)]
+    assert [file.name for file in sorted(student.glob("notebooks/**/*.ipynb"))] == names
     for readme in (course / "README.md", student / "README.md"):
         listed = re.findall(r"^\| \[\d\d .*?/(.*?)\)", readme.read_text("utf-8"), re.MULTILINE)
-        assert listed == lessons and len(lessons) > 2
+        assert listed == names and len(names) > 2
     assert not (student / "tests/wrong_answers").exists()
 
 
@@ -80,7 +84,7 @@ def lines(file, tagged=""):
 def test_no_line_of_a_solution_reaches_the_students_by_way_of_a_test_or_a_text(course, student):
     """What lessons and checks share with the solutions is theirs: checks have references."""
     taught, answers = set(), set()
-    for file in [*course.glob("notebooks/*.ipynb"), *course.glob("course_utils/**/*.py")]:
+    for file in [*lessons(course), *course.glob("course_utils/**/*.py")]:
         taught |= lines(file)
     for file in course.glob("notebooks/solutions/*.ipynb"):
         answers |= {line for line in lines(file, "exercise-") if len(line) > 25} - taught
@@ -164,15 +168,55 @@ def test_an_edition_is_made_anew_and_what_lies_beside_it_stays(small):
 # ------------------------------------------------------------------ the files of the course
 
 
-def test_an_unpacked_archive_has_the_files_that_git_would_not_ignore(small):
-    ignored = (".venv/x", "build/x", "data/downloads/cifar10.npz", "a.egg-info/x")
-    for name in [*ignored, "data/own.npz"]:
+OWN = [
+    "submissions/ada/00_start_here.ipynb",
+    "marks.csv",
+    ".env",
+    "env311/lib/site.py",
+    "build/x",
+    "docs/class.md",
+    "notebooks/00_start_here-Copy1.ipynb",
+    "notebooks/.ipynb_checkpoints/00_start_here-checkpoint.ipynb",
+    "data/downloads/cifar10.npz",
+    "data/own.npz",
+    ".vscode/settings.json",
+    "成绩.csv",
+]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_unpacked_archive_has_the_files_of_its_list_and_nothing_of_its_owner(
+    small, installed, monkeypatch
+):
+    for name in OWN:
         (small / name).parent.mkdir(parents=True, exist_ok=True)
-        (small / name).write_text("x")
-    rest = [".gitattributes", ".gitignore", "data/own.npz"]
-    solution = "notebooks/solutions/00_solutions.ipynb"
-    assert editions.course_files(small) == [*rest, solution, "pyproject.toml"]
-    assert editions.course_files(small, student=True) == [*rest, "pyproject.toml"]
+        (small / name).write_text("x", encoding="utf-8")
+    if not installed:
+        monkeypatch.setenv("PATH", "")
+    rest, solution = [".gitattributes", ".gitignore", "MANIFEST"], "notebooks/solutions"
+    files = course_files(small)
+    assert files == [*rest, f"{solution}/00_solutions.ipynb", "pyproject.toml"]
+    if installed:
+        assert editions.student_files(small, files) == [*rest, "pyproject.toml"]
+        for archive in editions.make_editions(small):
+            names = [name.partition("/")[2] for name in zipfile.ZipFile(archive).namelist()]
+            assert "pyproject.toml" in names and not set(names) & set(OWN)
+
+
+def test_without_a_clone_and_without_the_list_nothing_is_guessed(small, capsys):
+    (small / "MANIFEST").unlink()
+    with pytest.raises(SystemExit):
+        editions.main([], small)
+    said = capsys.readouterr().err
+    assert f"{small} is no clone" in said and "MANIFEST" in said and "Copy" in said
+    assert not list(small.glob("build/editions/*/*"))
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
+def test_the_list_of_an_archive_is_what_git_knows():
+    """After `git add`: python -m course_tools.course_files"""
+    listed = (ROOT / "MANIFEST").read_text(encoding="utf-8").splitlines()
+    assert [name for name in listed if (ROOT / name).is_file()] == course_files(ROOT)
 
 
 def test_a_clone_has_the_files_that_git_knows_as_they_are_now(small):
@@ -183,7 +227,7 @@ def test_a_clone_has_the_files_that_git_knows_as_they_are_now(small):
     git("add", "pyproject.toml", ".gitignore")
     (small / ".gitignore").unlink()
     (small / "letter.txt").write_text("mine, and not of the course")
-    assert editions.course_files(small) == ["pyproject.toml"]
+    assert course_files(small) == ["pyproject.toml"]
 
 
 def test_what_git_says_is_shown_where_it_cannot_list_the_files(small, capsys):

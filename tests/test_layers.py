@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from course_tools.lessons import notebooks
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 PICTURE = re.search(r"## The layers.*?```text\n(.*?)```", PAGE, re.DOTALL)[1]
@@ -94,7 +96,7 @@ def test_a_module_is_small():
 def test_no_helper_and_no_lesson_imports_the_tools():
     """A learner on Colab does not have them."""
     line = re.compile(r"""^[\s"]*(?:from|import) course_tools\b""", re.MULTILINE)
-    files = [*MODULES.values(), *ROOT.glob("notebooks/**/[0-9]*.ipynb")]
+    files = [*MODULES.values(), *notebooks()]
     assert [file.name for file in files if line.search(file.read_text(encoding="utf-8"))] == []
     assert line.search('    "import course_tools.links\\n",')
 

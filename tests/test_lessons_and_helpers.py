@@ -3,7 +3,6 @@
 import ast
 import functools
 import importlib
-import pathlib
 
 import nbformat
 import pytest
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from course_tools.lessons import lessons
 from course_utils import (
     autoencoders,
     dictionary_learning,
@@ -22,7 +22,6 @@ from course_utils import (
     wavelets,
 )
 
-NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 MODULES = """
     activations autoencoders compression dictionary_learning distributed gans losses metrics
     patches project sparse_coding sparse_gans vaes wavelets
@@ -35,7 +34,7 @@ for module in [importlib.import_module(f"course_utils.{name}") for name in MODUL
 @functools.cache
 def functions_of(name):
     """The functions and classes that a notebook defines; of the rest, only its imports are run."""
-    (file,) = NOTEBOOKS.glob(f"{name}_*.ipynb")
+    (file,) = (file for file in lessons() if file.name.startswith(f"{name}_"))
     cells = nbformat.read(file, as_version=4).cells
     program = ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code")).body
     imports = [node for node in program if isinstance(node, (ast.Import, ast.ImportFrom))]

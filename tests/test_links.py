@@ -11,11 +11,15 @@ import nbformat
 import pytest
 
 from course_tools import links
+from course_tools.course_files import write_manifest
+from course_tools.lessons import lessons
 from course_tools.setup_cell import setup_cell
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OLD, NEW = "jane/course", "joe-2/sparse.course"
-PATH = "notebooks/01_x.ipynb"
+PATH = "notebooks/01_sparse_representation.ipynb"
+RENAMED = "notebooks/02_sparse_coding.ipynb"
+DOCS = f"git@github.com:{OLD}\n[hub](https://h.org/git-pull?repo=https%3A%2F%2Fgithub.com%2Fjane%2Fcourse)"
 ADDRESS = f"https://github.com/{OLD}"
 README = f"git clone {ADDRESS}.git\n| [01]({PATH}) | {links.badges(OLD, PATH)} |\n[o]({ADDRESS}s)\n"
 
@@ -34,6 +38,11 @@ def course(tmp_path):
     (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
     (tmp_path / "CITATION.cff").write_text(f'repository-code: "{ADDRESS}"\n')
     (tmp_path / "README.md").write_text(README)
+    for name, text in {"guide/server.md": DOCS, "data/a.pt": "\udcff"}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+    names = ["CITATION.cff", "README.md", "data/a.pt", "guide/server.md", "pyproject.toml"]
+    write_manifest(tmp_path, [*names, PATH, RENAMED])
     return tmp_path
 
 
@@ -45,9 +54,12 @@ def test_a_move_rewrites_every_address_and_a_move_back_restores_every_byte(cours
     before = everything(course)
     assert links.outdated(course) == []
     changed = links.rewrite(NEW, course)
-    assert changed == ["CITATION.cff", "README.md", "pyproject.toml", PATH]
+    assert changed == ["CITATION.cff", "README.md", "guide/server.md", "pyproject.toml", PATH]
     assert links.repository(course) == NEW and links.outdated(course) == []
-    everywhere = b"".join(everything(course).values()).decode()
+    files = everything(course)
+    assert files.pop(course / "data/a.pt") == b"\xff"
+    everywhere = b"".join(files.values()).decode()
+    assert f"github.com%2F{NEW.replace('/', '%2F')})" in everywhere and "jane%2F" not in everywhere
     assert everywhere.count(OLD) == 1 and f"{ADDRESS}s" in everywhere  # another repository
     cells = json.loads((course / PATH).read_text(encoding="utf-8"))["cells"]
     assert "".join(cells[1]["source"]) == setup_cell(f"https://github.com/{NEW}", "main")
@@ -69,6 +81,45 @@ def test_a_release_is_cloned_and_opened_at_its_tag_and_a_later_version_at_the_br
     assert everything(course) == before
 
 
+def run_setup(folder, cell, missing):
+    """Run the set-up cell in a folder where the packages `missing` are not found."""
+    code = f"""
+import sys, importlib.abc, importlib.util
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in {missing!r} else find(name)
+sys.meta_path.insert(0, Missing())
+{cell}"""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_folder_of_ones_own_called_course_stays_and_is_named(tmp_path):
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course/setup.py").write_text("raise SystemExit('run')")
+    said = run_setup(tmp_path, setup_cell(ADDRESS, "main"), ["course_utils"]).stderr
+    assert f"{tmp_path / 'course'} is not the course. Rename that folder" in said
+    assert "git" not in said.splitlines()[-1] and (tmp_path / "course/setup.py").exists()
+
+
+def test_a_pip_that_refuses_is_not_taken_for_a_missing_network(tmp_path):
+    """As an environment that the system manages does (PEP 668); here the course has no project."""
+    (tmp_path / "course/course_utils").mkdir(parents=True)
+    (tmp_path / "course/course_utils/session.py").touch()
+    said = run_setup(tmp_path, setup_cell(ADDRESS, "main"), ["course_utils"]).stderr
+    assert f"pip cannot install the course here: run `make lab` in {tmp_path / 'course'}" in said
+    assert "needs git" not in said and "pyproject.toml" in said  # what pip says
+
+
+def test_a_missing_package_is_named_with_the_command_that_starts_the_course(tmp_path):
+    said = run_setup(ROOT / "tests", setup_cell(ADDRESS, "main"), ["torch"]).stderr
+    last = said.strip().splitlines()[-1]
+    assert "No module named 'torch': start Jupyter by `make lab` (README: Begin)" in last
+
+
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 @pytest.mark.parametrize("folder, said", [("nowhere", "does not "), ("there", "v9.9 not found")])
 def test_a_course_that_cannot_be_fetched_is_explained(tmp_path, folder, said):
@@ -88,11 +139,11 @@ def test_a_course_that_cannot_be_fetched_is_explained(tmp_path, folder, said):
 
 
 def test_a_renamed_notebook_gets_its_own_badges(course):
-    new = (course / PATH).rename(course / "notebooks/02_y.ipynb")
-    assert links.outdated(course) == ["notebooks/02_y.ipynb"]
+    new = (course / PATH).rename(course / RENAMED)
+    assert links.outdated(course) == [RENAMED]
     links.rewrite(OLD, course)
     text = new.read_text(encoding="utf-8")
-    assert links.badges(OLD, "notebooks/02_y.ipynb") in text and "01_x" not in text
+    assert links.badges(OLD, RENAMED) in text and PATH not in text
 
 
 def test_a_changed_setup_cell_is_noticed_and_mended(course):
@@ -148,9 +199,10 @@ def test_a_link_for_a_hub_names_repository_branch_and_lesson():
 def test_the_table_for_a_hub_has_a_link_to_every_lesson(capsys):
     assert links.main(["--hub", "https://hub.example.org", "--branch", "autumn"]) == 0
     rows = capsys.readouterr().out.splitlines()[2:]
-    lessons = sorted(file.name for file in (ROOT / "notebooks").glob("*.ipynb"))
-    for name, row in zip(lessons, rows, strict=True):
-        assert name in row and "(https://hub.example.org/hub/" in row and "branch=autumn" in row
+    for file, row in zip(lessons(), rows, strict=True):
+        assert (
+            file.name in row and "(https://hub.example.org/hub/" in row and "branch=autumn" in row
+        )
 
 
 @pytest.mark.parametrize("hub", ["hub.example.org", "ftp://hub", "https://hub.example.org/?next=x"])

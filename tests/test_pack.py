@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from run_all import cut_off
 
+from course_tools.course_files import write_manifest
 from course_tools.publishing import install, pack
 from course_utils.files import sha256
 
@@ -59,7 +60,8 @@ pytestmark = pytest.mark.skipif(
 def surroundings(tmp_path_factory):
     """pip finds its own wheel only; a whole data set lies in COURSE_DATA."""
     data = tmp_path_factory.mktemp("data")
-    np.savez(data / "cifar10.npz", train_images=np.zeros(3, np.uint8))
+    for name in ("cifar10", "patients"):
+        np.savez(data / f"{name}.npz", train_images=np.zeros(3, np.uint8))
     settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS), "PIP_CONFIG_FILE": os.devnull}
     settings |= {"COURSE_DATA": str(data), "XDG_CACHE_HOME": str(data / "cache")}
     with pytest.MonkeyPatch.context() as patch:
@@ -74,11 +76,14 @@ def write_course(root):
         shutil.copy(ROOT / name, root / name)
     (root / "notebooks/solutions").mkdir(parents=True)
     (root / "notebooks/00.ipynb").write_text("{}")
+    (root / "marks.csv").write_text("of the teacher")
     (root / "notebooks/solutions/00_solutions.ipynb").write_text("{}")
     (root / "course_utils").mkdir()
     (root / "course_utils/__init__.py").touch()
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "backend.py").write_text(BACKEND)
+    files = [file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()]
+    write_manifest(root, [name for name in files if name != "marks.csv"])
     return root
 
 
@@ -126,6 +131,7 @@ def test_a_pack_has_wheels_course_data_installer_and_the_checksum_of_each(made, 
     assert json.loads((unpacked / "pack.json").read_text())["files"] == {
         name: sum for name, sum in sums.items() if name not in ("install.py", "pack.json")
     }
+    assert not [name for name in sums if "marks" in name or "patients" in name]
     assert {"course/notebooks/00.ipynb", "course/data/downloads/cifar10.npz"} < sums.keys()
     assert [name.split("-")[0] for name in sums if name.endswith(".whl")] == ["wheels/pip"]
     assert made.name == f"{unpacked.name}.zip" and made.name.startswith("small-course-cpython-")
@@ -193,11 +199,13 @@ def test_a_pack_installs_without_a_network_and_make_has_nothing_left_to_install(
 
 
 def test_a_pack_on_a_medium_that_is_only_read_installs_into_a_named_folder(unpacked, tmp_path):
+    (unpacked / "course/notebooks/ada.ipynb").write_text("of one who worked in the pack")
     before, mine = sorted(unpacked.rglob("*")), tmp_path / "my course"
     mine.mkdir()
     assert run_installer(unpacked, mine).returncode == 0
     check_installed(mine)
     assert sorted(unpacked.rglob("*")) == before
+    assert not (mine / "notebooks/ada.ipynb").exists()
     (mine / "notebooks/00.ipynb").write_text("my own work")
     install.copy(unpacked / "course", mine)
     assert (mine / "notebooks/00.ipynb").read_text() == "my own work"

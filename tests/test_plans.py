@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from course_tools.lessons import lesson_files
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/plans.md").read_text(encoding="utf-8")
-FILES = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+FILES = lesson_files()
 
 
 def text_of(file: pathlib.Path) -> str:

@@ -1,20 +1,24 @@
 """`make run` refreshes outputs, seconds and memory, and leaves a failing notebook alone."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from environment import readers_prefix
 
 from course_tools import run_notebooks as run
 from course_tools import small_machine
+from course_tools.lessons import LESSONS
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "benchmarks"))
 
+FIRST, SECOND, THIRD = LESSONS[1:4]
 HEADER = "# T\n\n**Reading** 45 min · **Computing** 99 s on 2 CPU cores · **Memory** 9990 MB"
-ROW = "| [01 Sparse](notebooks/01_x.ipynb) | what is learnt | 45 | 99 | 9990 | badges |\n"
+ROW = f"| [01 Sparse](notebooks/{FIRST}.ipynb) | what is learnt | 45 | 99 | 9990 | badges |\n"
 
 
 @pytest.fixture
@@ -22,12 +26,12 @@ def course(tmp_path):
     """A course with README and room for notebooks."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "README.md").write_text(
-        "| a |\n" + ROW + ROW.replace("01_x", "02_y"), encoding="utf-8"
+        "| a |\n" + ROW + ROW.replace(FIRST, SECOND), encoding="utf-8"
     )
     return tmp_path
 
 
-def written(course, *sources, name="01_x.ipynb"):
+def written(course, *sources, name=f"{FIRST}.ipynb"):
     """A notebook with these code cells, as an editor would leave it."""
     cells = [nbformat.v4.new_markdown_cell(HEADER)]
     cells += [
@@ -58,25 +62,42 @@ def test_a_run_refreshes_outputs_header_and_readme(course, capsys):
     assert new["cells"][1]["outputs"][0]["text"] == ["ok 0\n"]
     assert new["cells"][2]["outputs"][0]["text"] == ["100%\n"]  # the end of a progress bar
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    assert new["metadata"] == {"kernelspec": kernel, "language_info": {"name": "python"}}
+    assert new["metadata"] == {"kernelspec": kernel, "language_info": run.LANGUAGE}
     cost = run.COST.search("".join(new["cells"][0]["source"]))
     minutes, seconds, memory = int(cost[2]), int(cost[3]), int(cost[5])
     assert minutes == 45 and 1 <= seconds < 60 and 20 <= memory < 1000 and memory % 10 == 0
     readme = (course / "README.md").read_text(encoding="utf-8").splitlines()
     assert readme[1] + "\n" == ROW.replace("99 | 9990", f"{seconds} | {memory}")
-    assert readme[2] == ROW.replace("01_x", "02_y").strip()
+    assert readme[2] == ROW.replace(FIRST, SECOND).strip()
     table = capsys.readouterr().out.splitlines()[1].split()
-    assert table == ["01_x", str(seconds), table[2], str(memory), "yes"]
+    assert table == [FIRST, str(seconds), table[2], str(memory), "yes"]
 
 
 def test_a_failing_notebook_is_named_and_left_as_it_was(course, capsys):
-    bad, good = written(course, "x = 1", "x / 0"), written(course, "2", name="02_y.ipynb")
+    bad, good = written(course, "x = 1", "x / 0"), written(course, "2", name=f"{SECOND}.ipynb")
     before = bad.read_bytes()
     assert run.main([str(bad), str(good)], course) == 1
     said = capsys.readouterr().out
-    assert "01_x.ipynb, code cell 2 (cell 3)" in said and "ZeroDivisionError" in said
+    assert f"{FIRST}.ipynb, code cell 2 (cell 3)" in said and "ZeroDivisionError" in said
     assert bad.read_bytes() == before and not list(course.rglob("*.part"))
     assert json.loads(good.read_text(encoding="utf-8"))["cells"][1]["execution_count"] == 1
+
+
+def test_a_terminal_that_lacks_a_letter_does_not_end_the_run(course):
+    bad = written(course, "raise ValueError('Ω 李雷 ✓')")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(run.ROOT)}
+    command = [sys.executable, "-m", "course_tools.run_notebooks", bad]
+    done = subprocess.run(command, env=environment, cwd=course, capture_output=True)
+    assert done.returncode == 1 and b"UnicodeEncodeError" not in done.stderr
+    assert rb": \u03a9 \u674e\u96f7 \u2713" in done.stdout
+
+
+def test_a_stored_notebook_becomes_a_python_file_with_nbconvert(course, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(readers_prefix() / "share/jupyter"))  # its templates
+    exporter = pytest.importorskip("nbconvert").ScriptExporter()
+    stored = run.clean(nbformat.read(written(course, "%pwd"), as_version=4))
+    text, resources = exporter.from_notebook_node(stored)
+    assert resources["output_extension"] == ".py" and "get_ipython()" in text
 
 
 def test_the_memory_of_the_kernel_is_seen(course):
@@ -88,7 +109,7 @@ def test_a_dead_kernel_is_reported(course, capsys):
     file = written(course, "import os, signal\nos._exit(1)")
     before = file.read_bytes()
     assert run.main([str(file)], course) == 1
-    assert "01_x.ipynb, code cell 1" in capsys.readouterr().out and file.read_bytes() == before
+    assert f"{FIRST}.ipynb, code cell 1" in capsys.readouterr().out and file.read_bytes() == before
 
 
 def test_a_file_that_is_no_notebook_is_refused(capsys):
@@ -118,15 +139,15 @@ GROWS = "x = b'x' * 600_000_000\nimport time\ntime.sleep(1)\nprint('never')"
 
 
 def test_a_notebook_over_the_limit_is_killed_and_named_and_the_others_run(course, capsys, small):
-    good, bad = written(course, "1 + 1"), written(course, "y = 1", GROWS, name="02_y.ipynb")
-    last = written(course, "2", name="03_z.ipynb")
+    good, bad = written(course, "1 + 1"), written(course, "y = 1", GROWS, name=f"{SECOND}.ipynb")
+    last = written(course, "2", name=f"{THIRD}.ipynb")
     before = [file.read_bytes() for file in (good, bad, last)]
     assert run.run_all([good, bad, last], course, small) == 1
     lines = capsys.readouterr().out.splitlines()
     passed = [(line.split()[0], line.split()[-1]) for line in lines[1:4]]
-    assert passed == [("01_x", "yes"), ("02_y", "no"), ("03_z", "yes")]
+    assert passed == [(FIRST, "yes"), (SECOND, "no"), (THIRD, "yes")]
     assert lines[5:] == [
-        "02_y.ipynb, code cell 2 (cell 3):",
+        f"{SECOND}.ipynb, code cell 2 (cell 3):",
         "it took more than 300 MB and was killed.",
     ]
     assert [file.read_bytes() for file in (good, bad, last)] == before  # nothing is written
@@ -145,11 +166,11 @@ def test_like_binder_there_is_one_core_and_its_seconds_are_counted(course, capsy
     pinned = f"import psutil\nassert not hasattr(os, 'sched_setaffinity') or {cores}"
     file = written(course, burn, ask, pinned)
     (course / "notebooks/solutions").mkdir()
-    written(course, "1 / 0", name="solutions/01_x_solutions.ipynb")  # lessons alone are run
+    written(course, "1 / 0", name=f"solutions/{FIRST}_solutions.ipynb")  # lessons alone are run
     assert run.main(["--like-binder"], course) == 0
     limit, _, row = capsys.readouterr().out.splitlines()
     name, seconds, computed, megabytes, passed = row.split()
-    assert "1850 MB" in limit and (name, passed) == ("01_x", "yes")
+    assert "1850 MB" in limit and (name, passed) == (FIRST, "yes")
     assert 1 <= int(computed) <= int(seconds) + 1 and 30 <= int(megabytes) < 300
     assert b'"outputs": []' in file.read_bytes()
 
@@ -182,7 +203,8 @@ def test_a_class_is_measured_while_it_waits_and_at_its_peak(course, capsys, neig
     # Twice 200 MB; what is shared counts less when other programs come to share it.
     assert 40 < row.idle_mb < 300 and 380 < row.peak_mb - row.idle_mb < 500
     assert (
-        classroom.main(["1", "--notebook", str(written(course, "1 / 0", name="02_y.ipynb"))]) == 1
+        classroom.main(["1", "--notebook", str(written(course, "1 / 0", name=f"{SECOND}.ipynb"))])
+        == 1
     )
     assert "ZeroDivisionError" in capsys.readouterr().out
 

@@ -13,14 +13,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import course_utils
+from course_tools.course_files import write_manifest
+from course_tools.lessons import notebooks
 from course_tools.links import address
 from course_tools.publishing import pages, site
 from course_tools.publishing.lesson_pages import INTERACTIVE, lesson_page
-from course_tools.run_notebooks import notebooks
 from course_utils import course_map
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LESSON = "notebooks/01_sparse_representation"
+DOCS = ROOT / "docs"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 PICTURE = new_output("display_data", {"image/png": PNG, "text/plain": "<Figure>"})
 
@@ -101,14 +103,16 @@ def test_docstrings_and_glossary_become_pages_with_anchors_and_links(built):
 
 @pytest.fixture
 def course(tmp_path):
-    """A course with the settings of the website and one notebook, 01_x.ipynb; it has no texts."""
+    """A course with the settings of the website and one notebook, LESSON; it has no texts."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("*.md"))
     (tmp_path / "notebooks").mkdir()
+    names = [f"docs/{file.relative_to(DOCS).as_posix()}" for file in DOCS.rglob("*.*")]
+    write_manifest(tmp_path, [*names, f"{LESSON}.ipynb", "docs/index.md"])
     return tmp_path
 
 
 def test_a_notebook_that_cannot_be_shown_is_named_and_the_old_site_stays(course, capsys):
-    old, file = course / "build/site/old.html", course / "notebooks/01_x.ipynb"
+    old, file = course / "build/site/old.html", course / f"{LESSON}.ipynb"
     old.parent.mkdir(parents=True)
     old.touch()
     error = new_output("error", ename="E", evalue="", traceback=[])
@@ -120,14 +124,14 @@ def test_a_notebook_that_cannot_be_shown_is_named_and_the_old_site_stays(course,
         ('{"cells": 3}', "cannot be read as a notebook"),
     ]:
         file.write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match=f"^notebooks/01_x.ipynb {message}"):
+        with pytest.raises(ValueError, match=f"^{LESSON}.ipynb {message}"):
             site.build(old.parent, course)
     assert old.exists()
 
 
-@pytest.mark.parametrize("found, said", [(None, "make site"), (True, "01_x.ipynb cannot be read")])
+@pytest.mark.parametrize("found, said", [(None, "make site"), (True, "cannot be read as a")])
 def test_the_command_explains_itself(course, capsys, monkeypatch, found, said):
-    (course / "notebooks/01_x.ipynb").touch()
+    (course / f"{LESSON}.ipynb").touch()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     assert site.main(course) == 1 and said in capsys.readouterr().out
 
@@ -141,7 +145,7 @@ TEXT = """# T
 | 1 | 2 |
 
 ```{toctree}
-notebooks/01_x
+notebooks/01_sparse_representation
 ```
 """
 
@@ -151,19 +155,23 @@ def test_faults_are_warnings_and_the_rest_is_right(course, capfd):
     outputs = [PICTURE, new_output("stream", text="between"), PICTURE]
     drawn = new_code_cell("1", execution_count=1, metadata={"alt": ["one"]}, outputs=outputs)
     cells = [new_markdown_cell("# A\n\n### B"), drawn, new_markdown_cell("# C")]
-    nbformat.write(new_notebook(cells=cells), course / "notebooks/01_x.ipynb")
+    for name in (f"{LESSON}.ipynb", f"{LESSON}-Copy1.ipynb"):  # JupyterLab's Duplicate
+        nbformat.write(new_notebook(cells=cells), course / name)
     (course / "docs/index.md").write_text(TEXT, encoding="utf-8")
+    for name in (".ipynb_checkpoints/index-checkpoint.md", "notes of my own.md"):
+        (course / "docs" / name).parent.mkdir(exist_ok=True)
+        (course / "docs" / name).write_text("# Mine", encoding="utf-8")
     assert site.main(course) == 1
     said = capfd.readouterr()
     assert re.search(r"index.md:3: WARNING: .* not found: 'none.md'", said.err)
-    assert re.search(r"01_x.ipynb:2\d*: WARNING: a picture without words", said.err)
+    assert re.search(rf"{LESSON}.ipynb:2\d*: WARNING: a picture without words", said.err)
     assert said.err.count("without words") == 1 and "3 pages, with warnings" in said.out
     home = parsed(course / "build/site", "index.html").article
     links = [tag["href"] for tag in home.select("p a.reference")]
     there = ["blob/main/course_utils/wavelets.py", "tree/main/data"]
     assert links[:3] == ["#", *(f"{address()}/{path}" for path in there)]
     assert "[d](../data)" in home.text and home.th.text.strip() == "row"
-    lesson = parsed(course / "build/site", "notebooks/01_x.html").article
+    lesson = parsed(course / "build/site", "notebooks/01_sparse_representation.html").article
     assert [title.text[0] for title in lesson.select("h1, h2")] == ["A", "B", "C"]
     assert len(lesson("h1")) == 1 and lesson.img["alt"] == "one"
 
@@ -174,7 +182,7 @@ def test_a_progress_bar_leaves_nothing_and_a_still_picture_says_that_it_can_move
     bar = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}})
     slider = new_code_cell("image_slider(x)", metadata={"alt": ["words"]}, outputs=[bar, PICTURE])
     plain = new_code_cell("from course_utils.display import image_slider")
-    cells = lesson_page("notebooks/01_x.ipynb", new_notebook(cells=[slider, plain])).cells
+    cells = lesson_page(f"{LESSON}.ipynb", new_notebook(cells=[slider, plain])).cells
     assert len(cells) == 3 and len(cells[0].outputs) == 1 and "you can move it" in cells[1].source
     for name in re.findall(r"\w{4,}", WIDGETS):
         assert INTERACTIVE.search(f"    {name}(x)"), name
@@ -193,10 +201,10 @@ def test_plain_docstrings_become_restructured_text():
     pytest.importorskip("sphinx", reason="Sphinx is not installed (extra: site)")
     from course_tools.publishing.extension import docstring
 
-    app = SimpleNamespace(env=SimpleNamespace(found_docs={"notebooks/01_x"}))
+    app = SimpleNamespace(env=SimpleNamespace(found_docs={"notebooks/01_sparse_representation"}))
     lines = ["2 * a_ of `x_hat`, |z|:", "", "    a * b", "", "Built in notebooks 01 and 99.", "  b"]
     docstring(app, "", "", None, None, lines)
-    links = "Built in notebooks :doc:`01 </notebooks/01_x>` and 99."
+    links = "Built in notebooks :doc:`01 </notebooks/01_sparse_representation>` and 99."
     expected = [r"2 \* a\_ of ``x_hat``, \|z\|:", "::", "    a * b", links, "  b"]
     assert [line for line in lines if line] == expected
 

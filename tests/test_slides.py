@@ -10,9 +10,10 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_tools.lessons import lessons
 from course_tools.publishing import slides
 
-LESSONS = sorted(pathlib.Path(__file__).resolve().parents[1].glob("notebooks/[0-9]*.ipynb"))
+LESSONS = lessons()
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HEADINGS = ["h1", "h2", "h3", "h4"]
 

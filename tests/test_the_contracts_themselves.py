@@ -9,11 +9,14 @@ import nbformat
 import notebook_contracts as contracts
 import pytest
 
+from course_tools.course_files import write_manifest
 from course_tools.links import badges
+from course_tools.run_notebooks import LANGUAGE
 
 REPOSITORY = "jane/course"
-NAMES = ["00_start_here", "01_sparse", "02_coding"]
-LESSON, SOLUTION = "notebooks/01_sparse.ipynb", "notebooks/solutions/01_sparse_solutions.ipynb"
+NAMES = ["00_start_here", "01_sparse_representation", "02_sparse_coding"]
+LESSON = "notebooks/01_sparse_representation.ipynb"
+SOLUTION = "notebooks/solutions/01_sparse_representation_solutions.ipynb"
 README = "README.md"
 STUB = '''def double(x: float) -> float:
     """Twice x."""
@@ -44,6 +47,7 @@ def notebook(*cells):
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), 1):
         cell.execution_count = count
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python"}}
+    kernel["language_info"] = LANGUAGE
     return nbformat.v4.new_notebook(cells=list(cells), metadata=kernel)
 
 
@@ -100,6 +104,7 @@ def problems(folder, files):
         file.parent.mkdir(parents=True, exist_ok=True)
         whole = content if isinstance(content, str) else json.dumps(content)
         file.write_text(whole, encoding="utf-8")
+    write_manifest(folder, files)
     course = contracts.Course(folder)
     notebooks = course.lessons + course.solutions
     found = {c.__name__ for c in contracts.NOTEBOOK_CONTRACTS for n in notebooks if [*c(n)]}
@@ -164,6 +169,7 @@ FAULTS = {
         prints("x" * 1_500_000),
         lambda files: files[LESSON].metadata.update(kernelspec={"name": "conda-env"}),
         lambda files: files[LESSON].metadata.update(widgets={}),
+        lambda files: files[LESSON].metadata.update(language_info={"name": "python"}),
         cell(4, id=None),
         cell(4, metadata={"execution": {}}),
     ],
@@ -190,7 +196,7 @@ FAULTS = {
     "a_lesson_has_a_header_and_a_closing": [
         replaced("**Computing**", "Computing"),
         replaced("you will", "one may"),
-        replaced("blob/main/notebooks/01_sparse", "blob/main/notebooks/01_old"),
+        replaced("blob/main/notebooks/01_sparse_representation", "blob/main/notebooks/01_old"),
         replaced("## References", "## So"),
     ],
     "a_lesson_can_be_shown_as_slides": [
@@ -242,13 +248,13 @@ FAULTS = {
         moved(SOLUTION, "notebooks/solutions/01_other_solutions.ipynb"),
     ],
     "each_notebook_leads_on_and_back": [
-        replaced("(02_coding.ipynb)", "(00_start_here.ipynb)"),
+        replaced("(02_sparse_coding.ipynb)", "(00_start_here.ipynb)"),
         replaced("(00_start_here.ipynb)", "(#top)"),
         cell(0, SOLUTION, source="# Solutions"),
     ],
     "readme_and_headers_agree": [
         replaced("| 12 |", "| 13 |", README),
-        replaced("](notebooks/01_sparse.ipynb) |", "](x) |", README),
+        replaced("](notebooks/01_sparse_representation.ipynb) |", "](x) |", README),
         replaced("github/jane", "github/joe", README),
     ],
 }

@@ -1,6 +1,7 @@
 """Grading of submitted notebooks (`python -m course_tools.grading grade`), for teachers.
 
 submissions   finds the notebooks of a folder and says whose and which they are
+names         whose a submission is, from its path
 isolation     says what is in force here: bubblewrap, or limits only
 sandbox       a process apart: no network, files read-only, limits on seconds and memory
 runner        its program, which runs the cells and the official checks

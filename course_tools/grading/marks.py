@@ -111,7 +111,8 @@ def name_clashes(submissions: list[Submission]) -> None:
     same = defaultdict(list)
     for one in submissions:
         student = unicodedata.normalize("NFC", one.student).casefold()
-        same[student, one.lesson.number if one.lesson else one.name].append(one)
+        lesson = one.lesson.number if one.lesson else one.name
+        same[student, one.account, lesson].append(one)
     for group in same.values():
         for one in group if len(group) > 1 else []:
             others = ", ".join(plain(other.name) for other in group if other is not one)

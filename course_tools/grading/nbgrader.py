@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 
 from course_tools.grading.submissions import exercise_of
+from course_tools.lessons import lesson_files, solution_of
 from course_utils.files import ROOT, write_text
 
 __all__ = ["export_course"]
@@ -24,8 +25,10 @@ def export_course(folder: Path, official: Path = ROOT / "notebooks") -> list[Pat
     a file is there already (somebody may have worked on it).
     """
     written = {}
-    for file in sorted(official.glob("[0-9][0-9]_*.ipynb")):
-        solved = official / "solutions" / f"{file.stem}_solutions.ipynb"
+    for file in lesson_files(official):
+        solved = solution_of(file)
+        if not solved.is_file():
+            raise ValueError(f"{solved} is missing: the export needs the solutions of {file.name}.")
         cells = nbformat.read(solved, as_version=4).cells
         solutions = {exercise_of(cell): cell.source for cell in cells}
         lesson = nbformat.read(file, as_version=4)

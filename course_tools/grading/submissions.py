@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -11,13 +10,22 @@ from pathlib import Path
 
 import nbformat
 
+from course_tools.grading.names import OURS, SKIPPED, find, student_of
+from course_tools.lessons import lesson_files
 from course_utils.files import ROOT
 
-__all__ = ["CellStep", "CheckStep", "Lesson", "Submission", "find", "lessons", "submission"]
+__all__ = [
+    "SKIPPED",
+    "CellStep",
+    "CheckStep",
+    "Lesson",
+    "Submission",
+    "find",
+    "lessons",
+    "submission",
+]
 
 LARGEST = 50  # megabytes of a notebook; those of the course have 1.5 MB
-SKIPPED = {".ipynb_checkpoints", "__MACOSX"}
-MOODLE = re.compile(r"_\d+_assignsubmission_file.*$")  # what it puts behind a student's name
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Submission:
     cells: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lesson: Lesson | None = None
+    account: str = ""  # on a platform, where two students may have one name
 
     @cached_property
     def steps(self) -> list[CellStep | CheckStep]:
@@ -76,36 +85,25 @@ class Submission:
 
 
 def lessons(folder: Path = ROOT / "notebooks") -> list[Lesson]:
-    """The official notebooks of a folder."""
+    """The official notebooks of a folder. ValueError for one that was changed."""
     found = []
-    for file in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+    for file in lesson_files(folder):
         exercises, sources = {}, set()
         cells, _ = read(file)
         for cell in cells:
             if number := exercise_of(cell):
-                exercises[number] = re.search(r"check\.\w+\((\w+)\)\s*$", cell["source"])[1]
+                call = re.search(r"check\.\w+\((\w+)\)\s*$", cell["source"])
+                if call is None:
+                    changed = f"{file}: the cell of exercise {number} does not end in its check"
+                    raise ValueError(
+                        f"{changed}, so the lesson was changed. Bring the course's back."
+                    )
+                exercises[number] = call[1]
             elif cell["cell_type"] == "code" and "setup" not in cell["metadata"]["tags"]:
                 sources.add(cell["source"].strip())
         sources = frozenset(sources)
         found.append(Lesson(file.name[:2], file, title_of(cells), sources, exercises))
     return found
-
-
-def find(folder: Path) -> tuple[list[Path], list[str]]:
-    """The notebooks below a folder; the names of other files, locked folders and links in it."""
-    notebooks, others = [], []
-    for place, folders, files in os.walk(
-        folder, onerror=lambda error: others.append(error.filename)
-    ):
-        linked = [name for name in folders if os.path.islink(os.path.join(place, name))]
-        folders[:] = set(folders) - SKIPPED - set(linked)
-        for name in [*files, *linked]:
-            path = Path(place, name)
-            if name.lower().endswith(".ipynb") and name not in linked and name[:2] != "._":
-                notebooks.append(path)
-            elif name[0] != ".":
-                others.append(path.relative_to(folder).as_posix())
-    return sorted(notebooks), sorted(others)
 
 
 def submission(file: Path, folder: Path, official: list[Lesson]) -> Submission:
@@ -120,10 +118,10 @@ def submission(file: Path, folder: Path, official: list[Lesson]) -> Submission:
     if lesson is None:
         signs = "by exercises, cells, title or file name"
         result.notes.append(f"not recognised as a notebook of this course ({signs})")
-    if len(relative.parts) == 1:  # files side by side, as a learning platform exports them
-        own = re.compile(re.escape(lesson.file.stem) if lesson else "", re.IGNORECASE)
-        result.student = own.sub("", file.stem).strip(" _-.") or file.stem
-    result.student = MOODLE.sub("", result.student) or result.student
+    if file.name in OURS:
+        result.notes.append("called like the course's own solutions: is it the student's work?")
+    stem = lesson.file.stem if lesson else ""
+    result.student, result.account = student_of(relative, folder, stem)
     return result
 
 

@@ -18,54 +18,61 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from course_tools.course_files import MANIFEST, course_files, write_manifest
+from course_tools.lessons import lessons
 from course_tools.project_file import project_name
 from course_utils.files import ROOT, write_text
 
-__all__ = ["copy_course", "course_files", "make_editions"]
+__all__ = ["copy_course", "make_editions", "student_files"]
 
 TEXTS = Path(__file__).parent  # TEACHING.md and student_README.md
 SOLUTION = re.compile(r"(the )?\[[^\[\]\n]*\]\(solutions/[^)]*\)")  # a link of a lesson to one
 NO_SOLUTION = "a notebook that your teacher has"
 
 
-def course_files(root: Path = ROOT, student: bool = False) -> list[str]:
-    """Paths below `root` of the files of the course: those that git knows.
+def student_files(root: Path, names: list[str]) -> list[str]:
+    """Those of the names that .gitattributes does not mark `teacher`.
 
-    Where `root` is no clone but an unpacked archive: those that git would not ignore.
-    student: without those that .gitattributes marks `teacher`. Raises ValueError with what git
-    says where it cannot list them, OSError where git is not installed.
+    Raises ValueError with what git says, OSError where it is not installed.
     """
     with tempfile.TemporaryDirectory() as empty:
-        git, options = ["git", "-C", str(root)], []
-        if not (root / ".git").exists():
+        git = ["git", "-C", str(root)]
+        if not (root / ".git").exists():  # an unpacked archive
             subprocess.run(["git", "init", "-q", "--bare", empty], check=True)
             git += ["--git-dir", empty, "--work-tree", "."]
-            options = ["--others", "--exclude-standard"]
-        paths = ":(attr:!teacher)" if student else "."
-        listed = subprocess.run([*git, "ls-files", "-z", *options, paths], capture_output=True)
-    if listed.returncode:
-        raise ValueError(f"git cannot list the files of {root}: {listed.stderr.decode().strip()}")
-    names = listed.stdout.decode("utf-8").split("\0")[:-1]
-    return sorted(name for name in names if (root / name).is_file())
+        told = "".join(f"{name}\0" for name in names).encode("utf-8")
+        asked = [*git, "check-attr", "-z", "--stdin", "teacher"]
+        said = subprocess.run(asked, input=told, capture_output=True)
+    if said.returncode:
+        reason = said.stderr.decode("utf-8", errors="replace").strip()
+        raise ValueError(f"git cannot read {root / '.gitattributes'}: {reason}")
+    marked = said.stdout.decode("utf-8").split("\0")[:-1]  # name, attribute, value; and so on
+    return [name for name, mark in zip(marked[::3], marked[2::3]) if mark != "set"]
 
 
 def copy_course(root: Path, folder: Path, student: bool = False) -> list[str]:
-    """Copy the files of the course, or of its student edition, to `folder`; return their paths."""
-    names = course_files(root, student)
+    """Copy the files of the course, or of its student edition, to `folder`; return their paths.
+
+    Raises ValueError like `course_files`, and for the students OSError where git is not installed.
+    """
+    names = course_files(root)
+    if student:
+        names = student_files(root, names)
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, folder / name)
     if student:
         shutil.copy(TEXTS / "student_README.md", folder / "README.md")
-        for lesson in folder.glob("notebooks/*.ipynb"):
+        for lesson in lessons(folder):
             write_text(lesson, SOLUTION.sub(NO_SOLUTION, lesson.read_text(encoding="utf-8")))
-    return names
+    write_manifest(folder, names)
+    return sorted({*names, MANIFEST})
 
 
 def make_editions(root: Path = ROOT) -> list[Path]:
     """Write both editions to build/editions, in place of older ones; return the two archives.
 
-    Raises ValueError and OSError like `course_files`.
+    Raises ValueError and OSError like `copy_course`.
     """
     archives = []
     for edition in ("student", "teacher"):
@@ -75,8 +82,10 @@ def make_editions(root: Path = ROOT) -> list[Path]:
         copy_course(root, folder, student=edition == "student")
         if edition == "teacher":
             shutil.copy(TEXTS / "TEACHING.md", folder)
-            if (slides := root / "build" / "slides").is_dir():
-                shutil.copytree(slides, folder / "slides", dirs_exist_ok=True)
+            made = [root / "build" / "slides", root / "slides"]  # there in a teacher's edition
+            for slides in filter(Path.is_dir, made):
+                shutil.copytree(slides, folder / "slides")
+                break
         archive = shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
         archives.append(Path(archive))
     return archives

@@ -83,18 +83,24 @@ def copy(course, target):
     elif target.exists() and (not target.is_dir() or any(target.iterdir())):
         refuse(f"{target} is not empty. Name a folder that does not exist yet.")
     else:
-        shutil.copytree(course, target, dirs_exist_ok=True)
+        pack = json.loads((course.parent / "pack.json").read_text(encoding="utf-8"))
+        for name in pack["files"]:  # and not what somebody has put beside them
+            if name.startswith("course/"):
+                file = target / name[len("course/") :]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(course.parent / name, file)
 
 
 def run(*command):
     """Run a program without the user's settings of pip; end with what it said where it fails."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     words = [str(word) for word in command]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     result = subprocess.run(words, env=settings, **output)
     if result.returncode:
+        said = result.stdout.decode("utf-8", errors="replace")
         refuse(
-            f"This failed: {' '.join(words)}\n{result.stdout}\n"
+            f"This failed: {' '.join(words)}\n{said}\n"
             "If a package is not found, this system is older than the one where the pack was made."
         )
 
@@ -137,6 +143,8 @@ def main():
 
 
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a folder may have letters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
     except OSError as problem:

@@ -21,6 +21,7 @@ from pathlib import Path
 from course_tools.project_file import project, project_name
 from course_tools.publishing import install
 from course_tools.publishing.editions import copy_course
+from course_utils.data.downloads import LAYOUT
 from course_utils.data.sources import folders
 from course_utils.files import ROOT, sha256
 
@@ -74,9 +75,9 @@ def fetch_wheels(stage: Path, torch: str) -> list[Path]:
 def data_sets() -> dict[str, Path]:
     """The whole data sets on this machine, by their places in the course."""
     found = {}
-    for folder in folders().values():
-        for file in sorted(folder.glob("*.npz")):
-            found.setdefault(f"data/downloads/{file.name}", file)
+    for name in LAYOUT:
+        files = [file for place in folders().values() if (file := place / f"{name}.npz").is_file()]
+        found |= {f"data/downloads/{file.name}": file for file in files[:1]}
     return found
 
 

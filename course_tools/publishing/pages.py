@@ -22,10 +22,13 @@ def lessons(paths: Iterable[str]) -> dict[str, str]:
 
 
 def parts(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Title and lessons of each part of the course, notebook 00 first."""
+    """Title and lessons of each part of the course, notebook 00 first. ValueError for a gap."""
     numbers = {"Start here": ["00"]}
     numbers |= {title: list(boxes) for title, _, boxes in PARTS}
     at = lessons(paths)
+    if missing := sorted({number for part in numbers.values() for number in part} - at.keys()):
+        lost = f"the lesson {missing[0]} is not in notebooks/"
+        raise ValueError(f"{lost} under its name in course_tools/lessons.py: bring it back.")
     return {title: [at[number] for number in part] for title, part in numbers.items()}
 
 

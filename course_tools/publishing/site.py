@@ -14,9 +14,10 @@ import sys
 
 import nbformat
 
+from course_tools.course_files import course_files
+from course_tools.lessons import notebooks
 from course_tools.publishing.lesson_pages import lesson_page, read_with_outputs
 from course_tools.publishing.pages import glossary, notebook_table, time_table
-from course_tools.run_notebooks import notebooks
 from course_utils.files import ROOT, write_text
 
 __all__ = ["build", "stage"]
@@ -27,12 +28,16 @@ TABLES = {"<!-- notebooks -->": notebook_table, "<!-- time -->": time_table}
 def stage(source: pathlib.Path, root: pathlib.Path = ROOT) -> None:
     """Write what Sphinx reads into the folder `source`: the texts of `root`/docs and the notebooks.
 
-    Raises ValueError for a notebook without stored outputs.
+    Raises ValueError for a notebook without stored outputs, and like `course_files`.
     """
     paths = [file.relative_to(root).as_posix() for file in notebooks(root)]
     read = {path: read_with_outputs(path, root) for path in paths}
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(root / "docs", source)
+    for name in course_files(root):
+        if name.startswith("docs/"):
+            copy = source / name.removeprefix("docs/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, copy)
     up = os.path.relpath(root, source).replace(os.sep, "/")
     for file in source.glob("*.md"):
         text = file.read_text(encoding="utf-8")

