@@ -55,7 +55,8 @@ def check_like(x: object, model: nn.Module, name: str = "x") -> Tensor:
 
     Within `torch.autocast` any floats will do.
     """
-    x, weight = check_floats(x, name), next(model.parameters(), None)
+    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
+    x, weight = check_floats(x, name), next(weights, None)
     if weight is not None and x.dtype != weight.dtype:
         if not torch.is_autocast_enabled(x.device.type):
             raise TypeError(

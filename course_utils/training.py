@@ -67,9 +67,9 @@ def fit(
     """
     epochs = check_int("epochs", epochs)
     check_batches(batches)
-    check_optimizer(model, optimizer, schedule)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = load_checkpoint(parts, checkpoint)
+    check_optimizer(model, optimizer, schedule)
     model.train()
     done, hidden = len(history), not progress or distributed.rank_and_world_size()[0] > 0
     steps = range(done, epochs)

@@ -73,6 +73,8 @@ class CodePrior(nn.Module):
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which "
                 f"need {components * (code + 1)}: {remedy}."
             )
+        if not codes.isfinite().all():
+            raise ValueError("codes hold NaN or infinite values: has training diverged?")
         codes, spread = single(codes.detach()).cpu(), single(codes.detach()).std().item()
         if not 1e-2 <= spread <= 1e6:
             raise ValueError(
