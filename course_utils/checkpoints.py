@@ -46,12 +46,13 @@ class Checkpoint:
     settings: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        words = (torch.dtype, torch.device)
-        values = {
-            name: str(value) if isinstance(value, words) else value
-            for name, value in self.settings.items()
-        }
-        object.__setattr__(self, "settings", plain(values, "settings"))
+        settings = plain(self.settings, "settings")
+        for name, value in settings.items():
+            if isinstance(value, Tensor):
+                settings = settings | {name: value.tolist()}
+            elif isinstance(value, (torch.dtype, torch.device)):
+                settings = settings | {name: str(value)}
+        object.__setattr__(self, "settings", settings)
 
     def __fspath__(self) -> str:
         return os.fspath(self.file)
@@ -62,9 +63,12 @@ class Checkpoint:
 
 def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
     """Write named tensors (such as model.state_dict()) as safetensors: data only, no code."""
-    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic(file) as part:
-        save_file(ready, part)
+        try:
+            save_file(ready, part)
+        except SafetensorError as error:
+            raise CheckpointError(f"{file} could not be written ({error}).") from error
 
 
 def load_weights(
@@ -145,7 +149,8 @@ def load_state(file: str | os.PathLike) -> dict:
         raise
     except Exception as error:
         if damaged(file):
-            what = f"is damaged ({type(error).__name__}). Delete it to train from the beginning."
+            what = f"is damaged, or no training state ({type(error).__name__}). "
+            what += "Delete it to train from the beginning, or give another name."
         else:
             what = (
                 f"is whole, but torch {torch.__version__} could not load it ({error!r}). "

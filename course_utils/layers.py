@@ -50,24 +50,25 @@ class Layers(nn.Sequential):
         return super().__getitem__(index)
 
 
-def check_like(x: object, model: nn.Module, name: str = "x") -> Tensor:
-    """x if it holds floats of the type of the model's weights; TypeError otherwise.
+def check_like(x: object, model: nn.Module | Tensor, name: str = "x") -> Tensor:
+    """x if it holds floats of the type of the weights, a tensor or a model's; TypeError otherwise.
 
     Within `torch.autocast` any floats will do.
     """
-    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
-    x, weight = check_floats(x, name), next(weights, None)
+    x, weight = check_floats(x, name), model if isinstance(model, Tensor) else None
+    if isinstance(model, nn.Module):
+        weight = next(model.parameters(), None)
     if weight is not None and x.dtype != weight.dtype:
         if not torch.is_autocast_enabled(x.device.type):
             raise TypeError(
-                f"{name} holds {x.dtype}, the model {weight.dtype}; expected the same: "
+                f"{name} holds {x.dtype}, the weights {weight.dtype}; expected the same: "
                 f"{name}.to({weight.dtype})."
             )
     return x
 
 
-def check_rows(x: object, model: nn.Module, columns: int, name: str = "x") -> Tensor:
-    """x if it is (N, columns), of the type of the model's weights; an error otherwise."""
+def check_rows(x: object, model: nn.Module | Tensor, columns: int, name: str = "x") -> Tensor:
+    """x if it is (N, columns), of the type of the weights; an error otherwise."""
     x = check_tensor(x, name)
     shape = tuple(x.shape)
     if len(shape) != 2 or shape[1] != columns:

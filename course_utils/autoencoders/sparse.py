@@ -61,7 +61,16 @@ class SparseAutoencoder(nn.Module):
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pre-activations and sparse code, both (N, units), and the sparsity penalty."""
-        a = self.encoder(check_like(x, self))
+        check_codes(check_like(x, self), "x")
+        try:
+            a = self.encoder(x)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(
+                f"The encoder does not take x of shape {tuple(x.shape)} ({error}): give it what it "
+                "was made for."
+            ) from error
         if a.shape != (len(x), len(self.silent)):
             raise ValueError(
                 f"The encoder gives {tuple(a.shape)} for x of {tuple(x.shape)}; expected "

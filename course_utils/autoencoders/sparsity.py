@@ -69,7 +69,7 @@ class BatchTopK(Sparsity):
         check_k(self.k, check_codes(a).flatten(1).shape[1])
         a = a.relu()
         if not self.training:
-            return torch.where(a > self.threshold, a, 0.0)
+            return torch.where(a <= self.threshold, 0.0, a)
         check_not_empty(a, "a")
         values, places = a.flatten().topk(self.k * len(a), sorted=False)
         with torch.no_grad():

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_floats, check_images, check_int, generator
+from course_utils.arguments import check_floats, check_images, check_int, check_not_empty, generator
 from course_utils.dictionary_learning import overcomplete_dct
-from course_utils.layers import check_like
+from course_utils.layers import check_like, single
 
 __all__ = [
     "SparseSuperResolution",
@@ -32,7 +32,8 @@ def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
     ValueError for other shapes.
     """
     check_filters(filters, stride, "filters")
-    if check_floats(x).ndim != 4 or x.shape[1] != 1 or x.shape[2] % stride or x.shape[3] % stride:
+    check_not_empty(check_like(x, filters))
+    if x.ndim != 4 or x.shape[1] != 1 or x.shape[2] % stride or x.shape[3] % stride:
         raise ValueError(
             f"x has shape {tuple(x.shape)}; expected (N, 1, H, W) with sides that are multiples of "
             f"the stride, {stride}: crop the images, or pad them."
@@ -47,7 +48,8 @@ def synthesise(z: Tensor, atoms: Tensor, stride: int) -> Tensor:
     The adjoint of `analyse`: <z, analyse(x, atoms)> = <synthesise(z, atoms), x>. Errors as there.
     """
     check_filters(atoms, stride, "atoms")
-    if check_floats(z, "z").ndim != 4 or z.shape[1] != len(atoms):
+    check_not_empty(check_like(z, atoms, "z"), "z")
+    if z.ndim != 4 or z.shape[1] != len(atoms):
         raise ValueError(
             f"z has shape {tuple(z.shape)}; expected (N, {len(atoms)}, h, w), a map for each atom: "
             f"give as many atoms as maps."
@@ -170,7 +172,8 @@ def shrink_half(images: Tensor) -> Tensor:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column."
         )
-    return F.interpolate(images, scale_factor=0.5, mode="bicubic", antialias=True)
+    half = F.interpolate(single(images), scale_factor=0.5, mode="bicubic", antialias=True)
+    return half.to(images.dtype)
 
 
 def enlarge(images: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_floats, check_not_empty
-from course_utils.layers import check_like
+from course_utils.arguments import check_not_empty
+from course_utils.layers import check_codes, check_like
 
 __all__ = ["LOSSES", "GanLoss", "gradient_penalty", "r1_penalty"]
 
@@ -49,7 +49,7 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Te
     real, fake: (N, ...) of one shape. The slope is the gradient of the score with respect to the
     sample. Raises TypeError or ValueError for other samples, and as `r1_penalty`.
     """
-    check_same(check_like(real, discriminator, "real"), check_like(fake, discriminator, "fake"))
+    check_same(check_codes(real, "real"), check_like(fake, discriminator, "fake"))
     shape = (len(real), *[1] * (real.ndim - 1))
     share = torch.rand(shape, device=real.device, dtype=real.dtype)
     return (slope(discriminator, torch.lerp(real, fake, share)) - 1).square().mean()
@@ -89,7 +89,7 @@ def check_same(real: Tensor, fake: Tensor) -> None:
 
 def check_range(real: Tensor) -> None:
     """An error for no floats, none at all, and images outside [-1, 1]; points may lie anywhere."""
-    check_not_empty(check_floats(real, "real"), "real")
+    check_not_empty(check_codes(real, "real"), "real")
     if real.ndim == 4 and not (real.min() >= -1.001 and real.max() <= 1.001):
         raise ValueError(
             f"The real batch has values from {real.min():.3g} to {real.max():.3g}; "

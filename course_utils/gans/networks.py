@@ -149,7 +149,9 @@ class Packed(nn.Module):
                 f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}: "
                 f"use another batch size, or x[:{whole}]."
             )
-        return self.discriminator(x.reshape(len(x) // self.pack, -1, *x.shape[2:]))
+        return self.discriminator(
+            x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
+        )
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from course_utils import distributed
 from course_utils.arguments import check_choice, check_floats, check_int, check_nonnegative
 from course_utils.gans.losses import LOSSES, PENALTIES, check_range, check_same
+from course_utils.layers import check_codes
 from course_utils.training import (
     NO_BATCH,
     TrainingError,
@@ -224,7 +225,7 @@ def train_gan(
     for epoch in bar:
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
-        with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
+        with_noise = ((x, gan.noise(len(check_codes(x, "real")))) for x in batches(epoch))
         for (real, z), weight in distributed.shard_batches(with_noise, epoch):
             if each_step:
                 each_step()

@@ -39,7 +39,7 @@ class CodePrior(nn.Module):
         self.register_buffer("factors", torch.eye(code).repeat(components, 1, 1))
 
     def forward(self, z: Tensor) -> Tensor:
-        z = check_rows(z, self, self.noise, "z")  # one number more than a code
+        z = check_rows(z, self.means, self.noise, "z")  # one number more than a code
         u = torch.special.ndtr(z[:, 0])
         part = torch.searchsorted(self.shares.cumsum(0), u).clamp_max(len(self.shares) - 1)
         return self.means[part] + (self.factors[part] @ z[:, 1:, None])[..., 0]

@@ -17,7 +17,7 @@ from course_utils.autoencoders.sparsity import Sparsity
 from course_utils.data import ImageSet
 from course_utils.gans import networks
 from course_utils.gans.training import G, Gan, from_gan_range, to_gan_range, train_gan
-from course_utils.layers import evaluation
+from course_utils.layers import check_codes, evaluation
 from course_utils.sparse_gans.generators import CodeGenerator
 from course_utils.training import fit
 
@@ -51,7 +51,7 @@ def train_autoencoder(
 def encode(autoencoder: SparseAutoencoder, images: Tensor) -> Tensor:
     """Images (N, C, H, W) in [0, 1] to codes (N, units), in evaluation mode, 1,000 at a time."""
     with evaluation(autoencoder):
-        parts = check_floats(images, "images").split(1000)
+        parts = check_codes(images, "images").split(1000)
         return torch.cat([autoencoder.encode(part) for part in parts])
 
 
