@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_utils.arguments import check_choice, check_input, check_int
+from course_utils.arguments import check_choice, check_input, check_int, check_not_empty
 from course_utils.layers import Layers, check_codes, check_like, check_rows, check_sizes, single
 
 __all__ = [
@@ -127,7 +127,7 @@ class MinibatchStd(nn.Module):
                 f"The batch holds {len(x)} samples; minibatch statistics need at least 2: "
                 "use a larger batch, or drop the last one."
             )
-        spread = (single(x).var(dim=0, unbiased=False) + 1e-8).sqrt().mean().to(x)
+        spread = (single(check_not_empty(x)).var(dim=0, unbiased=False) + 1e-8).sqrt().mean().to(x)
         return torch.cat([x, spread.expand(len(x), 1, *x.shape[2:])], dim=1)
 
 

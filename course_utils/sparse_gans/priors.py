@@ -11,7 +11,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_floats, check_int
+from course_utils.arguments import check_floats, check_int, check_not_empty
 from course_utils.layers import check_rows, single
 
 __all__ = ["CodePrior"]
@@ -57,7 +57,7 @@ class CodePrior(nn.Module):
         from sklearn.mixture import GaussianMixture
 
         components = check_int("components", components, at_least=1)
-        if check_floats(codes, "codes").ndim != 2:
+        if check_not_empty(check_floats(codes, "codes"), "codes").ndim != 2:
             raise ValueError(
                 f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image."
             )
