@@ -7,6 +7,7 @@ makes a loss of its feature maps, notebooks 09 to 12 a distance between sets of 
 from torch import Tensor, nn
 
 from course_utils.arguments import check_input
+from course_utils.layers import check_like
 
 __all__ = ["FashionClassifier"]
 
@@ -14,7 +15,7 @@ FEATURES = 64
 
 
 class FashionClassifier(nn.Module):
-    """Images (N, 1, 28, 28) in [0, 1] to logits (N, 10); ValueError for another shape."""
+    """Images (N, 1, 28, 28) in [0, 1] to logits (N, 10); an error for other input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +27,7 @@ class FashionClassifier(nn.Module):
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """What each convolutional stage gives: (N, 32, 14, 14) and (N, 64, 7, 7), at least 0."""
-        found = [check_input(x, 1, 28, 28)]
+        found = [check_like(check_input(x, 1, 28, 28), self)]
         for layer in self.stages:
             found.append(layer(found[-1]))
         return found[1:]

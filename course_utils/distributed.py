@@ -6,14 +6,21 @@ normalisation sees the part of its own process only.
 """
 
 import contextlib
+import datetime
+import functools
 import json
 import os
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -27,6 +34,7 @@ __all__ = [
     "broadcast",
     "processes",
     "rank_and_world_size",
+    "second_process",
     "shard_batches",
 ]
 
@@ -139,10 +147,22 @@ def processes(accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> Ite
     if "TORCHELASTIC_RUN_ID" in os.environ:
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = int(os.environ["WORLD_SIZE"]) // devices
+    elif hasattr(sys, "ps1") and devices * nodes > 1:
+        raise ValueError(
+            f"devices is {devices}, nodes is {nodes}, and this is a notebook or a console, which "
+            "cannot be started again for each: write a program, and run it as python PROGRAM.py."
+        )
     elif devices > 1 and ERROR_FILE not in os.environ:  # one for all: they inherit the variable
         os.environ[ERROR_FILE] = str(Path(tempfile.gettempdir(), f"course-{uuid.uuid4()}.json"))
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes)
-    fabric.launch()
+    others = psutil.Process().children()
+    try:
+        fabric.launch()
+    except BaseException:  # interrupted while the processes connect: those it has started wait
+        for child in psutil.Process().children():
+            if child not in others:
+                child.kill()
+        raise
     if fabric.world_size == 1:
         yield fabric
         return
@@ -157,6 +177,41 @@ def processes(accelerator: str = "cpu", devices: int = 1, nodes: int = 1) -> Ite
         raise
     finally:
         dist.destroy_process_group()  # the others notice
+
+
+@contextlib.contextmanager
+def second_process(command: list[str], folder: str | os.PathLike) -> Iterator[None]:
+    """Run `command` as process 1 beside this one, process 0; inside, the two are connected.
+
+    They meet in the file `meet` of the folder: the command calls init_process_group("gloo",
+    init_method="file://" + folder + "/meet", rank=1, world_size=2), and barrier() at its end.
+    However the block is left, the other process is ended and this one alone again. Raises
+    ProcessError for a command that ends before it is there. Used in notebook 13.
+    """
+    meet = Path(folder, "meet")
+    other = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        while not meet.exists():  # waits here, since torch's own waiting cannot be interrupted
+            if other.poll() is not None:
+                raise ProcessError("The second process ended before it was connected: see above.")
+            time.sleep(0.05)
+        init = functools.partial(
+            dist.init_process_group,
+            "gloo",
+            init_method=f"file://{meet}",
+            timeout=datetime.timedelta(seconds=60),
+            rank=0,
+            world_size=2,
+        )
+        with ThreadPoolExecutor(1) as thread:  # where no interrupt leaves half a connection
+            thread.submit(init).result()
+        yield
+        dist.barrier()
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        other.kill()
+        other.wait()
 
 
 @contextlib.contextmanager

@@ -52,10 +52,9 @@ def gpu_cell(
     one, so that an interrupted recording goes on with the next piece.
 
     Raises ValueError for a name that cannot be a file name, for a record that is damaged, of
-    another cell or without a device, and for a result to be recorded that holds no finite number.
+    another cell or without a device, and for a result to be recorded that holds no finite number;
+    TypeError for a result that is no dict.
     """
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
     pieces = pieces or {"": {}}
     record = os.environ.get("COURSE_RECORD") == name
     results = read_record(name)
@@ -77,7 +76,16 @@ def measured(session: Session, run: Callable[..., dict], sizes: dict, arguments:
     if session.gpu:
         torch.cuda.reset_peak_memory_stats()
     begin = time.perf_counter()
-    result = dict(run(session.device, **sizes, **arguments))
+    found = run(session.device, **sizes, **arguments)
+    if not isinstance(found, dict):
+        raise TypeError(
+            f"run returned a {type(found).__name__}; expected a dict of numbers and words by name."
+        )
+    # a record holds Python's numbers, not those of NumPy and torch
+    result = {
+        key: value.item() if getattr(value, "ndim", None) == 0 else value
+        for key, value in found.items()
+    }
     if session.gpu:
         torch.cuda.synchronize()
         peak = torch.cuda.max_memory_allocated()
@@ -139,13 +147,15 @@ def no_result(result: dict) -> str:
 
 def read_record(name: str) -> dict[str, dict]:
     """The recorded pieces of a cell by label, {} if there are none. Errors: see `gpu_cell`."""
+    if not re.fullmatch(r"[a-z0-9_]+", str(name)):
+        raise ValueError(f"name {name!r}: use small letters, digits and '_' only.")
     file = RECORDED / f"{name}.json"
     if not file.is_file():
         return {}
     mend = f"Run: git checkout -- {file} (or record it again: make record ARGS={name})"
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        cell, pieces = record["cell"], record["pieces"]
+        cell, pieces = record["cell"], dict(record["pieces"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is damaged ({type(error).__name__}: {error}). {mend}") from error
     if cell != name:

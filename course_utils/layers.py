@@ -1,4 +1,4 @@
-"""Networks as layers in a row, whose parts can be used by themselves.
+"""Networks as layers in a row, whose parts can be used by themselves; what goes into a network.
 
     generator = Generator()
     maps = generator[:4](z)  # what the first four layers make of the noise
@@ -9,12 +9,26 @@ and not from layers, do not allow.
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import overload
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["Layers"]
+from course_utils.arguments import check_floats, check_int, check_tensor
+
+__all__ = [
+    "Layers",
+    "check_codes",
+    "check_like",
+    "check_reconstruction",
+    "check_rows",
+    "check_sizes",
+    "evaluation",
+    "single",
+]
 
 
 class Layers(nn.Sequential):
@@ -34,3 +48,77 @@ class Layers(nn.Sequential):
         if isinstance(index, slice):
             return nn.Sequential(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
+
+
+def check_like(x: object, model: nn.Module | Tensor, name: str = "x") -> Tensor:
+    """x if it holds floats of the type of the weights, a tensor or a model's; TypeError otherwise.
+
+    Within `torch.autocast` any floats will do.
+    """
+    x, weight = check_floats(x, name), model if isinstance(model, Tensor) else None
+    if isinstance(model, nn.Module):
+        weight = next(model.parameters(), None)
+    if weight is not None and x.dtype != weight.dtype:
+        if not torch.is_autocast_enabled(x.device.type):
+            raise TypeError(
+                f"{name} holds {x.dtype}, the weights {weight.dtype}; expected the same: "
+                f"{name}.to({weight.dtype})."
+            )
+    return x
+
+
+def check_rows(x: object, model: nn.Module | Tensor, columns: int, name: str = "x") -> Tensor:
+    """x if it is (N, columns), of the type of the weights; an error otherwise."""
+    x = check_tensor(x, name)
+    shape = tuple(x.shape)
+    if len(shape) != 2 or shape[1] != columns:
+        way = f"give a row of {columns} numbers for each sample"
+        if shape == (columns,):
+            way = f"for one sample give {name}[None]"
+        elif len(shape) > 2 and x[0].numel() == columns:
+            way = f"make rows with {name}.flatten(1)"
+        raise ValueError(f"{name} has shape {shape}; expected (N, {columns}): {way}.")
+    return check_like(x, model, name)
+
+
+def check_codes(a: object, name: str = "a") -> Tensor:
+    """a if it holds floats (N, units) or (N, maps, ...); an error otherwise."""
+    a = check_floats(a, name)
+    if a.ndim < 2:
+        shape = tuple(a.shape)
+        raise ValueError(
+            f"{name} has shape {shape}; expected (N, units): for one code {name}[None]."
+        )
+    return a
+
+
+def check_sizes(**sizes: int) -> None:
+    """ValueError that names the first of the sizes that is no whole number of at least 1."""
+    for name, size in sizes.items():
+        check_int(name, size, at_least=1)
+
+
+def check_reconstruction(x_hat: Tensor, x: Tensor) -> Tensor:
+    """x_hat if it has the shape of x; ValueError otherwise: torch would stretch one of them."""
+    if x_hat.shape != x.shape:
+        raise ValueError(
+            f"The decoder gives {tuple(x_hat.shape)}, x is {tuple(x.shape)}; "
+            "expected equal shapes: make the decoder with the channels and size of the images."
+        )
+    return x_hat
+
+
+def single(x: Tensor) -> Tensor:
+    """x, in float32 where it is in half precision: the sum of many numbers would overflow there."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+@contextlib.contextmanager
+def evaluation(network: nn.Module) -> Iterator[nn.Module]:
+    """The network in evaluation mode; behind it each of its parts has its own mode again."""
+    modes = {part: part.training for part in network.modules()}
+    try:
+        yield network.eval()
+    finally:
+        for part, mode in modes.items():
+            part.training = mode

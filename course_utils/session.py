@@ -102,7 +102,7 @@ def usable_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     for share in shares:
         try:
             cores = min(cores, math.ceil(float(share[0]) / float((*share, "1")[1])))
-        except (IndexError, ValueError):  # not set, or "max": no limit
+        except (IndexError, ValueError, ArithmeticError):  # not set, "max" or 0: no limit
             pass
     return max(1, cores)
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import distributed
-from course_utils.arguments import check_int
-from course_utils.checkpoints import CheckpointError, load_state, save_state
+from course_utils.arguments import check_int, check_tensor
+from course_utils.checkpoints import CheckpointError, check_writable, load_state, save_state
+from course_utils.layers import single
 
 __all__ = ["TrainingError", "fit", "gradient_norm"]
 
@@ -20,10 +21,17 @@ TRY = "Try a smaller learning rate, and look for log(0), division by zero or NaN
 Model = TypeVar("Model", bound=nn.Module)
 
 
+NO_BATCH = (
+    "batches(epoch) gave no batch: are there fewer images than in one, or is it an iterator that "
+    "an earlier epoch has used up? Make the batches anew in each call."
+)
+
+
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says where and what to try."""
 
 
+@torch.enable_grad()
 def fit(
     model: Model,
     batches: Callable[[int], Iterable],
@@ -52,13 +60,16 @@ def fit(
     gradients and history are those of the whole batch, and process 0 saves the state. The loss
     must then be a mean over the images, and a batch a tensor or a tuple of tensors.
 
-    Raises ValueError for epochs < 0, TrainingError when the loss or a gradient is not
-    finite (the weights are then as before that step), CheckpointError when the file is
-    damaged or belongs to another model or optimizer (nothing is loaded then).
+    The model is left in training mode. Raises ValueError for epochs < 0, no batch, a loss that is
+    no scalar or depends on no weight, and an optimizer of another model; TrainingError when the
+    loss or a gradient is not finite (the weights are then as before that step), CheckpointError
+    when the file is damaged or belongs to another model or optimizer (nothing is loaded then).
     """
     epochs = check_int("epochs", epochs)
+    check_batches(batches)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     history = load_checkpoint(parts, checkpoint)
+    check_optimizer(model, optimizer, schedule)
     model.train()
     done, hidden = len(history), not progress or distributed.rank_and_world_size()[0] > 0
     steps = range(done, epochs)
@@ -71,8 +82,9 @@ def fit(
                 each_step()
             result = loss(model, batch)
             terms = result if isinstance(result, dict) else {"loss": result}
+            check_terms(terms)
             optimizer.zero_grad(set_to_none=True)
-            terms["loss"].backward()
+            backward(terms["loss"], "model")
             distributed.average_gradients(model.parameters(), weight)
             norm = gradient_norm(model.parameters())
             # The one wait for a GPU in a step.
@@ -89,7 +101,7 @@ def fit(
                 sums[name] = sums.get(name, 0.0) + weight * term.detach()
             count += 1
         if count == 0:
-            raise ValueError("batches(epoch) gave no batch: are there fewer images than in one?")
+            raise ValueError(NO_BATCH)
         distributed.all_reduce_weighted(list(sums.values()), 1.0)
         history.append({name: float(total) / count for name, total in sums.items()})
         bar.set_postfix({name: f"{mean:.4g}" for name, mean in history[-1].items()})
@@ -97,9 +109,50 @@ def fit(
     return history
 
 
+def check_batches(batches: object) -> None:
+    """TypeError unless `batches` can be called."""
+    if not callable(batches):
+        raise TypeError(
+            f"batches is a {type(batches).__name__}; expected a function of the epoch that gives "
+            "its batches: lambda epoch: batches."
+        )
+
+
+def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Any) -> None:
+    """ValueError unless the optimizer moves weights of the model, and the schedule its rate."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if held.isdisjoint(map(id, model.parameters())):
+        raise ValueError(
+            "The optimizer holds no weight of this model, which would stay as it is: make the "
+            "optimizer after the model, from model.parameters()."
+        )
+    if schedule and getattr(schedule, "optimizer", optimizer) is not optimizer:
+        raise ValueError("The schedule is that of another optimizer: make it from this one.")
+
+
+def check_terms(terms: dict) -> None:
+    """An error unless "loss" is one of the terms and each is a tensor with one number."""
+    if "loss" not in terms:
+        raise ValueError(f'The loss has the terms {", ".join(terms)}; expected one named "loss".')
+    for name, term in terms.items():
+        if check_tensor(term, name).numel() != 1:
+            shape = tuple(term.shape)
+            raise ValueError(f"{name} has shape {shape}; expected one number: {name}.mean().")
+
+
+def backward(loss: Tensor, name: str) -> None:
+    """loss.backward(); ValueError where no weight of the network `name` would get a gradient."""
+    if not loss.requires_grad:
+        raise ValueError(
+            f"The loss of the {name} depends on no weight that can learn: are all frozen "
+            f"({name}.requires_grad_(True)), or is there a detach() or no_grad() in the loss?"
+        )
+    loss.backward()
+
+
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """The length of all gradients as one vector, (); 0 where there is none."""
-    norms = [p.grad.norm() for p in parameters if p.grad is not None]
+    norms = [single(p.grad).norm() for p in parameters if p.grad is not None]
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
@@ -110,6 +163,11 @@ def signature(parts: dict) -> dict:
     return kind | {"weights": {name: list(value.shape) for name, value in weights.items()}}
 
 
+def groups(state: dict) -> list[int]:
+    """The number of weights in each group of an optimizer's state; [] for another state."""
+    return [len(group["params"]) for group in state.get("param_groups", [])]
+
+
 def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[dict[str, float]]:
     """Load the states of model, optimizer and schedule; return the history, [] without a file.
 
@@ -118,15 +176,18 @@ def load_checkpoint(parts: dict, checkpoint: str | os.PathLike | None) -> list[d
     """
     rank, size = distributed.rank_and_world_size()
     state = None
-    if rank == 0 and checkpoint and pathlib.Path(checkpoint).is_file():
-        state = load_state(checkpoint)
+    if rank == 0 and checkpoint:
+        check_writable(checkpoint)
+        state = load_state(checkpoint) if pathlib.Path(checkpoint).is_file() else None
     state = distributed.broadcast(state)
     if state is None:
         if size > 1:
             weights = {name: value.cpu() for name, value in parts["model"].state_dict().items()}
             parts["model"].load_state_dict(distributed.broadcast(weights))
         return []
-    if state.get("kind") != signature(parts):
+    own = {name: part.state_dict() for name, part in parts.items()}
+    fits = state.get("kind") == signature(parts)
+    if not fits or any(groups(state[name]) != groups(own[name]) for name in parts):
         raise CheckpointError(
             f"{checkpoint} belongs to another model, optimizer or schedule. "
             "Delete it, or give another checkpoint name."

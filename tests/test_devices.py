@@ -148,8 +148,8 @@ CALLS = {
         f(atoms=9, size=6, stride=2, steps=2), images(2, 1, 32), lambda m, x: m(x, 0.1).mean()
     ),
     "autoencoders.unrolled.SparseSuperResolution": lambda f: trained(f(9), images(2, 1, 16)),
-    "autoencoders.unrolled.analyse": lambda f: f(images(2, 1, 16), draw(5, 1, 4, 4), 2),
-    "autoencoders.unrolled.synthesise": lambda f: f(draw(2, 5, 7, 7), draw(5, 1, 4, 4), 2),
+    "autoencoders.unrolled.analyse": lambda f: f(images(2, 1, 16), draw(5, 1, 6, 6), 2),
+    "autoencoders.unrolled.synthesise": lambda f: f(draw(2, 5, 7, 7), draw(5, 1, 6, 6), 2),
     "autoencoders.unrolled.enlarge": lambda f: f(images(2, 1, 8)),
     "autoencoders.unrolled.shrink_half": lambda f: f(images(2, 1, 8)),
     "classifiers.FashionClassifier": lambda f: f().to(DEVICE)(images()),

@@ -20,6 +20,7 @@ from course_utils.distributed import (
     rank_and_world_size,
     shard_batches,
 )
+from course_utils.distributed import processes as started
 from course_utils.pretrain import pretrain
 from course_utils.recipes import RECIPES
 
@@ -220,3 +221,100 @@ def test_one_process_is_left_alone():
     all_reduce_weighted([tensor], 0.5)
     assert tensor.tolist() == [1, 1]
     assert list(shard_batches(["anything"], 0)) == [("anything", 1.0)]
+
+
+PAIR = """
+import multiprocessing, os, signal, sys, tempfile, threading, time
+from pathlib import Path
+import psutil, torch
+import torch.distributed as dist
+from course_utils.distributed import second_process
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    multiprocessing.set_start_method(sys.argv[1])
+    SECOND = '''
+import sys, torch, torch.distributed as dist
+dist.init_process_group("gloo", init_method="file://" + sys.argv[1] + "/meet", rank=1, world_size=2)
+total = torch.ones(1)
+for _ in range(50):
+    dist.all_reduce(total)
+dist.barrier()
+dist.destroy_process_group()
+'''
+
+    def interrupt(when, folder):
+        while when == "connecting" and not Path(folder, "meet").exists():
+            pass
+        while when == "working" and not dist.is_initialized():
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def pair(when):
+        with tempfile.TemporaryDirectory() as folder:
+            threading.Thread(target=interrupt, args=(when, folder)).start() if when else None
+            with second_process([sys.executable, "-c", SECOND, folder], folder):
+                total = torch.ones(1)
+                for _ in range(50):
+                    dist.all_reduce(total)
+                    time.sleep(0.05 if when else 0)
+                return total.item()
+
+    for when in ("starting", "connecting", "working"):
+        try:
+            pair(when)
+        except KeyboardInterrupt:
+            print("interrupted")
+        print(len(psutil.Process().children()), dist.is_initialized())
+    print(pair(None) == 2.0**50, len(psutil.Process().children()), dist.is_initialized())
+    try:
+        with second_process([sys.executable, "-c", "1 / 0"], tempfile.gettempdir() + "/nobody"):
+            pass
+    except RuntimeError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_second_process_is_interrupted_at_any_moment_and_the_next_one_works(tmp_path, method):
+    (tmp_path / "program.py").write_text(PAIR)
+    command = [sys.executable, str(tmp_path / "program.py"), method]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    *lines, last = said.stdout.splitlines()
+    assert lines == 3 * ["interrupted", "0 False"] + ["True 0 False"], said.stderr
+    assert "ended before it was connected" in last
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_processes_interrupted_while_they_connect_leave_none_behind(tmp_path):
+    program = """
+import os, signal, sys, psutil
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import lightning_fabric
+if "LOCAL_RANK" in os.environ:  # the second process never comes
+    signal.pause()
+def interrupted(self):
+    self.strategy.launcher._call_children_scripts()
+    raise KeyboardInterrupt
+lightning_fabric.Fabric.launch = interrupted
+from course_utils.distributed import processes
+try:
+    with processes("cpu", 2):
+        pass
+except KeyboardInterrupt:
+    print(psutil.wait_procs(psutil.Process().children(), timeout=300)[1])
+"""
+    (tmp_path / "program.py").write_text(program)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, str(tmp_path / "program.py")]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert said.stdout == "[]\n", said.stderr
+
+
+def test_a_console_cannot_be_started_again_for_each_process(monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    with pytest.raises(ValueError, match="devices is 2.*write a program"):
+        with started("cpu", 2):
+            pass

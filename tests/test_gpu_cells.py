@@ -6,6 +6,7 @@ import re
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -161,6 +162,16 @@ def test_what_is_no_result_is_not_recorded(records, monkeypatch, result, said):
     with pytest.raises(ValueError, match=said):
         gpu_cell(session(), "a_run", lambda device: result, gpu={}, cpu={})
     assert not records.exists()
+
+
+def test_numbers_of_torch_and_numpy_are_recorded_as_numbers(monkeypatch):
+    monkeypatch.setenv("COURSE_RECORD", "a_run")
+    numbers = {"loss": torch.tensor(0.5), "rate": np.float32(0.25), "steps": np.array(3)}
+    gpu_cell(session(), "a_run", lambda device: numbers, gpu={}, cpu={})
+    recorded = read_record("a_run")[""]
+    assert [recorded[name] for name in numbers] == [0.5, 0.25, 3]
+    with pytest.raises(TypeError, match="run returned a NoneType; expected a dict"):
+        gpu_cell(session(), "a_run", lambda device: None, gpu={}, cpu={}, pieces={"b": {}})
 
 
 def test_a_record_needs_a_name_that_can_be_a_file():

@@ -35,6 +35,7 @@ def test_a_session_is_frozen_and_says_where_it_runs():
         ("", "150000 100000", 2),
         ("3", "200000 100000", 2),
         ("0.5", "max 100000", 1),
+        ("inf", "150000 0", 8),
     ],
 )
 def test_a_container_uses_no_more_threads_than_its_share_of_the_cores(

@@ -1,15 +1,18 @@
 """The training loop: learns, stops on NaN, and resumes as if it had not been interrupted."""
 
+import pathlib
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from course_utils.checkpoints import (
+    Checkpoint,
     CheckpointError,
     damaged,
     load_state,
@@ -17,7 +20,7 @@ from course_utils.checkpoints import (
     save_state,
     save_weights,
 )
-from course_utils.training import TrainingError, fit
+from course_utils.training import TrainingError, fit, gradient_norm
 
 
 def problem(seed=0):
@@ -210,3 +213,123 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         save_state({"history": [2]}, file)
     assert load_state(file)["history"] == [1]
     assert list(tmp_path.iterdir()) == [file]
+
+
+SETTINGS = {
+    "rate": np.float64(0.1),
+    "data": pathlib.Path("images"),
+    "sizes": np.arange(3),
+    "kind": torch.float16,
+    "device": torch.device("cpu"),
+    "weights": torch.ones(2),
+    "nested": {"a": [np.int32(1), (True, None, "word")]},
+}
+
+
+def test_settings_and_rates_of_numpy_and_paths_are_stored_and_found_again(tmp_path):
+    file = Checkpoint(tmp_path / "state.pt", SETTINGS)
+    for epochs in (1, 2):
+        model, _, _, batches = problem()
+        optimizer = torch.optim.Adam(model.parameters(), np.float64(0.01))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: np.float64(0.9))
+        history = train((model, optimizer, schedule, batches), epochs, checkpoint=file)
+        assert len(history) == epochs
+    with pytest.raises(
+        CheckpointError, match=r"belongs to other settings: rate was 0.1 and is 0.2"
+    ):
+        load_state(Checkpoint(file.file, SETTINGS | {"rate": np.float64(0.2)}))
+
+
+@pytest.mark.parametrize("value", [{1}, len, nn.Linear(1, 1)])
+def test_what_a_checkpoint_cannot_hold_is_refused_by_name_before_training(value):
+    with pytest.raises(TypeError, match=r"settings\['b'\]\[0\] is a .*; expected numbers, words"):
+        Checkpoint("state.pt", {"a": 1, "b": [value]})
+    with pytest.raises(TypeError, match=r"state\['history'\] is a"):
+        save_state({"history": value}, "state.pt")
+
+
+def test_a_place_where_no_checkpoint_can_be_is_refused_before_training(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    places = {
+        tmp_path: "is a folder; expected a file",
+        tmp_path / "file" / "x": "cannot be written",
+    }
+    for place, message in places.items():
+        with pytest.raises(CheckpointError, match=message):
+            train(problem(), 1, loss=lambda *_: pytest.fail("trained"), checkpoint=place)
+    with pytest.raises(CheckpointError, match="is a folder"):
+        load_state(tmp_path)
+    with pytest.raises(CheckpointError, match="is a folder"):
+        load_weights(tmp_path)
+
+
+def test_a_file_that_holds_something_else_is_not_called_a_training_state(tmp_path):
+    torch.save(torch.ones(3), tmp_path / "state.pt")
+    with pytest.raises(CheckpointError, match="holds a Tensor, not a training state"):
+        train(problem(), 1, checkpoint=tmp_path / "state.pt")
+
+
+def test_a_checkpoint_of_an_optimizer_of_other_weights_loads_nothing(tmp_path):
+    train(problem(), 1, checkpoint=tmp_path / "state.pt")
+    model, _, _, batches = problem(seed=5)
+    before = [p.clone() for p in model.parameters()]
+    optimizer = torch.optim.Adam([model[1].bias], 0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 60)
+    with pytest.raises(CheckpointError, match="another model, optimizer"):
+        train((model, optimizer, schedule, batches), 2, checkpoint=tmp_path / "state.pt")
+    assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before))
+
+
+@pytest.mark.parametrize("save", [save_state, save_weights])
+def test_a_disk_that_torch_finds_full_is_named(tmp_path, save):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match="could not be written"):
+            save({"weights": torch.ones(10_000)}, tmp_path / "state.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fit_cannot_train_is_named():
+    model, optimizer, schedule, batches = problem()
+    other = problem()
+    refused = [
+        ((model, other[1], None, batches), squares, ValueError, "holds no weight of this model"),
+        ((model, optimizer, other[2], batches), squares, ValueError, "that of another optimizer"),
+        ((*other[:3], batches(0)), squares, TypeError, "batches is a list; expected a function"),
+        (other, lambda m, b: m(b[0]), ValueError, r"loss has shape \(16, 1\).*loss.mean\(\)"),
+        (other, lambda m, b: {"mse": m(b[0]).mean()}, ValueError, 'expected one named "loss"'),
+        (other, lambda m, b: m(b[0]).mean().item(), TypeError, "loss is a float; expected a torch"),
+        (other, lambda m, b: m(b[0]).mean().detach(), ValueError, "depends on no weight"),
+    ]
+    for parts, loss, error, message in refused:
+        with pytest.raises(error, match=message):
+            train(parts, 1, loss)
+    model.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"model.requires_grad_\(True\)"):
+        train((model, optimizer, schedule, batches), 1)
+    used_up = iter(batches(0))
+    with pytest.raises(ValueError, match="an iterator that an earlier epoch has used up"):
+        train((*problem()[:3], lambda epoch: used_up), 2)
+
+
+def test_training_needs_no_global_state_and_leaves_it(monkeypatch):
+    expected = train(problem(), 2)
+    with torch.no_grad():
+        assert train(problem(), 2) == expected
+        assert not torch.is_grad_enabled()
+    training = problem()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert train(training, 2) == expected
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_gradient_in_half_precision_has_a_length():
+    p = nn.Parameter(torch.zeros(100, dtype=torch.float16))
+    p.grad = torch.full_like(p, 6e4)
+    assert gradient_norm([p]).item() == pytest.approx(6e5, rel=1e-2)

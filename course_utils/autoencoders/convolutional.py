@@ -6,7 +6,7 @@ Built in notebook 04; the code of a sparse autoencoder lies between the two (not
 from torch import Tensor, nn
 
 from course_utils.arguments import check_input, check_int, check_size
-from course_utils.layers import Layers
+from course_utils.layers import Layers, check_like, check_rows, check_sizes
 
 __all__ = ["ConvDecoder", "ConvEncoder", "LinearAutoencoder"]
 
@@ -24,7 +24,7 @@ class LinearAutoencoder(nn.Module):
         self.encoder, self.decoder = nn.Linear(n, code), nn.Linear(code, n)
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)
+        return self.encoder(check_rows(x, self, self.encoder.in_features))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encode(x))
@@ -38,6 +38,7 @@ class ConvEncoder(Layers):
     """
 
     def __init__(self, code: int, width: int = 32, channels: int = 1, size: int = 28) -> None:
+        check_sizes(code=code, width=width, channels=channels)
         self.shape = (channels, *(2 * [check_size(size)]))
         super().__init__(
             nn.Conv2d(channels, width, 4, stride=2, padding=1),  # 28x28 -> 14x14
@@ -51,14 +52,15 @@ class ConvEncoder(Layers):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(check_input(x, *self.shape))
+        return super().forward(check_like(check_input(x, *self.shape), self))
 
 
 class ConvDecoder(Layers):
-    """Codes (N, code) to images (N, channels, size, size) in [0, 1]."""
+    """Codes (N, code) to images (N, channels, size, size) in [0, 1]. Errors as ConvEncoder."""
 
     def __init__(self, code: int, width: int = 32, channels: int = 1, size: int = 28) -> None:
-        side = check_size(size) // 4
+        check_sizes(code=code, width=width, channels=channels)
+        self.code, side = code, check_size(size) // 4
         super().__init__(
             nn.Linear(code, 2 * width * side**2),
             nn.Unflatten(1, (2 * width, side, side)),
@@ -70,3 +72,6 @@ class ConvDecoder(Layers):
             nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),  # 14x14 -> 28x28
             nn.Sigmoid(),
         )
+
+    def forward(self, code: Tensor) -> Tensor:
+        return super().forward(check_rows(code, self, self.code, "code"))

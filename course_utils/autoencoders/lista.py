@@ -6,7 +6,8 @@ Built in notebook 06 (Gregor and LeCun 2010).
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_int, check_nonnegative
+from course_utils.layers import check_rows
 from course_utils.sparse_coding import soft_threshold
 from course_utils.sparse_coding.problem import check_atoms, check_positive
 from course_utils.sparse_coding.proximal import step_bound
@@ -26,6 +27,7 @@ class Lista(nn.Module):
     def __init__(self, D: Tensor, lam: float, layers: int) -> None:
         super().__init__()
         check_atoms(D)
+        lam = check_nonnegative("lam", lam)
         check_positive(lam)
         check_int("layers", layers, at_least=1)
         L, K = step_bound(D), D.shape[1]
@@ -36,6 +38,7 @@ class Lista(nn.Module):
 
     def steps(self, x: Tensor) -> list[Tensor]:
         """The code after each layer."""
+        x = check_rows(x, self, self.W.shape[2])
         codes = [soft_threshold(x @ self.W[0].T, self.theta[0].abs())]
         for W, S, theta in zip(self.W[1:], self.S, self.theta[1:]):
             codes.append(soft_threshold(x @ W.T + codes[-1] @ S.T, theta.abs()))

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_int, check_nonnegative
+from course_utils.arguments import check_int, check_nonnegative, check_not_empty
 from course_utils.autoencoders.sparsity import Sparsity
+from course_utils.layers import check_codes, check_like, check_reconstruction, check_rows
 
 __all__ = ["UnitNormDecoder", "SparseAutoencoder", "share_alive", "sparse_loss"]
 
@@ -37,6 +38,7 @@ class UnitNormDecoder(nn.Module):
         return F.normalize(self.weight, dim=0)
 
     def forward(self, code: Tensor) -> Tensor:
+        code = check_rows(code, self, self.weight.shape[1], "code")
         return F.linear(code, self.D, self.bias)
 
 
@@ -59,7 +61,21 @@ class SparseAutoencoder(nn.Module):
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pre-activations and sparse code, both (N, units), and the sparsity penalty."""
-        a = self.encoder(x)
+        check_codes(check_like(x, self), "x")
+        try:
+            a = self.encoder(x)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(
+                f"The encoder does not take x of shape {tuple(x.shape)} ({error}): give it what it "
+                "was made for."
+            ) from error
+        if a.shape != (len(x), len(self.silent)):
+            raise ValueError(
+                f"The encoder gives {tuple(a.shape)} for x of {tuple(x.shape)}; expected "
+                f"({len(x)}, {len(self.silent)}): make encoder and model with the same units."
+            )
         code = self.sparsity(a)
         return a, code, self.sparsity.penalty(code)
 
@@ -77,13 +93,16 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
     "error" is the mean squared error of x_hat, "penalty" that of the code. With revive > 0,
     "revival" is revive times the error after the 32 largest of the units that were silent for 30
     batches, of any sign, are added to the code, which is held fixed (the auxiliary loss of Gao et
-    al. 2024, here on an eighth of the batch). Raises ValueError for revive < 0.
+    al. 2024, here on an eighth of the batch). Raises ValueError for revive < 0, an empty batch, and
+    a reconstruction that is not of the shape of x.
     """
+    check_nonnegative("revive", revive)
     a, code, penalty = model.parts(x)
-    terms = {"error": F.mse_loss(model.decoder(code), x), "penalty": penalty}
+    x_hat = check_reconstruction(model.decoder(code), check_not_empty(x))
+    terms = {"error": F.mse_loss(x_hat, x), "penalty": penalty}
     if model.training:
         model.silent.add_(1)[(code != 0).any(dim=0)] = 0
-    if check_nonnegative("revive", revive):
+    if revive:
         dead = (model.silent > PATIENCE).nonzero()[:, 0]
         terms["revival"] = x.new_zeros(())
         if len(dead):
@@ -97,5 +116,11 @@ def sparse_loss(model: SparseAutoencoder, x: Tensor, revive: float = 0.0) -> dic
 
 
 def share_alive(code: Tensor) -> float:
-    """Share of the units of code (N, units) that are non-zero for at least one signal."""
+    """Share of the units of code (N, units) that are non-zero for at least one signal.
+
+    Raises TypeError or ValueError for codes of another kind, none, and such that are not finite.
+    """
+    check_not_empty(check_codes(code, "code"), "code")
+    if not code.isfinite().all():
+        raise ValueError("code holds NaN or infinite values: has training diverged?")
     return (code != 0).any(dim=0).float().mean().item()

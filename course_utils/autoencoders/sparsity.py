@@ -7,7 +7,8 @@ BatchTopK choose the units and need no penalty; L1 and KL add one to the loss.
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_fraction, check_int, check_nonnegative
+from course_utils.arguments import check_fraction, check_int, check_nonnegative, check_not_empty
+from course_utils.layers import check_codes, single
 
 __all__ = ["KL", "L1", "BatchTopK", "NoSparsity", "TopK", "kl_sparsity"]
 
@@ -23,7 +24,7 @@ class NoSparsity(Sparsity):
     """The code is what the encoder gives, without a penalty."""
 
     def forward(self, a: Tensor) -> Tensor:
-        return a
+        return check_codes(a)
 
 
 class TopK(Sparsity):
@@ -38,7 +39,7 @@ class TopK(Sparsity):
         self.k = check_int("k", k, at_least=1)
 
     def forward(self, a: Tensor) -> Tensor:
-        flat = a.flatten(1)
+        flat = check_codes(a).flatten(1)
         check_k(self.k, flat.shape[1])
         values, places = flat.topk(self.k, dim=1, sorted=False)
         return torch.zeros_like(flat).scatter(1, places, values.relu()).view_as(a)
@@ -49,7 +50,8 @@ class BatchTopK(Sparsity):
 
     In evaluation mode, where a code must not depend on its neighbours, the numbers above
     `threshold`, a running mean of the smallest number kept in training (Bussmann, Leask and Nanda
-    2024). Errors as TopK.
+    2024); before the first batch of training there is none, and it keeps what TopK keeps. Errors
+    as TopK, and ValueError for an empty batch in training.
     """
 
     threshold: Tensor
@@ -62,14 +64,19 @@ class BatchTopK(Sparsity):
         self.register_buffer("batches", torch.zeros(()))
 
     def forward(self, a: Tensor) -> Tensor:
-        check_k(self.k, a[0].numel())
+        if not self.training and not self.batches:
+            return TopK(self.k)(a)
+        check_k(self.k, check_codes(a).flatten(1).shape[1])
         a = a.relu()
         if not self.training:
-            return torch.where(a > self.threshold, a, 0.0)
+            return torch.where(a <= self.threshold, 0.0, a)
+        check_not_empty(a, "a")
         values, places = a.flatten().topk(self.k * len(a), sorted=False)
         with torch.no_grad():
-            self.batches += 1
             smallest = values.min().to(self.threshold)
+            if not smallest.isfinite():  # the loss will not be finite either
+                return a
+            self.batches += 1
             self.threshold.lerp_(smallest, max(1 / self.batches.item(), 0.01))
         return torch.zeros_like(a).flatten().scatter(0, places, values).view_as(a)
 
@@ -85,10 +92,10 @@ class L1(Sparsity):
         self.lam = check_nonnegative("lam", lam)
 
     def forward(self, a: Tensor) -> Tensor:
-        return a.relu()
+        return check_codes(a).relu()
 
     def penalty(self, code: Tensor) -> Tensor:
-        return self.lam * code.abs().flatten(1).sum(dim=1).mean()
+        return self.lam * single(check_codes(code, "code")).abs().flatten(1).sum(dim=1).mean()
 
 
 class KL(Sparsity):
@@ -103,7 +110,7 @@ class KL(Sparsity):
         self.rho, self.beta = check_fraction("rho", rho), check_nonnegative("beta", beta)
 
     def forward(self, a: Tensor) -> Tensor:
-        return a.sigmoid()
+        return check_codes(a).sigmoid()
 
     def penalty(self, code: Tensor) -> Tensor:
         return self.beta * kl_sparsity(code, self.rho)
@@ -113,15 +120,16 @@ def kl_sparsity(code: Tensor, rho: float) -> Tensor:
     """Sum over units of KL(rho || mean activity), code (N, ...) with values in [0, 1].
 
     The mean over the batch is kept 1e-6 away from 0 and 1. Raises ValueError for rho outside
-    (0, 1), and for activities outside [0, 1].
+    (0, 1), for activities outside [0, 1], and for none. Half precision gives float32.
     """
-    check_fraction("rho", rho)
-    if code.numel() and (code.min() < 0 or code.max() > 1):
+    rho = check_fraction("rho", rho)
+    check_not_empty(check_codes(code, "code"), "code")
+    if code.min() < 0 or code.max() > 1:
         raise ValueError(
             f"code has values from {code.min():.3g} to {code.max():.3g}; KL compares activities "
             "from 0 to 1: use code.sigmoid()."
         )
-    mean = code.mean(dim=0).clamp(1e-6, 1 - 1e-6)
+    mean = single(code).mean(dim=0).clamp(1e-6, 1 - 1e-6)
     return (rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()).sum()
 
 

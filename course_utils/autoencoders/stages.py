@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from course_utils.arguments import check_input, check_nonnegative, check_size
 from course_utils.autoencoders.sparse import SparseAutoencoder
 from course_utils.autoencoders.sparsity import NoSparsity, Sparsity
+from course_utils.layers import check_codes, check_like, check_sizes, single
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = ["FourStageAutoencoder", "Shrinkage", "Stages"]
@@ -34,19 +35,25 @@ class Shrinkage(nn.Module):
     """Soft threshold of maps (N, maps, H, W), with a learned threshold per map, and a price.
 
     The proximal step of notebook 02 as a layer. penalty(s) is lam * mean |s|. Raises
-    ValueError for lam < 0.
+    ValueError for lam < 0, start < 0, and another number of maps.
     """
 
     def __init__(self, maps: int, lam: float = 0.0, start: float = 0.05) -> None:
         super().__init__()
+        check_sizes(maps=maps)
+        check_nonnegative("start", start)
         self.lam = check_nonnegative("lam", lam)
         self.threshold = nn.Parameter(torch.full((maps, 1, 1), start))
 
     def forward(self, a: Tensor) -> Tensor:
+        maps = len(self.threshold)
+        if check_codes(a).ndim != 4 or a.shape[1] != maps:
+            found = f"a has shape {tuple(a.shape)}; expected (N, {maps}, H, W)"
+            raise ValueError(f"{found}: give maps={maps} from the layer before.")
         return soft_threshold(a, self.threshold.abs())
 
     def penalty(self, s: Tensor) -> Tensor:
-        return self.lam * s.abs().mean()
+        return self.lam * single(check_codes(s, "s")).abs().mean()
 
 
 class FourStageAutoencoder(SparseAutoencoder):
@@ -69,6 +76,7 @@ class FourStageAutoencoder(SparseAutoencoder):
         channels: int = 3,
         size: int = 32,
     ) -> None:
+        check_sizes(code=code, maps=maps, channels=channels)
         side = check_size(size) // 4
         f1 = nn.Sequential(nn.Conv2d(channels, maps, 4, stride=2, padding=1), Shrinkage(maps, lam))
         f2 = nn.Sequential(
@@ -99,13 +107,13 @@ class FourStageAutoencoder(SparseAutoencoder):
 
     def stages(self, x: Tensor) -> Stages:
         """s, c, d and x_hat of images x."""
-        s = self.f1(check_input(x, *self.shape))
+        s = self.f1(check_like(check_input(x, *self.shape), self))
         c = self.sparsity(self.f2(s))
         d = self.f3(c)
         return Stages(s, c, d, self.f4(d))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        s = self.f1(check_input(x, *self.shape))
+        s = self.f1(check_like(check_input(x, *self.shape), self))
         a = self.f2(s)
         c = self.sparsity(a)
         return a, c, self.f1[1].penalty(s) + self.sparsity.penalty(c)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_images, check_int, generator
+from course_utils.arguments import check_floats, check_images, check_int, check_not_empty, generator
 from course_utils.dictionary_learning import overcomplete_dct
+from course_utils.layers import check_like, single
 
 __all__ = [
     "SparseSuperResolution",
@@ -27,8 +28,16 @@ def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
     """Correlations (N, K, H/stride, W/stride) of images with filters (K, 1, p, p).
 
     H and W are multiples of the stride, p an odd one. It is conv2d with this stride and padding
-    (p - stride) / 2, written on squares as channels, where it runs at full speed.
+    (p - stride) / 2, written on squares as channels, where it runs at full speed. Raises
+    ValueError for other shapes.
     """
+    check_filters(filters, stride, "filters")
+    check_not_empty(check_like(x, filters))
+    if x.ndim != 4 or x.shape[1] != 1 or x.shape[2] % stride or x.shape[3] % stride:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; expected (N, 1, H, W) with sides that are multiples of "
+            f"the stride, {stride}: crop the images, or pad them."
+        )
     squares, kernels = F.pixel_unshuffle(x, stride), F.pixel_unshuffle(filters, stride)
     return F.conv2d(squares, kernels, padding=kernels.shape[-1] // 2)
 
@@ -36,8 +45,15 @@ def analyse(x: Tensor, filters: Tensor, stride: int) -> Tensor:
 def synthesise(z: Tensor, atoms: Tensor, stride: int) -> Tensor:
     """Codes (N, K, h, w) to the sum of their atoms (K, 1, p, p), images (N, 1, h*stride, w*stride).
 
-    The adjoint of `analyse`: <z, analyse(x, atoms)> = <synthesise(z, atoms), x>.
+    The adjoint of `analyse`: <z, analyse(x, atoms)> = <synthesise(z, atoms), x>. Errors as there.
     """
+    check_filters(atoms, stride, "atoms")
+    check_not_empty(check_like(z, atoms, "z"), "z")
+    if z.ndim != 4 or z.shape[1] != len(atoms):
+        raise ValueError(
+            f"z has shape {tuple(z.shape)}; expected (N, {len(atoms)}, h, w), a map for each atom: "
+            f"give as many atoms as maps."
+        )
     kernels = F.pixel_unshuffle(atoms, stride)
     return F.pixel_shuffle(F.conv_transpose2d(z, kernels, padding=kernels.shape[-1] // 2), stride)
 
@@ -62,7 +78,7 @@ class UnrolledSparseCoder(nn.Module):
     ) -> None:
         super().__init__()
         self.stride, self.size = check_int("stride", stride, 1), check_int("size", size, 1)
-        self.steps, self.scale = check_int("steps", steps, 1), scale
+        self.steps, self.scale = check_int("steps", steps, 1), check_int("scale", scale, 1)
         if math.isqrt(check_int("atoms", atoms, 1)) ** 2 != atoms:
             raise ValueError(
                 f"atoms is {atoms}; expected a square number, such as 256: "
@@ -91,7 +107,7 @@ class UnrolledSparseCoder(nn.Module):
 
     def encode(self, noisy: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
         """Code (N, atoms, ceil(H/stride), ceil(W/stride)), mean (N, 1, 1, 1). Errors: forward."""
-        noise = check(noisy, sigma, self.size)
+        noise = check(check_like(noisy, self, "images"), sigma, self.size)
         height, width = noisy.shape[2:]
         mean = noisy.mean(dim=(2, 3), keepdim=True)
         x = F.pad(noisy - mean, (0, -width % self.stride, 0, -height % self.stride), mode="reflect")
@@ -156,12 +172,25 @@ def shrink_half(images: Tensor) -> Tensor:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected even sides: crop a row or a column."
         )
-    return F.interpolate(images, scale_factor=0.5, mode="bicubic", antialias=True)
+    half = F.interpolate(single(images), scale_factor=0.5, mode="bicubic", antialias=True)
+    return half.to(images.dtype)
 
 
 def enlarge(images: Tensor) -> Tensor:
     """Images (N, C, H, W) at twice the sides, bicubic: what super-resolution has to beat."""
+    check_images(images)
     return F.interpolate(images, scale_factor=2, mode="bicubic")
+
+
+def check_filters(filters: Tensor, stride: int, name: str) -> None:
+    """An error unless they are squares (K, 1, p, p), p an odd multiple of the stride."""
+    shape, stride = tuple(check_floats(filters, name).shape), check_int("stride", stride, 1)
+    odd = len(shape) == 4 and shape[3] % stride == 0 and shape[3] // stride % 2 == 1
+    if not odd or shape[1:] != (1, shape[3], shape[3]):
+        raise ValueError(
+            f"{name} has shape {shape}; expected (K, 1, p, p) with p an odd multiple of the stride,"
+            f" such as {3 * stride}: pad the squares with zeros."
+        )
 
 
 def shrink(z: Tensor, theta: Tensor, noise: Tensor) -> Tensor:

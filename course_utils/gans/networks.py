@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_utils.arguments import check_choice, check_int
-from course_utils.layers import Layers
+from course_utils.arguments import check_choice, check_input, check_int, check_not_empty
+from course_utils.layers import Layers, check_codes, check_like, check_rows, check_sizes, single
 
 __all__ = [
     "Discriminator",
@@ -32,8 +32,9 @@ class Generator(Layers):
     def __init__(
         self, noise: int = 64, width: int = 32, channels: int = 1, size: int = 28, blocks: int = 2
     ) -> None:
-        side, maps = start_of(size, blocks), width * 2 ** (blocks - 1)
-        self.noise = check_int("noise", noise, at_least=1)
+        check_sizes(noise=noise, width=width, channels=channels)
+        side, self.noise = start_of(size, blocks), noise
+        maps = width * 2 ** (blocks - 1)
         layers = [nn.Linear(noise, maps * side**2), nn.Unflatten(1, (maps, side, side))]
         for _ in range(blocks - 1):
             layers += [nn.BatchNorm2d(maps), nn.ReLU()]
@@ -43,9 +44,7 @@ class Generator(Layers):
         super().__init__(*layers, nn.BatchNorm2d(maps), nn.ReLU(), last, nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
-        if z.ndim != 2 or z.shape[1] != self.noise:
-            raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, {self.noise}).")
-        return super().forward(z)
+        return super().forward(check_rows(z, self, self.noise, "z"))
 
 
 class Discriminator(Layers):
@@ -66,7 +65,9 @@ class Discriminator(Layers):
         norm: str = "batch",
         minibatch_std: bool = False,
     ) -> None:
+        check_sizes(width=width, channels=channels)
         side, maps = start_of(size, blocks), width
+        self.shape = (channels, size, size)
         check_choice("norm", norm, ("batch", "none"))
         layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for _ in range(blocks - 1):
@@ -78,6 +79,9 @@ class Discriminator(Layers):
         last = nn.Linear((maps + minibatch_std) * side**2, 1)
         super().__init__(*layers, nn.Flatten(), last, nn.Flatten(0))
 
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(check_like(check_input(x, *self.shape), self))
+
 
 class PointGenerator(Layers):
     """Noise (N, noise) to points (N, dimensions) by `layers` hidden layers."""
@@ -85,8 +89,12 @@ class PointGenerator(Layers):
     def __init__(
         self, noise: int = 2, width: int = 128, dimensions: int = 2, layers: int = 2
     ) -> None:
-        self.noise = check_int("noise", noise, at_least=1)
+        check_sizes(noise=noise, width=width, dimensions=dimensions)
+        self.noise = noise
         super().__init__(*hidden(noise, width, layers, nn.ReLU()), nn.Linear(width, dimensions))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(check_rows(z, self, self.noise, "z"))
 
 
 class PointDiscriminator(Layers):
@@ -95,9 +103,14 @@ class PointDiscriminator(Layers):
     def __init__(
         self, width: int = 128, dimensions: int = 2, layers: int = 2, minibatch_std: bool = False
     ) -> None:
+        check_sizes(width=width, dimensions=dimensions)
+        self.dimensions = dimensions
         parts = hidden(dimensions, width, layers, nn.LeakyReLU(0.2))
         parts += [MinibatchStd()] if minibatch_std else []
         super().__init__(*parts, nn.Linear(width + minibatch_std, 1), nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(check_rows(x, self, self.dimensions))
 
 
 class MinibatchStd(nn.Module):
@@ -105,16 +118,16 @@ class MinibatchStd(nn.Module):
 
     x (N, C, ...) to (N, C + 1, ...): the standard deviation over the batch of each entry, their
     mean, the same number everywhere. A generator that always draws the same is found out.
-    Raises ValueError for a batch of one.
+    Raises ValueError for a batch of fewer than two.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) < 2:
+        if len(check_codes(x, "x")) < 2:
             raise ValueError(
-                "The batch holds 1 sample; minibatch statistics need at least 2: "
+                f"The batch holds {len(x)} samples; minibatch statistics need at least 2: "
                 "use a larger batch, or drop the last one."
             )
-        spread = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
+        spread = (single(check_not_empty(x)).var(dim=0, unbiased=False) + 1e-8).sqrt().mean().to(x)
         return torch.cat([x, spread.expand(len(x), 1, *x.shape[2:])], dim=1)
 
 
@@ -130,11 +143,15 @@ class Packed(nn.Module):
         self.discriminator, self.pack = discriminator, check_int("pack", pack, at_least=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) % self.pack:
+        if len(check_codes(x, "x")) % self.pack:
+            whole = len(x) - len(x) % self.pack
             raise ValueError(
-                f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}."
+                f"The batch holds {len(x)} samples; expected a multiple of pack = {self.pack}: "
+                f"use another batch size, or x[:{whole}]."
             )
-        return self.discriminator(x.reshape(len(x) // self.pack, -1, *x.shape[2:]))
+        return self.discriminator(
+            x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
+        )
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:
@@ -161,6 +178,6 @@ def start_of(size: int, blocks: int) -> int:
     if check_int("size", size, at_least=steps) % steps:
         raise ValueError(
             f"size is {size}; expected a multiple of {steps}, since the side is halved {blocks} "
-            "times."
+            f"times: pad the images to {size - size % steps + steps}, or take fewer blocks."
         )
     return size // steps

@@ -15,29 +15,35 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import distributed
-from course_utils.arguments import check_choice, check_int, check_nonnegative
-from course_utils.gans.losses import LOSSES, gradient_penalty, r1_penalty
-from course_utils.training import TrainingError, gradient_norm, load_checkpoint, save_checkpoint
+from course_utils.arguments import check_choice, check_floats, check_int, check_nonnegative
+from course_utils.gans.losses import LOSSES, PENALTIES, check_range, check_same
+from course_utils.layers import check_codes
+from course_utils.training import (
+    NO_BATCH,
+    TrainingError,
+    backward,
+    check_batches,
+    gradient_norm,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 __all__ = ["Gan", "from_gan_range", "to_gan_range", "train_gan"]
 
-PENALTIES = {
-    "none": None,
-    "gradient": gradient_penalty,
-    "r1": lambda critic, real, fake: r1_penalty(critic, real),
-}
-TRY = "The weights are those before it. Try a lower learning rate, or a gradient penalty."
+TRY = (
+    "The weights are those before it. Try a lower learning rate, a gradient penalty, or other data."
+)
 G = TypeVar("G", bound=nn.Module)  # the class of the generator
 
 
 def to_gan_range(images: Tensor) -> Tensor:
-    """[0, 1], the range of images in this course, to [-1, 1], the range of tanh."""
-    return 2 * images - 1
+    """[0, 1], the range of images in this course, to [-1, 1], the range of tanh. Floats only."""
+    return 2 * check_floats(images, "images") - 1
 
 
 def from_gan_range(images: Tensor) -> Tensor:
-    """[-1, 1] to [0, 1]."""
-    return (images + 1) / 2
+    """[-1, 1] to [0, 1]. Floats only."""
+    return (check_floats(images, "images") + 1) / 2
 
 
 class Gan(nn.Module, Generic[G]):
@@ -49,7 +55,7 @@ class Gan(nn.Module, Generic[G]):
     every `critic_steps`-th step. `generator_ema` is a copy of the generator with the exponential
     moving average of its weights, `ema_decay` per step: the one to draw samples from.
     reconstruction_term(fake, real), if given, is a scalar added to the generator's loss
-    (notebook 12).
+    (notebook 12). Raises ValueError for settings out of their range.
     """
 
     def __init__(
@@ -81,13 +87,19 @@ class Gan(nn.Module, Generic[G]):
             raise ValueError(f"ema_decay is {ema_decay}; expected 0 (no average) to below 1.")
         self.critic_steps = check_int("critic_steps", critic_steps, at_least=1)
         self.ema_decay, self.reconstruction_term = ema_decay, reconstruction_term
-        self.lr = lr if isinstance(lr, tuple) else (lr, lr)
+        self.lr = tuple(lr) if isinstance(lr, (tuple, list)) else (lr, lr)
+        if len(self.lr) != 2:
+            raise ValueError(f"lr is {lr}; expected one number, or one for each of two networks.")
         players: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {
-            name: torch.optim.Adam(player.parameters(), lr=rate, betas=betas, fused=True)
+            name: torch.optim.Adam(
+                player.parameters(), lr=check_nonnegative("lr", rate), betas=betas, fused=True
+            )
             for (name, player), rate in zip(players.items(), self.lr)
         }
-        self.total_steps: float | None = total_steps
+        self.total_steps: float | None = (
+            None if total_steps is None else check_int("total_steps", total_steps, 1)
+        )
         self.steps = 0
 
     def train(self, mode: bool = True) -> "Gan[G]":
@@ -103,17 +115,20 @@ class Gan(nn.Module, Generic[G]):
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n draws of z ~ N(0, 1), (n, noise); `generator` is a seeded one on the CPU."""
-        device = next(self.generator.parameters()).device
-        numbers = check_int("generator.noise", self.generator.noise, at_least=1)
-        if generator is None:
-            return torch.randn(n, numbers, device=device)
-        return torch.randn(n, numbers, generator=generator).to(device)
+        like = next(self.generator.parameters())
+        numbers = check_int("generator.noise", getattr(self.generator, "noise", None), at_least=1)
+        place = like.device if generator is None else "cpu"
+        shape = (check_int("n", n), numbers)
+        z = torch.randn(shape, generator=generator, dtype=like.dtype, device=place)
+        return z.to(like.device)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n samples of the averaged generator, in its own range."""
+        check_int("n", n, at_least=1)
         return torch.cat([self.generator_ema(z) for z in self.noise(n, generator).split(500)])
 
+    @torch.enable_grad()
     def step(
         self, real: Tensor, z: Tensor | None = None, weight: float | None = None
     ) -> dict[str, Tensor]:
@@ -121,11 +136,13 @@ class Gan(nn.Module, Generic[G]):
 
         First the discriminator, then the generator. z: what the generator is fed with, N draws of
         noise if not given. weight: this batch's share of that of all processes (default: all the
-        same). Gives the losses, each (). Raises ValueError for images outside [-1, 1],
-        TrainingError for a loss or gradient that is not finite; the weights are as before.
+        same). Gives the losses, each (). Raises TypeError for what is no floats, ValueError for no
+        images, such outside [-1, 1] or of another shape than the generator's, TrainingError for a
+        loss or gradient that is not finite; the weights are as before.
         """
         check_range(real)
         fake = self.generator(self.noise(len(real)) if z is None else z)
+        check_same(real, fake)
         scores = self.discriminator(real), self.discriminator(fake.detach())
         terms = {"discriminator": self.loss.discriminator(*scores)}
         penalty: Tensor | float = 0.0
@@ -146,7 +163,7 @@ class Gan(nn.Module, Generic[G]):
         optimizer, network = self.optimizers[name], getattr(self, name)
         for other in self.optimizers.values():
             other.zero_grad(set_to_none=True)
-        loss.backward()
+        backward(loss, name)
         distributed.average_gradients(network.parameters(), weight)
         norm = gradient_norm(network.parameters())
         if not torch.isfinite(loss.detach() + norm):
@@ -171,6 +188,7 @@ class Gan(nn.Module, Generic[G]):
                 mean.copy_(value)
 
 
+@torch.enable_grad()
 def train_gan(
     gan: Gan,
     batches: Callable[[int], Iterable[Tensor]],
@@ -196,6 +214,7 @@ def train_gan(
     if size > 1 and seconds < math.inf:
         raise ValueError("seconds cannot be given to several processes: give epochs alone.")
     epochs = check_int("epochs", epochs)
+    check_batches(batches)
     parts = {"model": gan} | gan.optimizers
     history = load_checkpoint(parts, checkpoint)
     gan.steps = int(sum(entry["steps"] for entry in history))
@@ -206,7 +225,7 @@ def train_gan(
     for epoch in bar:
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
-        with_noise = ((real, gan.noise(len(real))) for real in batches(epoch))
+        with_noise = ((x, gan.noise(len(check_codes(x, "real")))) for x in batches(epoch))
         for (real, z), weight in distributed.shard_batches(with_noise, epoch):
             if each_step:
                 each_step()
@@ -216,9 +235,7 @@ def train_gan(
             if time.perf_counter() > end:
                 break
         if not counts:
-            raise ValueError(
-                "batches(epoch) gave no batch: is the batch size above the number of images?"
-            )
+            raise ValueError(NO_BATCH)
         distributed.all_reduce_weighted(list(sums.values()), 1.0)
         means = {name: float(total) / counts[name] for name, total in sums.items()}
         history.append(means | {"steps": counts["discriminator"]})
@@ -229,13 +246,3 @@ def train_gan(
         if time.perf_counter() > end:
             break
     return history
-
-
-def check_range(real: Tensor) -> None:
-    """ValueError for images outside [-1, 1]; points may lie anywhere."""
-    if real.ndim == 4 and (real.min() < -1.001 or real.max() > 1.001):
-        raise ValueError(
-            f"The real batch has values from {real.min():.3g} to {real.max():.3g}; "
-            "expected [-1, 1], the range of the generator's tanh: "
-            "use to_gan_range(images) on images in [0, 1]."
-        )

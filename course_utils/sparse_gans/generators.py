@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from course_utils.arguments import check_int
 from course_utils.autoencoders import NoSparsity, TopK
 from course_utils.gans.training import to_gan_range
+from course_utils.layers import check_rows, check_sizes, evaluation
 
 __all__ = ["CodeGenerator", "DictionaryGenerator"]
 
@@ -28,24 +29,22 @@ class CodeGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.prior, self.decoder, self.sparsity = prior, decoder, sparsity or NoSparsity()
-        self.noise = check_int("prior.noise", prior.noise, at_least=1)
+        self.noise = check_int("prior.noise", getattr(prior, "noise", None), at_least=1)
         self.check()
 
     @torch.no_grad()
     def check(self) -> None:
         """ValueError if one code does not go through the decoder."""
-        device = next(self.decoder.parameters()).device
-        code = self.codes(torch.zeros(1, self.noise, device=device))
-        training = self.decoder.training
-        try:
-            self.decoder.eval()(code)
-        except RuntimeError as error:
-            raise ValueError(
-                f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not "
-                f"take ({error}): fit the prior to codes of this decoder's encoder."
-            ) from error
-        finally:
-            self.decoder.train(training)
+        like = next(self.decoder.parameters())
+        with evaluation(self):
+            code = self.codes(torch.zeros(1, self.noise, device=like.device, dtype=like.dtype))
+            try:
+                self.decoder(code)
+            except (RuntimeError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"The prior draws codes of {code.shape[1]} numbers, which the decoder does not "
+                    f"take ({error}): fit the prior to codes of this decoder's encoder."
+                ) from error
 
     def codes(self, z: Tensor) -> Tensor:
         """Noise (N, noise) to sparse codes (N, code)."""
@@ -61,14 +60,17 @@ class DictionaryGenerator(nn.Module):
     The last layer is a convolutional dictionary: each number of the code lays down one atom of
     patch x patch pixels, every 4 pixels (SparseGAN, Mahdizadehaghdam, Panahi and Krim 2019, with
     patches that overlap). At most k numbers of a code are not zero; each map is standardised over
-    the batch before. Atoms have length 1. Raises ValueError as TopK.
+    the batch before. Atoms have length 1. Raises ValueError as TopK, and for a patch that is odd.
     """
 
     def __init__(
         self, noise: int = 64, atoms: int = 64, k: int = 392, width: int = 64, patch: int = 8
     ) -> None:
         super().__init__()
-        self.noise, self.patch = check_int("noise", noise, at_least=1), patch
+        check_sizes(noise=noise, atoms=atoms, width=width)
+        if check_int("patch", patch, at_least=4) % 2:
+            raise ValueError(f"patch is {patch}; expected an even number: take {patch + 1}.")
+        self.noise, self.patch = noise, patch
         self.trunk = nn.Sequential(
             nn.Linear(noise, width * 7 * 7),
             nn.Unflatten(1, (width, 7, 7)),
@@ -91,7 +93,7 @@ class DictionaryGenerator(nn.Module):
         return F.normalize(self.atoms.flatten(1), dim=1).view_as(self.atoms)
 
     def codes(self, z: Tensor) -> Tensor:
-        return self.sparsity(self.trunk(z))
+        return self.sparsity(self.trunk(check_rows(z, self, self.noise, "z")))
 
     def forward(self, z: Tensor) -> Tensor:
         padding = (self.patch - 4) // 2

@@ -11,7 +11,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_floats, check_int, check_not_empty
+from course_utils.layers import check_rows, single
 
 __all__ = ["CodePrior"]
 
@@ -38,11 +39,7 @@ class CodePrior(nn.Module):
         self.register_buffer("factors", torch.eye(code).repeat(components, 1, 1))
 
     def forward(self, z: Tensor) -> Tensor:
-        if z.ndim != 2 or z.shape[1] != self.noise:
-            raise ValueError(
-                f"z has shape {tuple(z.shape)}; expected (N, {self.noise}), one number more than a "
-                "code."
-            )
+        z = check_rows(z, self.means, self.noise, "z")  # one number more than a code
         u = torch.special.ndtr(z[:, 0])
         part = torch.searchsorted(self.shares.cumsum(0), u).clamp_max(len(self.shares) - 1)
         return self.means[part] + (self.factors[part] @ z[:, 1:, None])[..., 0]
@@ -51,15 +48,16 @@ class CodePrior(nn.Module):
     def fit(cls, codes: Tensor, components: int = 50, seed: int = 0) -> CodePrior:
         """The mixture fitted to codes (M, code) by scikit-learn's EM, at most 15 rounds.
 
-        Raises ValueError for codes of another shape, not finite (scikit-learn), or fewer than
-        components * (code + 1): a covariance needs more codes than numbers.
+        Raises ValueError for codes of another shape, not finite, so small that the 1e-3 which
+        are added to each variance would drown them, and for fewer than components * (code + 1): a
+        covariance needs more codes than numbers.
         """
         # here: scikit-learn takes seconds to import
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         components = check_int("components", components, at_least=1)
-        if codes.ndim != 2:
+        if check_not_empty(check_floats(codes, "codes"), "codes").ndim != 2:
             raise ValueError(
                 f"codes has shape {tuple(codes.shape)}; expected (M, code), a row for each image."
             )
@@ -75,11 +73,20 @@ class CodePrior(nn.Module):
                 f"{count} codes are too few for {components} Gaussians of {code} numbers, which "
                 f"need {components * (code + 1)}: {remedy}."
             )
+        if not codes.isfinite().all():
+            raise ValueError("codes hold NaN or infinite values: has training diverged?")
+        codes, spread = single(codes.detach()).cpu(), single(codes.detach()).std().item()
+        if not 1e-2 <= spread <= 1e6:
+            raise ValueError(
+                f"codes have a standard deviation of {spread:.3g}; expected one near 1: divide "
+                "them by codes.std(), and multiply what the prior draws by it."
+            )
+        seed = check_int("seed", seed, at_most=2**32 - 1)
         mixture = GaussianMixture(components, reg_covar=1e-3, max_iter=15, random_state=seed)
         # The last rounds change little and cost as much as the first
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            mixture.fit(codes.detach().cpu().numpy())
+            mixture.fit(codes.numpy())
         prior = cls(components, code)
         prior.shares.copy_(torch.as_tensor(mixture.weights_))
         prior.means.copy_(torch.as_tensor(mixture.means_))
