@@ -90,6 +90,18 @@ def limit(seconds: float, megabytes: int) -> None:
             resource.setrlimit(getattr(resource, name), (value, value))
 
 
+def recover() -> None:
+    """What any code needs, where a cell before has closed, lowered or deleted it."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))
+    for name in ("stdout", "stderr"):
+        if getattr(getattr(sys, name, None), "closed", True):
+            setattr(sys, name, Nowhere())
+    try:
+        os.getcwd()
+    except OSError:
+        os.chdir(ROOT)
+
+
 def fixed(value: object) -> bool:
     """Whether a module has it for good: functions, classes and constants such as math.pi."""
     return callable(value) or isinstance(value, float)
@@ -150,9 +162,6 @@ class Runner:
     def cell(self, source: str, seconds: float) -> dict:
         """Run a cell; {"error": words, "notes": [words]}, the error "" where there is none."""
         self.shell.notes.clear()
-        for name in ("stdout", "stderr"):  # a cell before may have closed it
-            if getattr(getattr(sys, name, None), "closed", True):
-                setattr(sys, name, Nowhere())
         try:
             with alarm(seconds):
                 result = self.shell.run_cell(source, store_history=True)
@@ -207,7 +216,7 @@ def main() -> None:
         elif kind == "start":
             runner, answer = Runner(**words), {}
         else:
-            sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))
+            recover()
             answer = getattr(runner, kind)(**words)
         os.write(answers, b"\n" + json.dumps({"nonce": nonce, **answer}).encode() + b"\n")
 
