@@ -622,16 +622,15 @@ def as_ordinary(folder):
 ALIKE = """
 import sys, types
 from pathlib import Path
-from course_tools.grading import __main__ as command, grade, isolation
-mode, cell_seconds, official, *arguments = sys.argv[1:]
-grade.CELL_SHARE = float(cell_seconds) / 300
+from course_tools.grading import __main__ as command, isolation
+mode, official, *arguments = sys.argv[1:]
 if mode == "limits only":
     isolation.shutil = types.SimpleNamespace(which=lambda name: None)
 raise SystemExit(command.main(["grade", *arguments], Path(official)))
 """
 
 
-def marks_in_each_mode(public, expected, cell_seconds, jobs="1"):
+def marks_in_each_mode(public, expected, seconds):
     """{(user, mode): rows} of a class; nothing outside is touched, no process or file is left."""
     official, folder, found = public / "course", public / f"class of {len(expected)}", {}
     for path, (text, *_) in expected.items():
@@ -649,8 +648,8 @@ def marks_in_each_mode(public, expected, cell_seconds, jobs="1"):
                     os.chown(path, ORDINARY, ORDINARY)
             watched = (folder, official, place / "home", place / "scratch", ROOT / "course_utils")
             before, table = fingerprint(*watched), place / "marks.csv"
-            limits = ["--seconds", "300", "--memory-mb", "1500", "--jobs", jobs]
-            arguments = [mode, str(cell_seconds), str(official), str(folder), "--csv", str(table)]
+            limits = ["--seconds", str(seconds), "--memory-mb", "1500", "--jobs", "2"]
+            arguments = [mode, str(official), str(folder), "--csv", str(table)]
             environment = {"HOME": str(place / "home"), "TMPDIR": str(place / "scratch")}
             subprocess.run(
                 [*prefix, sys.executable, "-c", ALIKE, *arguments, *limits],
@@ -693,7 +692,7 @@ def test_root_and_an_ordinary_user_give_the_same_marks_in_every_mode(public):
     text = handed_in(public / "course" / NAME, SOLVED, before=before, change=typed(lines))
     wrong = handed_in(public / "course" / NAME, WRONG)
     expected = {f"李雷/{NAME}": (text, RIGHT, "no-such"), f"Ω/{NAME}": (wrong, ["failed"] * 3, "")}
-    they_are_alike(marks_in_each_mode(public, expected, 60, jobs="2"), expected)
+    they_are_alike(marks_in_each_mode(public, expected, 300), expected)
 
 
 @linux
@@ -702,8 +701,7 @@ def test_every_kind_of_submission_has_the_same_marks_from_everyone_in_every_mode
     official = public / "course" / NAME
     expected = honest(official) | named(official) | cases(official, [public / "none"], True)
     del expected[f"destroyer/{NAME}"]  # with limits only it would do what it says
-    for times in range(2):
-        they_are_alike(marks_in_each_mode(public, expected, 10), expected)
+    they_are_alike(marks_in_each_mode(public, expected, 80), expected)
 
 
 @pytest.mark.parametrize(
