@@ -193,6 +193,7 @@ SETTINGS = {  # what cells leave behind before a right answer
     "elsewhere": "import os, locale\nos.chdir('/')\nlocale.setlocale(locale.LC_ALL, 'C')",
     "lost output": "import io, sys\nsys.stdout = io.TextIOWrapper(io.BytesIO(), 'ascii')",
     "closed output": "import sys\nsys.stdout.close()\nsys.stderr = None",
+    "no null device": "import os\nos.devnull = '/nowhere/null'",
     "shallow": "import sys\nsys.setrecursionlimit(60)",
     "names": "len = list = sum = max = 3",
     "patched": "torch.manual_seed = torch.randn_like = torch.random.fork_rng = torch.rand = None\n"
