@@ -189,7 +189,7 @@ SETTINGS = {  # what cells leave behind before a right answer
     "half": "torch.autocast('cpu', dtype=torch.bfloat16).__enter__()",
     "seeds": "import random\ntorch.manual_seed(7)\nrandom.seed(7)",
     "raises": "import numpy, warnings\nnumpy.seterr(all='raise')\nwarnings.simplefilter('error')",
-    "deleted": "import os\nos.mkdir('a')\nos.chdir('a')\nos.rmdir('../a')",
+    "no folder": "import os\nos.mkdir('a')\nos.chdir('a')\nos.rmdir('../a')",
     "elsewhere": "import os, locale\nos.chdir('/')\nlocale.setlocale(locale.LC_ALL, 'C')",
     "lost output": "import io, sys\nsys.stdout = io.TextIOWrapper(io.BytesIO(), 'ascii')",
     "closed output": "import sys\nsys.stdout.close()\nsys.stderr = None",
