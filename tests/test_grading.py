@@ -49,6 +49,7 @@ WRONG = {
     for (number, source), mistake in zip(SOLVED.items(), MISTAKES.items())
 }
 BUBBLEWRAP = best_isolation(Path(__file__).parent)[0]
+ORDINARY = 54321  # the number of an account that nobody has
 sealed = pytest.mark.skipif(not BUBBLEWRAP, reason="bubblewrap is missing or forbidden here")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a promise of Linux")
 
@@ -86,6 +87,16 @@ def strip(notebook):
     for cell in notebook.cells:
         cell.pop("id", None)
         cell.metadata = {}
+
+
+def typed(lines):
+    """A change that puts lines above the imports, in the same cell."""
+
+    def change(notebook):
+        cell = next(cell for cell in notebook.cells if "import torch" in cell.source)
+        cell.source = f"{lines}\n{cell.source}"
+
+    return change
 
 
 def delete_the_second(notebook):
@@ -144,6 +155,55 @@ for victim in [".", "..", *glob.glob("../*"), *VICTIMS]:
     except OSError: pass
 """
 RIGHT, NOT_RUN = ["passed"] * 3, ["not run"] * 3
+TYPED = {  # what people have above their imports, in the same cell; the note that it leaves
+    "inline": ("%matplotlib inline\n%config InlineBackend.figure_format = 'retina'", ""),
+    "widget": ("%matplotlib widget\n%matplotlib notebook\n%matplotlib qt\n%pylab inline", None),
+    "reloads": ("%load_ext autoreload\n%autoreload 2\n%who\n%reset -f", ""),
+    "installs": (
+        "!pip install -q no-such-package",
+        "skipped !pip install -q no-such-package (exit",
+    ),
+    "installs by magic": ("%pip install no-such-package\n%conda install x", "skipped %conda inst"),
+    "looks": ("!no-such-program\nfiles = !ls\n!sleep 1 &\nlen?\n?len", "skipped !no-such-program"),
+    "times": ("%%time\n%time y = 1", ""),
+    "extends": ("%load_ext no_such_extension\n%no_such_magic", "skipped %no_such_magic (Line magi"),
+    "unknown": ("%%no_such_magic --x", "skipped %%no_such_magic --x (unknown here"),
+    "calls": ("get_ipython().system('ls')\nget_ipython().run_line_magic('matplotlib', 'tk')", ""),
+    "asks": ("import getpass\ndisplay(input('Name: ') + getpass.getpass())", "got an empty line"),
+    "leaves": ("breakpoint()\nquit()\nexit()\nexit", ""),
+    "waits": ("import asyncio\nawait asyncio.sleep(0)", ""),
+    "draws": (
+        "import matplotlib\nmatplotlib.use('TkAgg')\nfrom matplotlib import pyplot as plt\n"
+        "plt.plot([1, 2])\nplt.show(block=True)\nplt.switch_backend('WebAgg')\nplt.show()",
+        "",
+    ),
+    "shows": ("from ipywidgets import interact\ninteract(lambda x: x, x=(0, 3))\ndisplay(3)", ""),
+}
+SETTINGS = {  # what cells leave behind before a right answer
+    "no gradients": "torch.set_grad_enabled(False)",
+    "inference": "context = torch.inference_mode()\ncontext.__enter__()",
+    "double": "torch.set_default_dtype(torch.float64)",
+    "meta": "torch.set_default_device('meta')",
+    "deterministic": "torch.use_deterministic_algorithms(True)\ntorch.set_num_threads(1)",
+    "anomaly": "torch.autograd.set_detect_anomaly(True)",
+    "half": "torch.autocast('cpu', dtype=torch.bfloat16).__enter__()",
+    "seeds": "import random\ntorch.manual_seed(7)\nrandom.seed(7)",
+    "raises": "import numpy, warnings\nnumpy.seterr(all='raise')\nwarnings.simplefilter('error')",
+    "no folder": "import os\nos.mkdir('a')\nos.chdir('a')\nos.rmdir('../a')",
+    "elsewhere": "import os, locale\nos.chdir('/')\nlocale.setlocale(locale.LC_ALL, 'C')",
+    "lost output": "import io, sys\nsys.stdout = io.TextIOWrapper(io.BytesIO(), 'ascii')",
+    "closed output": "import sys\nsys.stdout.close()\nsys.stderr = None",
+    "no null device": "import os\nos.devnull = '/nowhere/null'",
+    "shallow": "import sys\nsys.setrecursionlimit(60)",
+    "names": "len = list = sum = max = 3",
+    "patched": "torch.manual_seed = torch.randn_like = torch.random.fork_rng = torch.rand = None\n"
+    "import math, random, numpy as np\nmath.pi, np.random.seed, random.random = 3.0, None, None",
+}
+PENALTY = """def one_sided_penalty(discriminator, x):
+    x = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).clamp_min(0).square().mean()"""
+SHOWING = "    display(x)\n    print('✓ Ω', get_ipython())\n    return x + sigma"
 
 
 def cases(official, victims, slow):
@@ -187,7 +247,7 @@ def cases(official, victims, slow):
         f"=endless/{NAME}": (one(after=NO_ALARM), RIGHT, "time limit was reached in cell"),
         f"eater/{NAME}": (one({"00.2": eats}), second, "memory limit was reached in exercise 00.2"),
         f"eats at once/{NAME}": (one(before=EATER), RIGHT, "memory limit was reached in cell"),
-        f"old/{NAME}": (old, ["not defined"] * 3, "(ValueError)"),
+        f"old/{NAME}": (old, ["not defined", "not defined", "passed"], "(ValueError)"),
         f"bomb/{NAME}": (one(after=BOMB), RIGHT, "processes were started"),
     }
 
@@ -212,11 +272,11 @@ def scratch(tmp_path_factory):
         yield folder
 
 
-def in_grading():
+def in_grading(scratch=None):
     """The marks of processes of submissions that this run of the tests has started."""
     variables = (process.info["environ"] or {} for process in psutil.process_iter(["environ"]))
     known = (one.get("COURSE_GRADING", "") for one in variables)
-    return [mark for mark in known if mark.startswith(os.environ["TMPDIR"])]
+    return [mark for mark in known if mark.startswith(str(scratch or os.environ["TMPDIR"]))]
 
 
 def read_csv(file):
@@ -276,11 +336,11 @@ def test_a_class_with_every_kind_of_submission_hands_in_notebook_00(tmp_path):
 
 
 @contextlib.contextmanager
-def started(bubblewrap, *hidden):
-    """A process apart that awaits cells of notebook 00."""
+def started(bubblewrap, *hidden, lesson="00"):
+    """A process apart that awaits cells of a lesson."""
     with SandboxedProcess(bubblewrap, hidden, 100, 3000) as apart:
         (apart.work / "work").mkdir()
-        apart.ask("start", lesson="00", seconds=100, megabytes=3000)
+        apart.ask("start", lesson=lesson, seconds=100, megabytes=3000)
         yield apart
 
 
@@ -318,6 +378,37 @@ def test_without_isolation_limits_and_marks_are_the_same(light, tmp_path):
     row = grading.grade(one, tmp_path, "", 120, 2000, threading.Event())
     assert [row.results[number][0] for number in SOLVED] == RIGHT
     assert not in_grading()
+
+
+def test_what_cannot_work_in_a_process_apart_is_skipped_and_the_cell_goes_on():
+    with started("") as apart:
+        for name, (lines, note) in TYPED.items():
+            answer = apart.ask("cell", source=f"{lines}\ndone = {name!r}", seconds=60)
+            assert answer["error"] == "", name
+            assert words_of(apart, "raise Exception(done)") == f"Exception: {name}"
+            if note is not None:
+                assert note in " ".join(answer["notes"]), name
+                assert bool(note) == bool(answer["notes"]), name
+
+
+def test_a_cell_leaves_a_few_short_notes():
+    source = "for k in range(9):\n    get_ipython().system(f'exit 1 # {k}' + 'x' * 10_000)"
+    with started("") as apart:
+        notes = apart.ask("cell", source=source, seconds=60)["notes"]
+    assert len(notes) == 5 and all(len(note) < 200 for note in notes)
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_a_right_answer_passes_whatever_cells_before_have_set(setting):
+    showing = SOLVED["00.3"].replace("    return x + sigma", SHOWING)
+    with started("") as apart, started("", lesson="10") as second:
+        for process, answers in ((apart, [*SOLVED.values(), showing]), (second, [PENALTY])):
+            for source in ("import torch", setting, "\n".join(answers)):
+                assert process.ask("cell", source=source, seconds=20)["error"] == ""
+        checks = [(apart, "to_unit_range"), (apart, "share_of_zeros"), (apart, "add_noise")]
+        for process, name in [*checks, (second, "one_sided_penalty")]:
+            answer = process.ask("check", name=name, seconds=20)
+            assert (answer["status"], answer["message"]) == ("passed", "correct."), name
 
 
 @linux
@@ -364,11 +455,12 @@ def begun(code):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
-@sealed
-def test_a_submission_ends_when_the_grading_is_killed():
+@linux
+@pytest.mark.parametrize("bubblewrap", [pytest.param(BUBBLEWRAP, marks=sealed), ""])
+def test_a_submission_ends_when_the_grading_is_killed(bubblewrap):
     process = begun(
         "from course_tools.grading.sandbox import *\n"
-        f"with SandboxedProcess({BUBBLEWRAP!r}, [], 100, 3000) as apart:\n"
+        f"with SandboxedProcess({bubblewrap!r}, [], 100, 3000) as apart:\n"
         "    (apart.work / 'work').mkdir()\n"
         "    apart.ask('start', lesson='00', seconds=100, megabytes=3000)\n"
         "    print(apart.work, flush=True)\n"
@@ -385,7 +477,8 @@ def test_a_submission_ends_when_the_grading_is_killed():
     shutil.rmtree(folder)
 
 
-def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_keeps_the_rows_that_are_finished(jobs, light, tmp_path):
     folder, table = tmp_path / "submissions", tmp_path / "marks.csv"
     for name, before in (("a", ""), ("b", "while True: pass"), ("c", "")):
         write(folder / name / NAME, handed_in(light / NAME, SOLVED, before=before))
@@ -393,7 +486,7 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     process = begun(
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path; from course_tools.grading.__main__ import main\n"
-        f"arguments = {['grade', str(folder), '--csv', str(table)]}\n"
+        f"arguments = {['grade', str(folder), '--csv', str(table), '--jobs', jobs]}\n"
         f"raise SystemExit(main(arguments, Path({str(light)!r})))"
     )
     while " a/" not in process.stdout.readline():
@@ -404,6 +497,212 @@ def test_an_interrupt_keeps_the_rows_that_are_finished(light, tmp_path):
     found = [(row["passed"], row["exercise 1"]) for row in read_csv(table).values()]
     assert found == [("3", "passed"), ("0", "not run"), ("0", "not run")]
     assert not in_grading()
+
+
+UNREAD = """
+import sys
+from pathlib import Path
+from course_tools.grading import __main__ as command
+from course_tools.grading.marks import Row
+command.best_isolation = lambda folder: ("", "limits")
+command.grade = lambda one, *rest: Row.of_submission(one)
+folder, table, official = sys.argv[1:]
+raise SystemExit(command.main(["grade", folder, "--csv", table], Path(official)))
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    "variables, output",
+    [
+        ({"PYTHONIOENCODING": "cp1252"}, "file"),
+        ({"PYTHONIOENCODING": "ascii"}, "file"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "file"),
+        ({}, "nobody"),
+        ({}, "closed"),
+        ({}, "/dev/full"),
+    ],
+)
+def test_every_student_has_a_row_whatever_the_output_can_show(variables, output, light, tmp_path):
+    folder, table = tmp_path / "Übung", tmp_path / "marks.csv"
+    for student in ("Ω", "李雷", "Zoë", "b\udcff"):
+        write(folder / student / NAME, handed_in(light / NAME))
+    words = [sys.executable, "-c", UNREAD, str(folder), str(table), str(light)]
+    if output == "closed":
+        words = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
+    with open(tmp_path / "said.txt" if output == "file" else "/dev/full", "w") as file:
+        stdout = subprocess.PIPE if output == "nobody" else file
+        environment = os.environ | variables
+        process = subprocess.Popen(words, stdout=stdout, stderr=-1, env=environment, cwd=ROOT)
+        if output == "nobody":
+            process.stdout.close()
+        assert (process.stderr.read(), process.wait(100)) == (b"", 0)
+    assert [row["of"] for row in read_csv(table).values()] == ["3"] * 4
+    if "PYTHONIOENCODING" in variables:
+        said = (tmp_path / "said.txt").read_bytes()
+        assert b"\\u03a9/00_start" in said and b"\\u674e\\u96f7/00_start" in said
+        assert b"marks.csv: 4 rows." in said
+
+
+def honest(official):
+    """{path: (text, statuses, words of the row)} of what people really hand in."""
+
+    def one(answers=None, **cells):
+        return handed_in(official, SOLVED | (answers or {}), **cells)
+
+    found = {}
+    for name, (lines, note) in TYPED.items():
+        found[f"{name}/{NAME}"] = (one(change=typed(lines)), RIGHT, note or "")
+    for name, setting in SETTINGS.items():
+        found[f"{name}/{NAME}"] = (one(before=setting), RIGHT, "")
+    shows = {"00.3": SOLVED["00.3"].replace("    return x + sigma", SHOWING)}
+    for student in ("Ω", "李雷", "Zoë O'Hara", "=1+1", "b\udcff"):
+        found[f"{student}/{NAME}"] = (one(shows), RIGHT, "")
+    reads = "assert open('größe.txt').read() == open('größe.txt', encoding='utf-8').read()"
+    return found | {
+        f"reader/{NAME}": (one(before=reads), RIGHT, ""),
+        f"bash/{NAME}": (one(before="%%bash\nls\nexit 3"), RIGHT, "(CalledProcessError)"),
+        f"locked/{NAME}": (
+            one(before="import os\nos.makedirs('a/b')\nos.chmod('a', 0)"),
+            RIGHT,
+            "",
+        ),
+    }
+
+
+def named(official):
+    """Right notebooks as platforms, file managers and whole courses name them."""
+    names = [
+        "ada/00_start_here (1).ipynb",
+        "ada/00_start_here-Copy1.ipynb",
+        "section1/ada/00_start_here.ipynb",
+        "section1/grace/00_start_here.ipynb",
+        "whole/notebooks/00_start_here.ipynb",
+        "whole/notebooks/solutions/00_start_here_solutions.ipynb",
+        "doejane_12345_678910_00_start_here-1.ipynb",
+        "00 Start here_jdoe_attempt_2026-02-01-10-11-12_00_start_here.ipynb",
+        "Ann Smith_4711_assignsubmission_file_/00_start_here.ipynb",
+        "submitted/bitdiddle/00_start_here/00_start_here.ipynb",
+    ]
+    return {name: (handed_in(official, SOLVED), None, "") for name in names}
+
+
+@pytest.fixture(scope="module")
+def public(light):
+    """A folder that every user may read, with the light lesson in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copytree(light, folder / "course")
+        yield folder
+
+
+def as_ordinary(folder):
+    """Words before a command that run it as a user without an account and without rights.
+
+    Where Python or the course lie in a folder of root's, the user is let into those only.
+    """
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can grade as another user too (with setpriv)")
+    lines, after = [], []
+    for k, place in enumerate({ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}):
+        locked = [above for above in place.parents if not above.stat().st_mode & 0o001]
+        if locked:
+            lines += [f"mkdir -p {folder}/{k}", f"mount --bind {place} {folder}/{k}"]
+            after += [f"mkdir -p {place}", f"mount --bind {folder}/{k} {place}"]
+            after.insert(0, f"mountpoint -q {locked[-1]} || mount -t tmpfs tmpfs {locked[-1]}")
+    user = f"setpriv --reuid {ORDINARY} --regid {ORDINARY} --clear-groups"
+    script = "\n".join(["set -e", *lines, *after, f'exec {user} "$@"'])
+    words = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    tried = subprocess.run([*words, sys.executable, "-c", "import torch"], capture_output=True)
+    if tried.returncode:
+        pytest.skip(f"no second user here: {tried.stderr.decode(errors='replace')[-200:]}")
+    return words
+
+
+ALIKE = """
+import sys, types
+from pathlib import Path
+from course_tools.grading import __main__ as command, isolation
+mode, official, *arguments = sys.argv[1:]
+if mode == "limits only":
+    isolation.shutil = types.SimpleNamespace(which=lambda name: None)
+raise SystemExit(command.main(["grade", *arguments], Path(official)))
+"""
+
+
+def marks_in_each_mode(public, expected, seconds):
+    """{(user, mode): rows} of a class; nothing outside is touched, no process or file is left."""
+    official, folder, found = public / "course", public / f"class of {len(expected)}", {}
+    for path, (text, *_) in expected.items():
+        write(folder / path, text)
+    for student in (path for path in folder.iterdir() if path.is_dir()):
+        write(student / "größe.txt", "Ω\n")
+    users = {"this user": []} if os.name == "nt" else {"root": [], "ordinary": as_ordinary(public)}
+    for user, prefix in users.items():
+        for mode in ["bubblewrap", "limits only"][not BUBBLEWRAP :]:
+            place = public / f"{len(expected)} {user} {mode}"
+            for name in ("home", "scratch"):
+                write(place / name / "bait.txt", "dear").chmod(0o666)
+            if prefix:
+                for path in [place, *place.rglob("*")]:
+                    os.chown(path, ORDINARY, ORDINARY)
+            watched = (folder, official, place / "home", place / "scratch", ROOT / "course_utils")
+            before, table = fingerprint(*watched), place / "marks.csv"
+            limits = ["--seconds", str(seconds), "--memory-mb", "1500", "--jobs", "2"]
+            arguments = [mode, str(official), str(folder), "--csv", str(table)]
+            environment = {"HOME": str(place / "home"), "TMPDIR": str(place / "scratch")}
+            subprocess.run(
+                [*prefix, sys.executable, "-c", ALIKE, *arguments, *limits],
+                env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=ROOT,
+                check=True,
+            )
+            found[user, mode] = read_csv(table)
+            assert not in_grading(place / "scratch")
+            left = {path: fingerprint(*watched).get(path) for path in before}
+            assert left == before and set(fingerprint(folder, place / "scratch")) <= set(before)
+    return found
+
+
+def they_are_alike(found, expected):
+    """Each submission has the expected marks, and the same marks and messages in each mode."""
+    modes = list(found)
+    names = list(found[modes[0]])
+    print("", *(f"{user}, {mode}" for user, mode in modes), sep=" | ")
+    for name in names:
+        print(name, *(found[mode][name]["passed"] or "-" for mode in modes), sep=" | ")
+    for name, (_, statuses, words) in expected.items():
+        for mode, rows in found.items():
+            row = next(row for shown, row in rows.items() if shown == marks.plain(name))
+            results = [row[f"exercise {k}"] for k in range(1, len(statuses or []) + 1)]
+            assert statuses is None or results == statuses, (mode, row)
+            assert words in " ".join(row.values()), (mode, row)
+    ignored = {"seconds", "note"}
+    for name in names:
+        alike = [
+            {k: v for k, v in rows[name].items() if k not in ignored} for rows in found.values()
+        ]
+        assert all(row == alike[0] for row in alike), name
+
+
+@linux
+def test_root_and_an_ordinary_user_give_the_same_marks_in_every_mode(public):
+    lines = "%matplotlib inline\n!pip install -q no-such-package\n%no_such_magic"
+    before = "\n".join([SETTINGS["meta"], SETTINGS["raises"], SETTINGS["lost output"]])
+    text = handed_in(public / "course" / NAME, SOLVED, before=before, change=typed(lines))
+    wrong = handed_in(public / "course" / NAME, WRONG)
+    expected = {f"李雷/{NAME}": (text, RIGHT, "no-such"), f"Ω/{NAME}": (wrong, ["failed"] * 3, "")}
+    they_are_alike(marks_in_each_mode(public, expected, 300), expected)
+
+
+@linux
+@pytest.mark.every_submission
+def test_every_kind_of_submission_has_the_same_marks_from_everyone_in_every_mode(public):
+    official = public / "course" / NAME
+    expected = honest(official) | named(official) | cases(official, [public / "none"], True)
+    del expected[f"destroyer/{NAME}"]  # with limits only it would do what it says
+    they_are_alike(marks_in_each_mode(public, expected, 80), expected)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ docs/grading.md tells more.
 """
 
 import argparse
+import contextlib
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -41,12 +43,16 @@ def main(arguments: list[str] | None = None, official: Path = ROOT / "notebooks"
     export.add_argument("folder", type=Path, help="the folder `source` of an nbgrader course")
     given = parser.parse_args(arguments)
     if given.task == "grade":
-        return grade_all(given, task, official)
+        try:
+            return grade_all(given, task, official)
+        except KeyboardInterrupt:
+            say("\nInterrupted.")
+            return 130
     try:
         files = export_course(given.folder, official)
     except (OSError, ValueError) as error:
         export.error(str(error))
-    print(f"{len(files)} source notebooks in {given.folder}.")
+    say(f"{len(files)} source notebooks in {given.folder}.")
     return 0
 
 
@@ -62,7 +68,7 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     files, others = find(folder)
     if others:
         more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-        print(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{more}.")
+        say(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{more}.")
     if not files:
         parser.error(f"{given.folder} holds no notebook (*.ipynb). Put them there, unpacked.")
     known = lessons(official)
@@ -77,7 +83,7 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
     except OSError as error:
         advice = "Name a file in a folder of your own."
         parser.error(f"--csv {given.csv} cannot be written ({error.strerror}). {advice}")
-    print(f"{len(files)} submissions. In force: {said}.", flush=True)
+    say(f"{len(files)} submissions. In force: {said}.")
     saved, stop = given.csv, threading.Event()
     with ThreadPoolExecutor(given.jobs) as pool:
         limits = (bubblewrap, given.seconds, given.memory_mb, stop)
@@ -89,15 +95,25 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
                 for future in finished:
                     row = rows[places[future]] = future.result()
                     saved = save(given.csv, rows)
-                    print(f"{places[future] + 1:>4}  {row}".rstrip(), flush=True)
+                    say(f"{places[future] + 1:>4}  {row}".rstrip())
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(cancel_futures=True)
             saved, others = save(given.csv, rows), 'the others say "not run"'
-            print(f"\nInterrupted: {saved} holds the rows finished so far; {others}.")
+            say(f"\nInterrupted: {saved} holds the rows finished so far; {others}.")
             return 130
-    print(f"\n{summary(rows)}\n\n{saved}: {len(rows)} rows.")
+    say(f"\n{summary(rows)}\n\n{saved}: {len(rows)} rows.")
     return 0
+
+
+def say(text: str) -> None:
+    """Print a line; what the output cannot encode by its number, and nothing once it is closed."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except (OSError, ValueError):  # `| head`, a full disk: the CSV is what counts
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def save(file: Path, rows: list[Row]) -> Path:

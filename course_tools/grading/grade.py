@@ -78,7 +78,9 @@ def take(step: CellStep | CheckStep, apart: SandboxedProcess, row: Row, seconds:
     """Run one cell, or judge one exercise that has no result yet."""
     seconds = min(seconds, max(apart.end - time.monotonic(), 1))
     if isinstance(step, CellStep):
-        if error := apart.ask("cell", source=step.source, seconds=seconds).get("error"):
+        answer = apart.ask("cell", source=step.source, seconds=seconds)
+        row.notes += [f"cell {step.position}: {note}" for note in answer["notes"]]
+        if error := answer["error"]:
             row.errors.append(f"{step.position} ({error.split(':')[0]})")
             row.trouble |= dict.fromkeys(step.exercises, f"its cell stopped with {error}")
     elif step.exercise not in row.results:

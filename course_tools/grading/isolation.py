@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from course_tools.grading.sandbox import SandboxedProcess, Stopped
+from course_tools.grading.sandbox import SandboxedProcess, Stopped, home
 from course_utils.files import ROOT
 
 __all__ = ["best_isolation"]
@@ -42,7 +42,7 @@ def best_isolation(folder: Path) -> tuple[str, str]:
 
 def trial(bubblewrap: str, folder: Path) -> str:
     """What is wrong with a process apart on this machine, "" when nothing is."""
-    outside = [str(ROOT), str(folder.resolve()), str(Path.home())] if bubblewrap else []
+    outside = [str(place) for place in (ROOT, folder.resolve(), *home())] if bubblewrap else []
     try:
         with SandboxedProcess(bubblewrap, [folder], seconds=60, megabytes=1000) as apart:
             return apart.ask("probe", outside=outside)["problem"]

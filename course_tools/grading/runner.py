@@ -10,6 +10,7 @@ a check runs.
 import contextlib
 import ctypes
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -20,10 +21,24 @@ from pathlib import Path
 __all__ = []
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KEPT = (
-    "builtins math random numpy torch torch.fft torch.linalg torch.nn torch.nn.functional".split()
-)
+KEPT = (  # what checks and references call; all modules of course_utils as well
+    "builtins contextlib copy functools math random statistics warnings numpy numpy.linalg "
+    "numpy.random scipy.optimize scipy.stats torch torch.autograd torch.distributions torch.fft "
+    "torch.linalg torch.nn torch.nn.functional torch.nn.init torch.nn.utils torch.optim "
+    "torch.overrides torch.random"
+).split()
 MESSAGE = 600  # characters
+NOTES = 5  # of a cell; a loop could make thousands
+DEPTH = sys.getrecursionlimit()
+
+
+class Nowhere(io.TextIOBase):
+    """A stream for what nobody reads: it needs no file, and no encoding stops it."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class OutOfTime(BaseException):
@@ -67,11 +82,29 @@ def limit(seconds: float, megabytes: int) -> None:
     if sys.platform == "linux":
         # an allocation far beyond the limit fails at once, and the cell with it
         limits["RLIMIT_DATA"] = 2 * megabytes * 10**6
-        # PR_SET_NO_NEW_PRIVS: where the teacher may use sudo, a submission may not
-        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+        system = ctypes.CDLL(None)
+        system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS: the teacher's sudo is not for it
+        system.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it ends with the grading
     for name, value in limits.items():
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (value, value))
+
+
+def recover() -> None:
+    """What any code needs, where a cell before has closed, lowered or deleted it."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))
+    for name in ("stdout", "stderr"):
+        if getattr(getattr(sys, name, None), "closed", True):
+            setattr(sys, name, Nowhere())
+    try:
+        os.getcwd()
+    except OSError:
+        os.chdir(ROOT)
+
+
+def fixed(value: object) -> bool:
+    """Whether a module has it for good: functions, classes and constants such as math.pi."""
+    return callable(value) or isinstance(value, float)
 
 
 class Runner:
@@ -80,16 +113,16 @@ class Runner:
     def __init__(self, lesson: str, seconds: float, megabytes: int):
         limit(seconds, megabytes)
         import torch
-        from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
+
+        from course_tools.grading.shell import Shell
 
         self.checks = importlib.import_module(f"course_utils.exercises.notebook_{lesson}")
         for name in [name for name in sys.modules if name.startswith("course_utils.exercises")]:
             del sys.modules[name]  # the notebook imports checks of its own
         config = Config()
         config.HistoryManager.enabled = False
-        self.shell = InteractiveShell.instance(config=config)
-        self.shell.ask_exit = lambda: None
+        self.shell = Shell.instance(config=config)
         self.shell._tee = lambda channel: contextlib.nullcontext()  # IPython 9 keeps all output
         owners = [importlib.import_module(name) for name in KEPT]
         owners += [torch.Tensor, torch.Tensor.__mro__[1]]
@@ -97,7 +130,7 @@ class Runner:
             module for name, module in sys.modules.items() if name.startswith("course_utils")
         ]
         self.kept = [
-            (owner, {name: was for name, was in vars(owner).items() if callable(was)})
+            (owner, {name: was for name, was in vars(owner).items() if fixed(was)})
             for owner in owners
         ]
         os.chdir("work")
@@ -121,19 +154,22 @@ class Runner:
                         if callable(now[name]):
                             undo.callback(setattr, owner, name, now[name])
                             delattr(owner, name)
-            nothing = undo.enter_context(open(os.devnull, "w", encoding="utf-8"))
-            undo.enter_context(contextlib.redirect_stdout(nothing))
+            undo.enter_context(contextlib.redirect_stdout(Nowhere()))
+            undo.enter_context(contextlib.redirect_stderr(Nowhere()))
+            undo.enter_context(self.shell.builtin_trap)  # get_ipython() everywhere, as in a cell
             yield
 
     def cell(self, source: str, seconds: float) -> dict:
-        """Run a cell; {"error": words} or {}."""
+        """Run a cell; {"error": words, "notes": [words]}, the error "" where there is none."""
+        self.shell.notes.clear()
         try:
             with alarm(seconds):
                 result = self.shell.run_cell(source, store_history=True)
             error = result.error_before_exec or result.error_in_exec
         except BaseException as caught:
             error = caught
-        return {} if error is None else {"error": said(error)}
+        notes = [str(note)[:MESSAGE] for note in dict.fromkeys(self.shell.notes)]
+        return {"error": "" if error is None else said(error), "notes": notes[:NOTES]}
 
     def check(self, name: str, seconds: float) -> dict:
         """The official check of what the notebook calls `name`: {"status": ..., "message": ...}."""
@@ -180,6 +216,7 @@ def main() -> None:
         elif kind == "start":
             runner, answer = Runner(**words), {}
         else:
+            recover()
             answer = getattr(runner, kind)(**words)
         os.write(answers, b"\n" + json.dumps({"nonce": nonce, **answer}).encode() + b"\n")
 

@@ -20,7 +20,7 @@ import psutil
 from course_tools.run_notebooks import ENVIRONMENT
 from course_utils.files import ROOT
 
-__all__ = ["GivenUp", "SandboxedProcess", "Stopped"]
+__all__ = ["GivenUp", "SandboxedProcess", "Stopped", "home"]
 
 RUNNER = Path(__file__).resolve().parent / "runner.py"
 LONGEST = 100_000  # bytes of an answer
@@ -40,12 +40,19 @@ class GivenUp(Stopped):
     """Nothing more is to be run: no time is left, or the teacher interrupted."""
 
 
+def home() -> list[Path]:
+    """The teacher's home folder, if there is one (an account of a container may have none)."""
+    with contextlib.suppress(RuntimeError):
+        return [Path.home()]
+    return []
+
+
 def needed() -> set[Path]:
     """Folders that the runner reads: the course, Python and its packages, also behind links."""
     places = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1], *sys.path[1:]]
     folders = [Path(place) for place in places if Path(place).is_dir()]
     ways = {way for folder in folders for way in (folder.absolute(), folder.resolve())}
-    return ways - {Path.cwd(), Path.home(), Path("/")} | {ROOT}
+    return ways - {Path.cwd(), Path("/"), *home()} | {ROOT}
 
 
 def sealed(scratch: Path, hidden: list[Path]) -> list[str]:
@@ -55,7 +62,7 @@ def sealed(scratch: Path, hidden: list[Path]) -> list[str]:
     """
     temporary = {Path("/tmp").resolve(), Path("/var/tmp").resolve(), Path("/dev/shm")}
     kept = needed()
-    hidden = [*hidden, Path.home(), Path("/run"), Path("/media"), Path("/mnt")]
+    hidden = [*hidden, *home(), Path("/run"), Path("/media"), Path("/mnt")]
     empty = {path.resolve() for path in hidden if path.is_dir()}
     empty -= temporary | kept | {Path("/")}
     options = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
@@ -88,7 +95,9 @@ def environment(scratch: Path) -> dict[str, str]:
         "COURSE_GRADING": str(scratch),  # marks all that the submission starts
         "PYTHONUSERBASE": site.getuserbase(),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONIOENCODING": "utf-8",
+        "PYTHONUTF8": "1",  # the same wherever it is graded
+        "PYTHONBREAKPOINT": "0",
+        "PIP_NO_INDEX": "1",  # nothing is installed, with a network or without
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
 
