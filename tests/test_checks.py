@@ -95,21 +95,25 @@ def test_the_learner_s_global_state_changes_nothing_and_stays():
     torch.set_default_dtype(torch.float64)
     torch.set_default_device("meta")
     torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("medium")
     old = np.seterr(all="raise")
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings(), torch.inference_mode(), torch.device("meta"):
             warnings.simplefilter("error")
             result = check(needs_a_fresh_state)
             assert torch.is_inference_mode_enabled()
         found = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_default_device().type
+        precision = torch.get_float32_matmul_precision()
         deterministic, numpy = torch.are_deterministic_algorithms_enabled(), np.geterr()["divide"]
     finally:
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
         torch.use_deterministic_algorithms(False)
+        torch.set_float32_matmul_precision("highest")
         np.seterr(**old)
     assert result.status == "passed", result.message
+    assert precision == "medium"
     assert (*found, deterministic, numpy) == (False, torch.float64, "meta", True, "raise")
 
 

@@ -136,6 +136,7 @@ def fresh_state(seed: int = 0) -> Iterator[None]:
     """Torch, NumPy and random as freshly imported and seeded; afterwards as they were."""
     settings, states = global_settings(), (np.random.get_state(), random.getstate())
     deterministic = torch.are_deterministic_algorithms_enabled()
+    precision = torch.get_float32_matmul_precision()
     with ExitStack() as stack:
         for context in (
             torch.random.fork_rng(devices=[]),
@@ -148,14 +149,17 @@ def fresh_state(seed: int = 0) -> Iterator[None]:
         ):
             stack.enter_context(context)
         stack.callback(torch.use_deterministic_algorithms, deterministic)
+        stack.callback(torch.set_float32_matmul_precision, precision)
         stack.callback(torch.set_default_dtype, settings["torch's default dtype"])
         stack.callback(random.setstate, states[1])
         stack.callback(np.random.set_state, states[0])
-        if settings["torch's default device"] != torch.device("cpu"):
-            stack.callback(torch.set_default_device, settings["torch's default device"])
+        if torch.empty(0).device.type != "cpu":  # set for good, or by a `with` that is still open
+            stack.enter_context(torch.device("cpu"))
+        else:
+            stack.callback(torch.set_default_device, None)
         warnings.simplefilter("ignore")
         torch.use_deterministic_algorithms(False)
-        torch.set_default_device(None)
+        torch.set_float32_matmul_precision("highest")
         torch.set_default_dtype(torch.float32)
         torch.manual_seed(seed)
         np.random.seed(seed)
