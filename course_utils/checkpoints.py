@@ -72,17 +72,17 @@ def save_weights(tensors: dict[str, Tensor], file: str | os.PathLike) -> None:
 
 
 def load_weights(
-    file: str | os.PathLike, mend: str = "git checkout -- data/pretrained"
+    file: str | os.PathLike, mend: str = "Save the weights again."
 ) -> dict[str, Tensor]:
-    """Read what `save_weights` wrote. CheckpointError names the file and the command `mend`."""
+    """Read what `save_weights` wrote. CheckpointError names the file and the advice `mend`."""
     file = pathlib.Path(file)
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "is not there"
-        raise CheckpointError(f"{file} {what}. Run: {mend}")
+        raise CheckpointError(f"{file} {what}. {mend}")
     try:
         return load_file(file)
     except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{file} is damaged ({error}). Run: {mend}") from error
+        raise CheckpointError(f"{file} is damaged ({error}). {mend}") from error
 
 
 def save_state(state: dict, file: str | os.PathLike) -> None:

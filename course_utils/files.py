@@ -35,11 +35,13 @@ def write_text(file: str | os.PathLike, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
-def bring_back(path: str) -> str:
-    """How a damaged file of the course (`path` below its root) comes back here."""
+def bring_back(file: str | os.PathLike) -> str:
+    """How a damaged file of the course comes back here, with and without git, as an advice."""
+    path = Path(file)
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
     if (ROOT / ".git").exists():
-        return f"git checkout -- {path}\n(in the folder {ROOT})"
-    return f"copy {path} again from the archive that the course came in, into the folder {ROOT}"
+        return f"Run: git checkout -- {name} (in the folder {ROOT})"
+    return f"Copy {name} again from the archive that the course came in, into the folder {ROOT}"
 
 
 def sha256(file: str | os.PathLike) -> str:

@@ -24,7 +24,7 @@ import psutil
 import torch
 from IPython.display import Image, display
 
-from course_utils.files import ROOT, write_text
+from course_utils.files import ROOT, bring_back, write_text
 from course_utils.session import Session
 
 __all__ = ["gpu_cell", "read_record", "run_in_words"]
@@ -152,7 +152,7 @@ def read_record(name: str) -> dict[str, dict]:
     file = RECORDED / f"{name}.json"
     if not file.is_file():
         return {}
-    mend = f"Run: git checkout -- {file} (or record it again: make record ARGS={name})"
+    mend = f"{bring_back(file)}, or record it again: make record ARGS={name}"
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         cell, pieces = record["cell"], dict(record["pieces"])

@@ -12,7 +12,7 @@ from course_utils import autoencoders as ae
 from course_utils import checkpoints
 from course_utils.arguments import check_choice
 from course_utils.classifiers import FashionClassifier
-from course_utils.files import PRETRAINED
+from course_utils.files import PRETRAINED, bring_back
 from course_utils.gans import Generator
 from course_utils.sparse_gans import CodeGenerator, CodePrior, DictionaryGenerator
 
@@ -47,13 +47,13 @@ def pretrained(name: str) -> Any:
     """
     check_choice("model", name, tuple(ARCHITECTURES))
     file = PRETRAINED / f"{name}.safetensors"
-    mend = f"git checkout -- data/pretrained (or: python -m course_utils.pretrain {name})"
+    mend = f"{bring_back(file)}, or: python -m course_utils.pretrain {name}"
     model = ARCHITECTURES[name]()
     weights = checkpoints.load_weights(file, mend)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise checkpoints.CheckpointError(
-            f"{file} belongs to another model than {name!r}. Run: {mend}"
+            f"{file} belongs to another model than {name!r}. {mend}"
         ) from error
     return model.eval()

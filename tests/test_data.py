@@ -243,7 +243,7 @@ def test_a_folder_that_the_reader_names_is_the_same_from_everywhere_and_named_in
 def test_a_damaged_file_of_an_edition_comes_from_its_archive(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ROOT", tmp_path)  # without .git
     monkeypatch.setattr(sources, "DATA", tmp_path)
-    with pytest.raises(data.DataError, match="copy data/fashion_mnist_part.npz again") as error:
+    with pytest.raises(data.DataError, match="Copy data/fashion_mnist_part.npz again") as error:
         data.load("fashion_mnist")
     assert "archive" in error.value.mend and "git" not in error.value.mend
     assert str(tmp_path) in error.value.mend

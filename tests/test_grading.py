@@ -732,6 +732,20 @@ def test_a_wrong_command_line_is_told_before_anything_runs(
     assert not Path("marks.csv").exists()
 
 
+def test_an_official_lesson_that_was_changed_is_told_before_anything_runs(
+    light, tmp_path, capsys, monkeypatch
+):
+    write(tmp_path / "class" / NAME, handed_in(light / NAME))
+    changed = (light / NAME).read_text(encoding="utf-8").replace("check.to_unit_range(", "print(")
+    write(tmp_path / "official" / NAME, changed)
+    monkeypatch.setattr(command, "grade", lambda *_: pytest.fail("a submission was run"))
+    given = ["grade", str(tmp_path / "class"), "--csv", str(tmp_path / "marks.csv")]
+    with pytest.raises(SystemExit) as stop:
+        command.main(given, tmp_path / "official")
+    assert stop.value.code == 2
+    assert "exercise 00.1 does not end in its check" in capsys.readouterr().err
+
+
 def test_a_table_that_a_spreadsheet_has_locked_is_written_beside_it(tmp_path, monkeypatch):
     def locked(file, rows):
         if file.name == "marks.csv":

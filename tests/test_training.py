@@ -195,7 +195,7 @@ def test_weights_are_kept_and_damage_is_noticed(tmp_path):
     assert all(torch.equal(value, weights[name]) for name, value in load_weights(file).items())
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(CheckpointError, match="is damaged.*Run: make it again"):
-        load_weights(file, "make it again")
+        load_weights(file, "Run: make it again")
     with pytest.raises(CheckpointError, match="is not there"):
         load_weights(tmp_path / "no.safetensors")
 

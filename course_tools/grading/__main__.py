@@ -71,7 +71,10 @@ def grade_all(given: argparse.Namespace, parser: argparse.ArgumentParser, offici
         say(f"Left aside, not notebooks: {plain(', '.join(others[:8]))}{more}.")
     if not files:
         parser.error(f"{given.folder} holds no notebook (*.ipynb). Put them there, unpacked.")
-    known = lessons(official)
+    try:
+        known = lessons(official)
+    except ValueError as error:
+        parser.error(str(error))
     submissions = [submission(file, folder, known) for file in files]
     name_clashes(submissions)
     rows = [Row.of_submission(one) for one in submissions]

@@ -20,7 +20,7 @@ from course_utils.arguments import check_choice
 from course_utils.autoencoders import L1, NoSparsity, TopK, share_alive
 from course_utils.autoencoders.sparsity import Sparsity
 from course_utils.data import ImageSet, load
-from course_utils.files import write_text
+from course_utils.files import bring_back, write_text
 from course_utils.gans import Generator, from_gan_range
 from course_utils.gpu_cell import RECORDED
 from course_utils.metrics import fashion_evaluator, psnr
@@ -153,7 +153,7 @@ def recorded_rows(name: str) -> dict:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{file} cannot be read ({error}). Run: git checkout -- {file}") from error
+        raise ValueError(f"{file} cannot be read ({error}). {bring_back(file)}") from error
 
 
 def run(name: str) -> None:
