@@ -1,7 +1,7 @@
 """Grading: every submission gets its marks, whatever it does, and nothing else is touched.
 
 pytest tests/test_grading.py                           a light lesson, quickly graded submissions
-pytest -s -m every_submission tests/test_grading.py    all kinds, in notebook 00; some minutes
+pytest -s -m every_submission tests/test_grading.py    all kinds, in notebook 00; half an hour
 """
 
 import contextlib
