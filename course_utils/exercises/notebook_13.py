@@ -22,6 +22,9 @@ from course_utils.exercises.timed_steps import SPEED_MISTAKES, Machine, on_machi
 __all__ = ["accumulated_gradient", "corrected_average", "images_per_second", "rate_at"]
 
 
+RUNS = [0.64, 2.5, 0.5, 0.57, 0.71, 0.92, 0.78]  # in the second one somebody used the machine
+
+
 @exercise("13.1", "Measured rightly", 1, 6, mistakes=SPEED_MISTAKES)
 def images_per_second(answer: Any) -> None:
     """A step, a clock, the images of a step, two counts of calls -> images per second, median."""
@@ -35,12 +38,7 @@ def images_per_second(answer: Any) -> None:
     for given in cases:
         warm_up, runs = given[1:] or (3, 5)
         seconds = [4.0 + i for i in range(warm_up)]
-        seconds += [0.5 + 0.07 * ((3 * i + 1) % runs) for i in range(runs)]
-        seconds = [
-            *seconds[: warm_up + 1],
-            *[2.5] * (runs > 1),
-            *seconds[warm_up + 2 :],
-        ]  # somebody else
+        seconds += RUNS[:runs]
         machine = Machine(seconds)
         attempt(answer, machine.step, machine.clock, *given)
         expect(machine.readings > 0, "the clock that is given is never read: time with clock().")

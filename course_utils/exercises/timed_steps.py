@@ -15,6 +15,9 @@ class Machine:
     def __init__(self, seconds: list[float]) -> None:
         self.seconds, self.now, self.steps, self.readings = seconds, 1e6, 0, 0
 
+    def __repr__(self) -> str:
+        return "a machine"
+
     def step(self) -> None:
         """Let the clock go on by the seconds of this step."""
         self.now += self.seconds[min(self.steps, len(self.seconds) - 1)]
