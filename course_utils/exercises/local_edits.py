@@ -74,6 +74,9 @@ PIXEL_MISTAKES: dict[str, Callable] = {
     "that counts the pixels above a share of the largest change.": counted(
         lambda change, share: share * change.amax(dim=1, keepdim=True)
     ),
+    "that counts the pixels above a share of the largest change: add up, largest first.": counted(
+        lambda change, share: share * change.amax(dim=1, keepdim=True) * (1 + 1e-6)
+    ),
     "that compares with 1 - share of the largest change: add up, largest first.": counted(
         lambda change, share: (1 - share) * change.amax(dim=1, keepdim=True)
     ),
@@ -95,6 +98,19 @@ PIXEL_MISTAKES: dict[str, Callable] = {
     ),
     "square first, then sum over the channels: opposite changes cancel.": changes(
         lambda x: x.sum(dim=1).square()
+    ),
+    "that counts rows of the image; asked are pixels.": changes(lambda x: x.square().sum((1, 3))),
+    "that counts columns of the image; asked are pixels.": changes(
+        lambda x: x.square().sum((1, 2))
+    ),
+    "pixels that become darker count as well: square the difference as it is.": changes(
+        lambda x: x.clamp_min(0).square().sum(dim=1)
+    ),
+    "square the difference, yours is the difference of the squares.": partial(
+        pixels, change=lambda a, b: (b.square() - a.square()).sum(dim=1).flatten(1)
+    ),
+    "small changes count as well: no threshold.": changes(
+        lambda x: (x * (x.abs() > 1.5e-2)).square().sum(dim=1)
     ),
     "square the change: positive and negative ones cancel.": changes(lambda x: x.sum(dim=1)),
     **{

@@ -64,6 +64,7 @@ def once(c: Tensor, *rest: Tensor) -> Tensor:
 MIXTURE_MISTAKES: dict[str, Callable] = {
     "join the components: logsumexp over them.": joining(lambda e, w: e + w.log()),
     "the shares are missing: add log w_i.": joining(lambda e, w: e.logsumexp(dim=1)),
+    "the sign of log w_i is wrong: add it.": joining(lambda e, w: (e - w.log()).logsumexp(dim=1)),
     "add log w_i, not w_i.": joining(lambda e, w: (e + w).logsumexp(dim=1)),
     "multiply the densities by the shares, not their logarithms: add log w_i.": joining(
         lambda e, w: (e * w).logsumexp(dim=1)
@@ -125,6 +126,15 @@ MIXTURE_MISTAKES: dict[str, Callable] = {
     ),
     "the constant n/2 log 2π is missing.": partial(mixture, constants=0),
     "log 2π counts n/2 times, once for each number of a code; yours has it 1/2 times.": once,
+    "the constant is n/2 log 2π; the 2 is missing.": partial(
+        mixture, constants=math.log(math.pi) / math.log(2 * math.pi)
+    ),
+    "n is how many numbers a code has, codes.shape[1]; yours counts the components.": (
+        lambda c, w, *rest: mixture(c, w, *rest, constants=len(w) / c.shape[1])
+    ),
+    "n is how many numbers a code has, codes.shape[1]; yours counts the codes.": (
+        lambda c, *rest: mixture(c, *rest, constants=len(c) / c.shape[1])
+    ),
     "the constant is n/2 log 2π, not n log 2π.": partial(mixture, constants=2),
     "the sign of n/2 log 2π is wrong: subtract it.": partial(mixture, constants=-1),
     "the factor ½ of ‖y‖² is missing.": partial(mixture, half=1.0),

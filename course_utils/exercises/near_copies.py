@@ -81,6 +81,9 @@ COPY_MISTAKES: dict[str, Callable] = {
     "leave out rows that are *equal* to the nearest, not rows that are equally far.": without(
         lambda gaps, *_: gaps <= gaps.amin(dim=1, keepdim=True)
     ),
+    "leave out rows that are *equal* to the nearest, not rows that are nearly as far.": without(
+        lambda gaps, *_: gaps <= gaps.amin(dim=1, keepdim=True) + 1e-4
+    ),
     "rows that share one number are not equal: compare with all(dim=...), not any.": without(
         lambda gaps, nearest, generated, stored: (nearest == stored).any(dim=2)
     ),
@@ -127,6 +130,13 @@ COPY_MISTAKES: dict[str, Callable] = {
     ),
     "that is the mean over the generated rows; asked is one ratio for each.": (
         lambda *given: ratio(*given).mean()
+    ),
+    "the shapes (N,) and (N, 1) give (N, N): keepdim in both or in none.": (
+        lambda *given: distances(*given)[0] / distances(*given)[1][:, None]
+    ),
+    "the result is (N,); yours keeps an axis of length one.": lambda *given: ratio(*given)[:, None],
+    "that is the cosine distance; asked is the root of the sum of squares.": among(
+        lambda a, b: 1 - F.normalize(a) @ F.normalize(b).T
     ),
     "generated and stored are exchanged.": lambda generated, stored: ratio(stored, generated),
 }

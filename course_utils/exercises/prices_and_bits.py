@@ -61,10 +61,17 @@ PRICE_MISTAKES: dict[str, Callable] = {
     "four times too much: compare in [0, 1], not in [-1, 1].": weighted(lambda w: 4 * w),
     "[-1, 1] becomes [0, 1] by (real + 1) / 2, not by real + 1.": price(*2 * (lambda x: x + 1,)),
     "[-1, 1] becomes [0, 1] by (real + 1) / 2, not by real / 2.": price(*2 * (lambda x: x / 2,)),
+    "[-1, 1] becomes [0, 1] by (real + 1) / 2; 2 real - 1 is the way back.": price(
+        *2 * (lambda x: 2 * x - 1,)
+    ),
     "[-1, 1] becomes [0, 1] by (real + 1) / 2; clamping loses the dark half.": price(
         *2 * (lambda x: x.clamp(0, 1),)
     ),
     "the weight is missing.": weighted(lambda weight: 1.0),
+    "twice too much: the squared error has no factor 2.": weighted(lambda weight: 2 * weight),
+    "multiply by the weight, do not add it.": (
+        lambda *given: given[3] + weighted(lambda weight: 1.0)(*given)
+    ),
     "the weight belongs outside the square.": weighted(lambda weight: weight**2),
     "multiply by the weight, do not divide.": weighted(lambda weight: 1 / weight),
     **{
@@ -86,6 +93,16 @@ PRICE_MISTAKES: dict[str, Callable] = {
     "half of the squared error is not asked: the factor ½ is too much.": squares(
         lambda s: s.mean() / 2
     ),
+    "that is the first image alone: take the mean over all.": squares(lambda s: s[0].mean()),
+    "that is the first channel alone: take the mean over all.": squares(lambda s: s[:, 0].mean()),
+    "that is the norm of the error; asked is the mean of the squares.": squares(
+        lambda s: s.sum().sqrt()
+    ),
+    "that is the mean norm of an image's error; asked is the mean of the squares.": squares(
+        lambda s: s.flatten(1).sum(dim=1).sqrt().mean()
+    ),
+    "that is the largest squared error; asked is the mean.": squares(torch.max),
+    "that is the median of the squared errors; asked is the mean.": squares(torch.median),
     "that is minus the price: it is minimised, so the sign is +.": squares(lambda s: -s.mean()),
     "that is the absolute error; asked is the squared one.": price(loss=F.l1_loss),
     "that is the cross-entropy; asked is the squared error.": price(loss=F.binary_cross_entropy),
@@ -128,6 +145,13 @@ BIT_MISTAKES: dict[str, Callable] = {
     "divide by k!: the order is free.": positions(lambda n, k: math.log2(math.perm(n, k))),
     "k · log2(units) counts the order too.": positions(lambda n, k: k * math.log2(n)),
     "no unit is chosen twice: log2 of C(units, k).": positions(lambda n, k: choices(n + k - 1, k)),
+    "a whole number of bits for each position is too much: log2 of C(units, k).": positions(
+        lambda n, k: k * math.ceil(math.log2(n))
+    ),
+    "bit_length rounds: the card asks for the logarithm itself.": positions(
+        lambda n, k: math.comb(n, k).bit_length()
+    ),
+    "k units are chosen, not k - 1.": positions(lambda n, k: choices(n, k - 1)),
     "one bit for each unit is too much: log2 of C(units, k).": positions(lambda n, k: n),
     "log2(units) are the positions of one value: log2 of C(units, k).": positions(
         lambda n, k: math.log2(n)
@@ -148,10 +172,19 @@ BIT_MISTAKES: dict[str, Callable] = {
         )
         for words, rounded in [(" up", math.ceil), (" down", math.floor), ("", round)]
     },
-    "the entropy of the share k / units only comes near: log2 of C(units, k).": positions(entropy),
+    "the entropy of the share k / units, as n log n for log n!, only comes near: math.comb.": positions(
+        entropy
+    ),
     "n! is the gamma function of n + 1: lgamma(n + 1), or math.comb.": positions(gammas),
     "only k of the units have a value.": lambda n, k, bits: choices(n, k) + n * bits,
     "each of the k values has its bits; yours counts one value.": lambda n, k, b: choices(n, k) + b,
+    "the k units that are not zero have values; yours pays for the others.": (
+        lambda n, k, bits: choices(n, k) + (n - k) * bits
+    ),
+    "a value has b bits, not 2 to the power b.": (lambda n, k, bits: choices(n, k) + k * 2**bits),
+    "those are the bits of a dense code: only k of the units have a value.": (
+        lambda n, k, bits: n * bits
+    ),
     "add the bits of positions and values, do not multiply.": lambda n, k, b: choices(n, k) * k * b,
     "subtracts the values' bits: add them.": lambda n, k, bits: choices(n, k) - k * bits,
     "b bits are b, not log2(b): k times the bits.": (
