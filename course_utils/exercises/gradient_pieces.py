@@ -86,6 +86,27 @@ PIECE_MISTAKES: dict[str, Callable] = {
         lambda N, size: N - 1, lambda n, N: n / N
     ),
     "x @ w is (n,), as y: with shapes (n, 1) and (n,) the difference is (n, n).": broadcast,
+    "divide by N, not by the number of full pieces.": weighted(
+        lambda n, N, size, m: 1 / max(1, N // size)
+    ),
+    "the residuals are not squared: the gradient of their mean is that of another loss.": (
+        lambda x, y, w, size: x.mean(dim=0)
+    ),
+    "backward() adds up already: yours adds the sums so far once more.": (
+        lambda x, y, w, size: (
+            torch.stack(
+                [n * g / len(x) for n, g in zip(map(len, x.split(size)), gradients(x, y, w, size))]
+            )
+            .cumsum(dim=0)
+            .sum(dim=0)
+        )
+    ),
+    "the pieces have one row too few: x[i : i + size].": (
+        lambda x, y, w, size: sum(
+            2 * a[: size - 1].T @ (a[: size - 1] @ w - b[: size - 1]) / len(x)
+            for a, b in zip(x.split(size), y.split(size))
+        )
+    ),
     "the sign is wrong: the gradient of (x @ w - y)².": lambda *given: -whole(*given),
     "the factor 2 of the square's derivative is missing.": lambda *given: whole(*given) / 2,
     "the factor 2 is there twice: the derivative of the square has one.": (

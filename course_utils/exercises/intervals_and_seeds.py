@@ -104,6 +104,22 @@ BOOTSTRAP_MISTAKES: dict[str, Callable] = {
     "mean ± spread of the means, divided by the root of the draws, is far too narrow.": around(
         lambda d, means: means.mean(), lambda d, means: means.std() / math.sqrt(len(means))
     ),
+    "sort the means before you take two of them, or take torch.quantile.": (
+        lambda d, p, level=0.95: d[p].mean(dim=1)[
+            [int((1 - level) / 2 * len(p)), min(len(p) - 1, int((1 + level) / 2 * len(p)))]
+        ]
+    ),
+    "all of 1 - level is left out below, and nothing above: each end leaves out half.": (
+        lambda d, p, level=0.95: torch.quantile(d[p].mean(dim=1), torch.tensor([1 - level, 1.0]))
+    ),
+    "all of 1 - level is left out above, and nothing below: each end leaves out half.": (
+        lambda d, p, level=0.95: torch.quantile(d[p].mean(dim=1), torch.tensor([0.0, level]))
+    ),
+    "mean ± 1.96 standard deviations is for 95 % and a normal distribution: take quantiles.": (
+        lambda d, p, level=0.95: around(lambda d, m: m.mean(), lambda d, m: m.std())(
+            d, p, 2 * stats.norm.cdf(1.96) - 1
+        )
+    ),
     "that is the interval reflected at the mean; asked are the quantiles themselves.": changed(
         lambda found, mean: 2 * mean - found.flip(0)
     ),
@@ -193,6 +209,16 @@ SEED_MISTAKES: dict[str, Callable] = {
     ),
     "the spread is missing: multiply by it.": otherwise(lambda d, s, p, a: (d, 1.0, p, a)),
     "the difference is missing: divide by it.": otherwise(lambda d, s, p, a: (1.0, s, p, a)),
+    "the power is not shared by two sides: z(power), not z(power / 2).": otherwise(
+        lambda d, s, power, level: (d, s, power / 2, level)
+    ),
+    "square the quantiles and the difference as well, not only the spread.": otherwise(
+        lambda d, s, power, level: (abs(d) ** 0.5, s, power, level)
+    ),
+    "1.96 and 0.84 are for level 0.05 and power 0.8: use the arguments.": with_(
+        join=lambda a, b: 1.96 + 0.84
+    ),
+    "0.84 is for the power 0.8: use the argument.": with_(join=lambda a, b: a + 0.84),
     "`spread` is the standard deviation already: no root.": otherwise(
         lambda d, s, power, level: (d, math.sqrt(s), power, level)
     ),

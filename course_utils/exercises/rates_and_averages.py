@@ -76,6 +76,12 @@ RATE_MISTAKES: dict[str, Callable] = {
     "the rate of a small batch is below `base`, too: no max.": scaled(lambda b: max(1, b / 32)),
     "the rate of a large batch is above `base`: no min.": scaled(lambda batch: min(1, batch / 32)),
     "a larger batch has a larger rate: batch / 32, not 32 / batch.": scaled(lambda b: 32 / b),
+    **{
+        f"`base` is the rate at 32 images, not at {batch}: batch / 32.": scaled(
+            lambda b, batch=batch: b / batch
+        )
+        for batch in (64, 256, 128, 16)
+    },
     "`base` is the rate at 32 images: divide the batch by 32.": scaled(lambda batch: batch),
     "the rate scales with the batch, not with its square.": scaled(lambda b: (b / 32) ** 2),
     "the rate scales with the batch, not with its logarithm.": scaled(lambda b: math.log2(b) / 5),
@@ -90,6 +96,23 @@ RATE_MISTAKES: dict[str, Callable] = {
     ),
     "in the warm-up the rate has a `warm_up`-th at first and all at its end; yours falls.": warming(
         lambda step, w: 1 - step / w
+    ),
+    "without a warm-up the rate scales with the batch as well; yours is base.": (
+        lambda step, base, batch, w: warmed(step, base, batch, w) if w else base
+    ),
+    "without a warm-up the rate is the full one, not 0.": (
+        lambda step, base, batch, w: warmed(step, base, batch, w) if w else 0.0
+    ),
+    "in the warm-up the rate rises from step to step; yours stays at base.": (
+        lambda step, base, batch, w: base if step < w else base * batch / 32
+    ),
+    "step 0 has one `warm_up`-th, not two: (step + 1) / warm_up.": warming(
+        lambda step, w: min(1, (step + 2) / w)
+    ),
+    "after the warm-up the rate stays; yours falls with the root of the steps.": (
+        lambda step, base, batch, w: (
+            warmed(step, base, batch, w) * (min(1, (w / (step + 1)) ** 0.5) if w else 1)
+        )
     ),
     "all steps of the warm-up have the same rate in yours: multiply by step + 1.": warming(
         lambda step, w: 1 / w
@@ -163,8 +186,17 @@ AVERAGE_MISTAKES: dict[str, Callable] = {
     "each step has its own sum: yours divides all by the last, 1 - decay^T.": (
         lambda v, decay: average(v, decay) / (1 - decay ** len(v))
     ),
-    "each step has its own sum: yours divides all by 1 - decay.": (
+    "that is the average over 1 - decay at each step: divide by the sum of the weights so far.": (
         lambda v, decay: average(v, decay) / (1 - decay)
+    ),
+    "the first average is divided, too: t is 1 there.": (
+        lambda v, decay: torch.cat(
+            [average(v, decay)[:1], average(v, decay)[1:] / sums(len(v) - 1, decay)]
+        )
+    ),
+    "values count as they are, with their sign: no abs.": lambda v, d: corrected(v.abs(), d),
+    "that is the root of the average of squares: asked is the average of the values.": (
+        lambda v, decay: corrected(v.square(), decay).sqrt()
     ),
     "divide by the sum of the weights, do not multiply.": (
         lambda v, decay: average(v, decay) * sums(len(v), decay)

@@ -54,6 +54,16 @@ def changed(change: Callable) -> Callable:
     return planned
 
 
+def changed_by_warm_up(sign: int) -> Callable:
+    """With the steps of the warm-up added or taken off."""
+
+    def planned(measured: dict, budget: float, seeds: int, warm_up: int = 3) -> dict:
+        found = plan()(measured, budget, seeds, warm_up)
+        return {name: steps + sign * warm_up for name, steps in found.items()}
+
+    return planned
+
+
 PLAN_MISTAKES: dict[str, Callable] = {
     "steps are integers that keep the budget: round down.": plan(rounding=float),
     "rounded up, the plan exceeds the budget: round down.": plan(rounding=math.ceil),
@@ -109,6 +119,20 @@ PLAN_MISTAKES: dict[str, Callable] = {
     "there are `seeds` runs of each method, not one more.": plan(
         seconds=lambda b, methods, seeds: b / (methods * (seeds + 1))
     ),
+    **{
+        f"yours divides by {methods} methods whatever was measured: len(measured).": plan(
+            seconds=lambda b, _, seeds, methods=methods: b / (methods * seeds)
+        )
+        for methods in (2, 3)
+    },
+    **{
+        f"yours divides by {seeds} seeds whatever the argument says.": plan(
+            seconds=lambda b, methods, _, seeds=seeds: b / (methods * seeds)
+        )
+        for seeds in (3, 5, 10)
+    },
+    "the warm-up does not count: do not take its steps off.": changed_by_warm_up(-1),
+    "the warm-up does not count: do not add its steps.": changed_by_warm_up(1),
     "equal steps are not equal seconds: the quicker method gets more steps.": joined(sum, 1),
     "equal steps are not equal seconds; yours plans for the slowest method.": joined(max),
     "equal steps are not equal seconds; yours plans for the quickest method.": joined(min),

@@ -79,6 +79,29 @@ def never_reset(
     return images / statistics.median(seconds)
 
 
+def warm_each(
+    step: Callable, clock: Callable, images: int, warm_up: int = 3, runs: int = 5
+) -> float:
+    """With a warm-up before each run."""
+    return images / statistics.median(
+        images / rate(step, clock, images, warm_up, 1) for _ in range(runs)
+    )
+
+
+def slow_first(
+    step: Callable, clock: Callable, images: int, warm_up: int = 3, runs: int = 5
+) -> float:
+    """With the warm-up in the time of the first run."""
+    begin, seconds = clock(), []
+    for _ in range(warm_up):
+        step()
+    for _ in range(runs):
+        step()
+        seconds.append(clock() - begin)
+        begin = clock()
+    return images / statistics.median(seconds)
+
+
 def late_warm_up(
     step: Callable, clock: Callable, images: int, warm_up: int = 3, runs: int = 5
 ) -> float:
@@ -136,6 +159,8 @@ SPEED_MISTAKES: dict[str, Callable] = {
         lambda w, r: min(w, r - 1), lambda w, r: max(1, r - w)
     ),
     "the warm-up comes before the runs, not after them.": late_warm_up,
+    "warm up once, not before each run.": warm_each,
+    "the first time has the warm-up in it: read the clock after the warm-up.": slow_first,
     "read the clock again before each run: yours adds up all runs so far.": never_reset,
     "float32 is too coarse for a clock: subtract the readings as they are.": rounded,
     "clock() gives seconds already.": lambda *given: 1000 * rate(*given),

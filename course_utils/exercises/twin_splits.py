@@ -66,7 +66,9 @@ class Split:
 
 
 SPLIT_MISTAKES: dict[str, Split] = {
-    "True is for the images that are held out; yours marks the others.": Split(held=False),
+    "yours holds out 1 - share of the groups: True is for the share that is held out.": Split(
+        held=False
+    ),
     "round(share * groups): yours rounds down.": Split(number=lambda s, groups, _: int(s * groups)),
     "round(share * groups): yours rounds up.": Split(
         number=lambda share, groups, _: math.ceil(share * groups)
@@ -85,6 +87,9 @@ SPLIT_MISTAKES: dict[str, Split] = {
     ),
     "yours holds out one group too few: order[:number].": Split(
         number=lambda share, groups, _: max(0, round(share * groups) - 1)
+    ),
+    "round(share * groups): yours holds out half of it.": Split(
+        number=lambda share, groups, _: round(share * groups / 2)
     ),
     "images are twins if they are mirrored left to right, too; yours groups equal ones only.": (
         Split(exact)
