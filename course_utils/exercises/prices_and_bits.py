@@ -172,7 +172,7 @@ BIT_MISTAKES: dict[str, Callable] = {
         )
         for words, rounded in [(" up", math.ceil), (" down", math.floor), ("", round)]
     },
-    "the entropy of the share k / units, as n log n for log n!, only comes near: math.comb.": positions(
+    "the entropy of k / units, as n log n for log n!, only comes near: math.comb.": positions(
         entropy
     ),
     "n! is the gamma function of n + 1: lgamma(n + 1), or math.comb.": positions(gammas),

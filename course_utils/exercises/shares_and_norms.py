@@ -43,6 +43,19 @@ USAGE_MISTAKES: dict[str, Callable] = {
         lambda code: 1 - on(code).mean(dim=0)
     ),
     "that is one share for all units together: dim=0.": other_shares(lambda code: on(code).mean()),
+    "divide by the number of signals N, not by N - 1.": other_shares(
+        lambda code: on(code).sum(dim=0) / (len(code) - 1)
+    ),
+    "the shares are relative to the most used unit in yours: divide by the signals.": other_shares(
+        lambda code: used(code)[0] / used(code)[0].max()
+    ),
+    "dead units have a share, too, which is 0: leave none out.": other_shares(
+        lambda code: used(code)[0][used(code)[0] > 0]
+    ),
+    "the shares stand in the order of the units: do not sort.": other_shares(
+        lambda code: used(code)[0].sort(descending=True).values
+    ),
+    "do not round the shares.": other_shares(lambda code: (100 * used(code)[0]).round() / 100),
     "that is in percent; asked is a share, from 0 to 1.": other_shares(
         lambda code: 100 * on(code).mean(dim=0)
     ),
@@ -69,6 +82,9 @@ USAGE_MISTAKES: dict[str, Callable] = {
     ),
     "a dead unit is off for all signals; yours is off for at least one.": other_dead(
         lambda code: (code == 0).any(dim=0).float().mean()
+    ),
+    "divide the dead units by all units, not by the living ones.": other_dead(
+        lambda code: (code == 0).all(dim=0).sum() / (code != 0).any(dim=0).sum()
     ),
     "a dead unit is off for all signals; yours is off for the first.": other_dead(
         lambda code: (code[0] == 0).float().mean()
@@ -134,6 +150,21 @@ NORM_MISTAKES: dict[str, Callable] = {
     "each row has the norm of its own x, not that of the first.": (
         lambda x, y: y / norm(y) * norm(x, small=0.0)[:1]
     ),
+    "each row has its own factor, not that of the mean norms.": lambda x, y: (
+        y * norm(x, small=0.0).mean() / norm(y, small=0.0).mean()
+    ),
+    "where a row of x is zero, the result has norm 0, too.": lambda x, y: torch.where(
+        norm(x, small=0.0) == 0, y, rescaled(x, y)
+    ),
+    "that is the norm of x - x_hat; asked is that of x.": lambda x, y: y / norm(y) * norm(x - y),
+    "that is the best factor for the squared error, <x, x_hat> / <x_hat, x_hat>; asked is the norm "
+    "of x.": lambda x, y: y * (x * y).sum(dim=1, keepdim=True) / norm(y) ** 2,
+    "the norm is the root of the sum of squares, not of their mean.": lambda x, y: (
+        y / norm(y) * norm(x, small=0.0) / x.shape[1] ** 0.5
+    ),
+    "rows of zeros stay in the result: leave none out.": lambda x, y: rescaled(x, y)[
+        y.norm(dim=1) > 0
+    ],
     "a row of zeros gives 0/0: clamp_min.": lambda x, y: y / norm(y, small=0.0) * norm(x),
     "a row of zeros in x_hat stays one; yours puts x in its place.": without_zeros,
     "that has norm 1; multiply by the norm of x.": lambda x, y: y / norm(y),
