@@ -1,155 +1,89 @@
 """Checks of notebook 14, Reading a generator."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from scipy.optimize import linear_sum_assignment
-from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_answer
+from course_utils.exercises.atom_matching import MATCH_MISTAKES, matched
+from course_utils.exercises.core import exercise, expect, expect_answer
+from course_utils.exercises.feature_steering import CLAMP_MISTAKES, clamped
+from course_utils.exercises.shares_and_norms import NORM_MISTAKES, USAGE_MISTAKES, rescaled, used
 
 __all__ = ["clamp_feature", "match_atoms", "same_length", "usage"]
 
 
-def as_tensors(output: Any) -> Any:
-    """Both results as tensors: numbers, lists and what scipy returns are welcome."""
-    return [*map(torch.as_tensor, output)] if isinstance(output, (tuple, list)) else output
+def with_tensors(answer: Any) -> Any:
+    """The answer with its results as tensors: numbers, lists and what scipy returns are welcome."""
+
+    def converted(*given: object) -> Any:
+        output = answer(*given)
+        return [*map(as_tensor, output)] if isinstance(output, (tuple, list)) else output
+
+    return converted if callable(answer) else answer
 
 
-def used(code: Tensor) -> tuple[Tensor, Tensor]:
-    return (code != 0).float().mean(dim=0), (code == 0).all(dim=0).float().mean()
+def as_tensor(value: Any) -> Any:
+    """A tensor where the value can be one."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        return value
 
 
-def other_shares(shares: Callable) -> Callable:
-    return lambda code: (shares(code), used(code)[1])
-
-
-def other_dead(dead: Callable) -> Callable:
-    return lambda code: (used(code)[0], dead(code))
-
-
-USAGE = {
-    "the mean goes over the signals, dim=0.": other_shares(lambda c: (c != 0).float().mean(dim=1)),
-    "that is the mean activation; asked is how often.": other_shares(lambda c: c.mean(dim=0)),
-    "that is a count; divide by the signals.": other_shares(lambda code: (code != 0).sum(dim=0)),
-    "that is the share of living units.": other_dead(lambda code: 1 - used(code)[1]),
-    "that is the share of zeros in the code.": other_dead(lambda c: (c == 0).float().mean()),
-    "that is a count; divide by the units.": other_dead(lambda c: (c == 0).all(dim=0).sum()),
-    "a unit that was on once is rare, not dead.": other_dead(
-        lambda c: (used(c)[0] < 0.01).float().mean()
-    ),
-    "a dead unit is off for all signals; yours is off for at least one.": other_dead(
-        lambda c: (c == 0).any(dim=0).float().mean()
-    ),
-}
-
-
-@exercise("14.1", "Used, rarely used, dead", difficulty=1, minutes=10, mistakes=USAGE)
+@exercise("14.1", "Used, rarely used, dead", difficulty=1, minutes=10, mistakes=USAGE_MISTAKES)
 def usage(answer: Any) -> None:
     """A code (N, units) -> shares of signals for which each unit is on, share of dead units."""
-    for number, units in [(50, 12), (1, 3), (7, 7), (40, 1), (500, 6)]:
-        code = torch.randn(number, units).relu() * (torch.rand(units) < 0.7) * 0.2
+    for number, units in [(50, 12), (1, 3), (7, 7), (40, 1), (500, 6), (20, 9)]:
+        on = torch.rand(number, units) < 0.5 + 0.4 * torch.rand(units)
+        on &= torch.rand(units) < 0.7
+        code = on * (0.6 + torch.rand(number, units))
         if number == 500:  # a unit that is on once: rare, not dead
-            code[:, 0] = 0
-            code[3, 0] = 0.2
+            code[:, 0], code[:, 1] = 0, 0
+            code[3, 0] = 0.7
+        if number == 20:  # activations that are small; one unit has no others
+            code *= torch.where(torch.rand(number, units) < 0.3, 1e-9, 1.0)
+            code[:, 4], code[:, 5] = 1e-9 * (torch.rand(number) < 0.5), 0
+            code[7] = 0
         what = ("the share of each unit", "the share of dead units")
-        output = as_tensors(attempt(answer, code))
-        expect_answer(lambda *_: output, used, code, what=what)
+        expect_answer(with_tensors(answer), used, code, what=what, tolerance=1e-6)
 
 
-def norm(x: Tensor, dim: int = 1) -> Tensor:
-    return x.norm(dim=dim, keepdim=True).clamp_min(1e-12)
-
-
-NORM = {
-    "each row has its own norm: norm(dim=1, keepdim=True).": lambda x, y: y / y.norm() * x.norm(),
-    "a row of zeros gives 0/0: clamp_min.": lambda x, y: y / y.norm(dim=1)[:, None] * norm(x),
-    "that has norm 1; multiply by the norm of x.": lambda x, y: y / norm(y),
-    "x is rescaled; asked is x_hat with the norm of x.": lambda x, y: x / norm(x) * norm(y),
-    "x_hat keeps its own norm as a factor: divide by it.": lambda x, y: y * norm(x),
-    "the norm is the root of the sum of squares.": lambda x, y: y / norm(y) ** 2 * norm(x) ** 2,
-    "each row is a vector: dim=1, not dim=0.": lambda x, y: y / norm(y, 0) * norm(x, 0),
-}
-
-
-@exercise("14.2", "The right length", difficulty=2, minutes=15, mistakes=NORM)
+@exercise("14.2", "The right length", difficulty=2, minutes=15, mistakes=NORM_MISTAKES)
 def same_length(answer: Any) -> None:
     """x and x_hat, both (N, n) -> x_hat with the norm of x in each row; rows of zeros stay zero."""
-    for number, n in [(6, 5), (1, 3), (8, 1), (4, 4)]:
+    for number, n in [(6, 5), (1, 3), (8, 1), (4, 4), (5, 9)]:
         x, x_hat = 3 * torch.randn(number, n), torch.randn(number, n)
         if number > 4:
             x_hat[2] = x[3] = 0
-        reference = lambda x, x_hat: x_hat / norm(x_hat) * x.norm(dim=1, keepdim=True)
-        expect_answer(answer, reference, x, x_hat)
+        x_hat[-1] *= 20  # too long
+        expect_answer(answer, rescaled, x, x_hat)
+    expect_answer(answer, rescaled, 0.02 * torch.randn(3, 5), 0.02 * torch.randn(3, 5))
+    sizes = torch.tensor([3e-4, 1.0, 3e-4])[:, None]
+    expect_answer(answer, rescaled, torch.randn(3, 4), sizes * torch.randn(3, 4), tolerance=3e-3)
 
 
-def clamped(
-    x, code, D, unit: int, value: float, *, step: Callable = lambda now, value: value - now
-):
-    """x, moved along the atom of the unit by step(code of the unit, value)."""
-    return x + step(code[:, unit, None], value) * D[:, unit]
-
-
-def clamp_mistake(step: Callable) -> Callable:
-    return lambda *given: clamped(*given, step=step)
-
-
-CLAMP = {
-    "this replaces x by the decoded code.": lambda x, c, D, *rest: clamped(c @ D.T, c, D, *rest),
-    "that adds the value: set it, value - code.": clamp_mistake(lambda now, value: value + 0 * now),
-    "that takes the feature away: the value is missing.": clamp_mistake(lambda now, value: -now),
-    "the sign is wrong: add value - code.": clamp_mistake(lambda now, value: now - value),
-    "set the feature to the value, do not multiply.": clamp_mistake(lambda c, v: (v - 1) * c),
-    "set the feature also where it is off.": clamp_mistake(lambda c, v: (c > 0) * (v - c)),
-}
-
-
-@exercise("14.3", "Set a feature", difficulty=2, minutes=20, mistakes=CLAMP)
+@exercise("14.3", "Set a feature", difficulty=2, minutes=20, mistakes=CLAMP_MISTAKES)
 def clamp_feature(answer: Any) -> None:
     """x (N, n), code (N, units), D (n, units), unit, value -> x with the code of the unit set."""
-    for number, n, units in [(6, 5, 9), (1, 4, 3), (5, 2, 5), (3, 3, 3)]:
+    cases = [(6, 5, 9, 8, 2.5), (1, 4, 3, 0, 0.5), (5, 2, 5, 2, 0.4), (3, 3, 3, 1, 0.0)]
+    for number, n, units, unit, value in [*cases, (20, 3, 4, 2, 0.5)]:
         code, D = torch.randn(number, units).relu(), normalize(torch.randn(n, units), dim=0)
-        given = (torch.randn(number, n), code, D, units - 1, 2.5)
-        expect_answer(answer, clamped, *given)
+        expect_answer(answer, clamped, torch.randn(number, n), code, D, unit, value)
+    code = 1e-3 * torch.rand(4, 3)  # small features count as well
+    given = (1e-2 * torch.randn(4, 5), code, normalize(torch.randn(5, 3), dim=0), 1, 2e-3)
+    expect_answer(answer, clamped, *given, tolerance=1e-6)
 
 
-def matched(D: Tensor, E: Tensor, score: Callable = torch.Tensor.clone) -> tuple[Tensor, Tensor]:
-    """The partners that maximise the sum of score(cosine), and their mean cosine."""
-    cosines = D.T @ E
-    rows, columns = linear_sum_assignment(score(cosines).numpy(), maximize=True)
-    return torch.as_tensor(columns), cosines[rows, columns].mean()
-
-
-def largest(D: Tensor, E: Tensor) -> Tensor:
-    return (D.T @ E).amax(dim=1).mean()
-
-
-MATCH = {
-    "that is the mean of the largest cosines; take those of the pairs.": lambda D, E: (
-        matched(D, E)[0],
-        largest(D, E),
-    ),
-    "two atoms of D have the same partner in E: give each once (linear_sum_assignment).": (
-        lambda D, E: ((D.T @ E).argmax(dim=1), largest(D, E))
-    ),
-    "that is the worst match: maximize=True.": lambda D, E: matched(D, E, torch.neg),
-    "that is the partner in D of each atom of E.": lambda D, E: matched(E, D),
-    "the sign counts: an atom and its negative differ.": lambda D, E: matched(D, E, torch.abs),
-    "that is the sum of the cosines; asked is their mean.": (
-        lambda D, E: (matched(D, E)[0], matched(D, E)[1] * D.shape[1])
-    ),
-}
-
-
-@exercise("14.4", "The same features?", difficulty=3, minutes=25, mistakes=MATCH)
+@exercise("14.4", "The same features?", difficulty=3, minutes=25, mistakes=MATCH_MISTAKES)
 def match_atoms(answer: Any) -> None:
     """D, E (n, K) with unit columns -> partner in E of each atom of D (K,), and the mean cosine."""
-    for n, K in [(6, 9), (2, 12), (3, 1), (4, 4), (5, 30)]:
+    for n, K in [(6, 9), (2, 12), (3, 1), (4, 4), (5, 30), (3, 5)]:
         D = normalize(torch.randn(n, K), dim=0)
         E = normalize(0.5 * D[:, torch.randperm(K)] + torch.randn(n, K), dim=0)
+        if (n, K) == (3, 5):  # no atom of D points where one of E does
+            along = 0.4 * torch.randn(2, n, K) + torch.eye(n)[:, :1]
+            D, E = normalize(along[0], dim=0), -normalize(along[1], dim=0)
         what = (f"the best one-to-one partners of {K} atoms", "the mean cosine")
-        output = as_tensors(attempt(answer, D, E))
-        expect_answer(lambda *_: output, matched, D, E, what=what)
+        output = expect_answer(with_tensors(answer), matched, D, E, what=what)
         expect(not output[0].is_floating_point(), "the partners are indices, integers.")

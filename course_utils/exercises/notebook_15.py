@@ -1,114 +1,130 @@
 """Checks of notebook 15, The project."""
 
-import math
-import statistics
+import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
+from course_utils.exercises.intervals_and_seeds import (
+    BOOTSTRAP_MISTAKES,
+    SEED_MISTAKES,
+    interval,
+    pairs,
+)
+from course_utils.exercises.step_plans import PLAN_MISTAKES, plan
+from course_utils.exercises.twin_splits import SPLIT_MISTAKES, Split, images, name
 
 __all__ = ["bootstrap_interval", "hold_out", "plan_steps", "seeds_needed"]
 
 
-def ends(values: Tensor, level: float, tails: int = 2) -> Tensor:
-    """The quantiles that leave out 1 - level, shared by the two tails."""
-    out = (1 - level) / tails
-    return torch.quantile(values, torch.tensor([out, 1 - out], dtype=values.dtype))
+def can_take(answer: Any, count: int) -> bool:
+    """Whether an answer can be called with so many arguments: it kept the stub's defaults."""
+    try:
+        inspect.signature(answer).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
-def interval(differences: Tensor, places: Tensor, level: float) -> Tensor:
-    return ends(differences[places].mean(dim=1), level)
-
-
-def normal(means: Tensor, level: float) -> Tensor:
-    half = stats.norm.ppf((1 + level) / 2) * means.std()
-    return torch.stack([means.mean() - half, means.mean() + half])
-
-
-BOOTSTRAP = {
-    "the lower and the upper end are swapped.": lambda *given: interval(*given).flip(0),
-    "take the mean of each draw first.": lambda d, p, level: ends(d[p].flatten(), level),
-    "quantiles of the differences: the draws are missing.": lambda d, p, level: ends(d, level),
-    "each end leaves out half of 1 - level.": lambda d, p, level: ends(d[p].mean(dim=1), level, 1),
-    "average over each draw: dim=1.": lambda d, p, level: ends(d[p].mean(dim=0), level),
-    "that is 95 % whatever the level.": lambda d, p, level: interval(d, p, 0.95),
-    "mean ± standard deviations assumes a normal distribution: take the quantiles of the means.": (
-        lambda d, p, level: normal(d[p].mean(dim=1), level)
-    ),
-}
-
-
-@exercise("15.1", "The bootstrap by hand", difficulty=1, minutes=15, mistakes=BOOTSTRAP)
+@exercise("15.1", "The bootstrap by hand", difficulty=1, minutes=15, mistakes=BOOTSTRAP_MISTAKES)
 def bootstrap_interval(answer: Any) -> None:
     """differences (N,), places (draws, N), level -> (2,), lower and upper end."""
-    for number, draws, level in [(7, 200, 0.8), (30, 400, 0.95), (1, 10, 0.95), (60, 1, 0.9)]:
-        given = (0.3 + torch.randn(number).exp(), torch.randint(number, (draws, number)), level)
-        output = attempt(answer, *given)
+
+    def two_ends(*given: Any) -> Any:
+        output = answer(*given)
         if isinstance(output, (tuple, list)) and len(output) == 2:
-            output = torch.stack([torch.as_tensor(end, dtype=torch.float32) for end in output])
-        expect_answer(lambda *_: output, interval, *given)
+            return torch.stack([torch.as_tensor(end, dtype=torch.float64) for end in output])
+        return torch.as_tensor(output) if isinstance(output, np.ndarray) else output
+
+    given = torch.randn(20), torch.randint(20, (50, 20)), 0.9
+    once, again = attempt(answer, *given), attempt(answer, *given)
+    if isinstance(once, Tensor) and isinstance(again, Tensor) and once.shape == again.shape:
+        message = "a second call gives another interval: use the places that are given."
+        expect(torch.allclose(once, again, equal_nan=True), message)
+    judge = partial(expect_answer, two_ends if callable(answer) else answer, interval)
+    for number, draws, level in [(7, 200, 0.8), (30, 400, 0.95), (1, 10, 0.95), (60, 1, 0.9)]:
+        judge(0.3 + torch.randn(number).exp(), torch.randint(number, (draws, number)), level)
+    for number, draws, level in [(9, 99, 0.99), (4, 30, 0.5)]:
+        judge(torch.randn(number), torch.randint(number, (draws, number)), level)
+    tiny = 1e-3 * torch.randn(8), torch.randint(8, (60, 8))
+    judge(*tiny, 0.9, tolerance=1e-7)
+    if can_take(answer, 2):
+        judge(*tiny, tolerance=1e-7)
 
 
-def not_rounded(d: float, s: float, p: float, a: float, *, sides: int = 2) -> float:
-    """The number of pairs before it is rounded up, for difference, spread, power and level."""
-    return ((stats.norm.ppf(1 - a / sides) + stats.norm.ppf(p)) * s / d) ** 2
-
-
-def pairs(*case: float, **how: int) -> int:
-    return max(2, math.ceil(not_rounded(*case, **how)))
-
-
-SEEDS: dict[str, Callable] = {
-    "the number of pairs is an integer: math.ceil.": not_rounded,
-    "take the next larger integer: math.ceil.": lambda *case: max(2, int(not_rounded(*case))),
-    "return at least 2 pairs: one has no spread.": lambda *case: math.ceil(not_rounded(*case)),
-    "the test is two-sided: each side has level / 2.": lambda *case: pairs(*case, sides=1),
-    "z(power) is missing.": lambda d, s, p, a: pairs(d, s, 0.5, a),
-    "add z(power), not z(1 - power).": lambda d, s, p, a: pairs(d, s, 1 - p, a),
-    "the quotient is not squared.": lambda *case: max(2, math.ceil(not_rounded(*case) ** 0.5)),
-    "the quotient is upside down: more spread needs more seeds.": lambda d, s, *a: pairs(s, d, *a),
-    "that is for groups that are not paired.": lambda *case: math.ceil(2 * not_rounded(*case)),
-    "yours keeps power 0.8 and level 0.05.": lambda d, s, *_: pairs(d, s, 0.8, 0.05),
-}
-
-
-@exercise("15.2", "How many seeds?", difficulty=2, minutes=20, mistakes=SEEDS)
+@exercise("15.2", "How many seeds?", difficulty=2, minutes=20, mistakes=SEED_MISTAKES)
 def seeds_needed(answer: Any) -> None:
     """difference, spread, power, level -> whole number of pairs."""
-    usual = [(0.05, 0.21, 0.8, 0.05), (0.1, 0.1, 0.8, 0.05), (1.0, 0.05, 0.8, 0.05)]
-    for case in [*usual, (-0.3, 0.5, 0.9, 0.01), (0.02, 0.3, 0.5, 0.1), (-2.0, 5.0, 0.95, 0.05)]:
+    usual: list[tuple[float, ...]] = [
+        (0.05, 0.21, 0.8, 0.05),
+        (0.1, 0.1, 0.8, 0.05),
+        (1.0, 0.05, 0.8, 0.05),
+    ]
+    usual += [(0.05, 0.21)] * can_take(answer, 2)
+    cases = [*usual, (-0.3, 0.5, 0.9, 0.01), (0.02, 0.3, 0.5, 0.1), (-2.0, 5.0, 0.95, 0.05)]
+    for case in [*cases, (0.4, 1.0, 0.8, 0.2), (3.0, 4.1, 0.99, 0.001), (-1.0, 0.01, 0.8, 0.05)]:
         expect_answer(answer, pairs, *case, tolerance=1e-6)
 
 
-def name(image: Tensor) -> bytes:
-    """The same for an image and its mirror image: the smaller one of their bytes."""
-    return min(image.numpy().tobytes(), image.flip(2).contiguous().numpy().tobytes())
-
-
-@exercise("15.3", "A split without twins", difficulty=3, minutes=25)
+@exercise("15.3", "A split without twins", 3, minutes=25, mistakes=SPLIT_MISTAKES)
 def hold_out(answer: Any) -> None:
     """pixels uint8 (N, C, H, W), share, seed -> bool (N,)."""
-    cases = [(40, 1, 4, 5, 0.25), (30, 3, 3, 3, 0.5), (24, 1, 5, 1, 0.3), (2, 1, 2, 2, 0.5)]
-    for *shape, share in cases:
-        pixels = torch.randint(256, shape, dtype=torch.uint8)
-        if len(pixels) > 2:
-            more = pixels[torch.randperm(len(pixels))[: len(pixels) // 3]]
-            pixels = torch.cat([pixels, more, more.flip(0, 3), more[:3]])
-            pixels = pixels[torch.randperm(len(pixels))]
-        output = attempt(answer, pixels, share, 0)
+    made: list[tuple[Tensor, float, Tensor]] = []
+
+    def split(pixels: Tensor, share: float, seed: int) -> Tensor:
+        output = attempt(answer, pixels, share, seed)
+        if isinstance(output, (list, np.ndarray)):
+            output = torch.tensor(output)
         right = isinstance(output, Tensor) and output.dtype == torch.bool
         expect(
             right and output.shape == (len(pixels),),
             f"expected a bool tensor of shape ({len(pixels)},), True or False for each image.",
         )
+        return output
 
-        def both(name: Callable) -> int:
-            """How many names stand on both sides of the split."""
-            return len({name(x) for x in pixels[output]} & {name(x) for x in pixels[~output]})
+    for base, *shape in [(15, 1, 4, 5), (9, 3, 3, 3), (6, 1, 5, 1), (9, 2, 2, 3)]:
+        pixels = images(base, *shape)
+        groups = len({*map(name, pixels)})
+        wanted = [groups // 4 + 0.6, groups // 2 + 0.4, groups // 3 + 0.7, 0.2, groups - 0.3]
+        for seed, number in enumerate(wanted):
+            made.append((pixels, number / groups, split(pixels, number / groups, seed)))
+    few = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).reshape(2, 1, 1, 2)
+    made.append((few, 0.5, split(few, 0.5, 0)))
+    if not all(Split().explains(*each) for each in made):
+        for text, mistake in SPLIT_MISTAKES.items():
+            expect(not all(mistake.explains(*each) for each in made), text)
+    pixels = images(20, 1, 3, 3)
+    state = torch.get_rng_state()
+    drawn = torch.stack([split(pixels, 0.3, seed) for seed in range(30)])
+    again = split(pixels, 0.3, 5)
+    expect(
+        torch.equal(drawn[5], again),
+        "the same seed gives another split: seed a torch.Generator() with the argument.",
+    )
+    expect_groups(made, pixels, drawn)
+    expect((drawn != drawn[0]).any(), "every seed gives the same split: draw with the seed.")
+    expect(
+        drawn.any(dim=0).float().mean() > 0.9,
+        "some images are never held out: draw among all groups.",
+    )
+    expect(
+        torch.equal(state, torch.get_rng_state()),
+        "torch.manual_seed changes all random numbers: use a torch.Generator() of your own.",
+    )
+
+
+def expect_groups(made: list[tuple[Tensor, float, Tensor]], pixels: Tensor, drawn: Tensor) -> None:
+    """Fail unless all twins stand on one side, and the right number of groups is held out."""
+    for images_, share, output in made:
+
+        def both(naming: Callable, images_=images_, output=output) -> bool:
+            """Whether names stand on both sides of the split."""
+            return bool({*map(naming, images_[output])} & {*map(naming, images_[~output])})
 
         expect(
             not both(lambda image: image.numpy().tobytes()),
@@ -118,88 +134,59 @@ def hold_out(answer: Any) -> None:
             not both(name),
             "held-out images have their mirror image in the training part: these are twins, too.",
         )
-        held, groups = len({*map(name, pixels[output])}), len({*map(name, pixels)})
-        wanted = round(share * groups)
-        expect(
-            held == wanted or groups - held != wanted,
-            "True is for the images that are held out; yours marks the others.",
-        )
-        expect(
-            held == wanted,
-            f"yours holds out {held} of {groups} groups for share {share}; "
-            f"expected round(share * groups) = {wanted}.",
-        )
-    pixels = torch.randint(256, (30, 1, 3, 3), dtype=torch.uint8)
-    state = torch.get_rng_state()
-    drawn = torch.stack([attempt(answer, pixels, 0.3, seed) for seed in range(12)])
+    numbers = {len({*map(name, pixels[held])}) for held in drawn}
     expect(
-        torch.equal(drawn[5], attempt(answer, pixels, 0.3, 5)),
-        "the same seed gives another split: seed a torch.Generator() with the argument.",
+        len(numbers) == 1,
+        f"how many groups are held out depends on the seed ({min(numbers)} to {max(numbers)} "
+        "in 30 splits): draw exactly round(share * groups) of the groups.",
     )
-    expect((drawn != drawn[0]).any(), "every seed gives the same split: draw with the seed.")
-    expect(drawn.any(dim=0).sum() > 20, "some images are never held out: draw among all groups.")
-    expect(
-        torch.equal(state, torch.get_rng_state()),
-        "torch.manual_seed changes all random numbers: use a torch.Generator() of your own.",
-    )
+    for images_, share, output in made:
+        held, groups = len({*map(name, images_[output])}), len({*map(name, images_)})
+        expect(
+            held == round(share * groups),
+            f"yours holds out {held} of {groups} groups for share {share:.4g}; "
+            f"expected round(share * groups) = {round(share * groups)}.",
+        )
 
 
-def plan(typical: Callable = statistics.median, rounding: Callable = math.floor) -> Callable:
-    """Plans with another typical step or another rounding."""
-
-    def planned(measured: dict, budget: float, seeds: int, warm_up: int = 3) -> dict:
-        seconds = budget / (len(measured) * seeds)
-        typical_steps = {name: typical(steps[warm_up:]) for name, steps in measured.items()}
-        return {name: rounding(seconds / step) for name, step in typical_steps.items()}
-
-    return planned
+SECONDS = {"plain": 0.004, "sparse": 0.016, "wide": 0.01, "only": 0.005, "slow": 0.03}
 
 
-def equal_steps(measured: dict, budget: float, seeds: int, warm_up: int) -> dict:
-    together = sum(statistics.median(steps[warm_up:]) for steps in measured.values())
-    return dict.fromkeys(measured, math.floor(budget / seeds / together))
-
-
-WARM_UP = "without the argument, three steps count as warm-up: [9, 9, 9, 2, 2] are 2 s per step."
-PLAN: dict[str, Callable] = {
-    "steps are integers that keep the budget: round down.": plan(rounding=float),
-    "rounded up, the plan exceeds the budget: round down.": plan(rounding=math.ceil),
-    "a disturbed step spoils the mean: take the median.": plan(statistics.mean),
-    "the smallest time is too optimistic: take the median.": plan(min),
-    "leave out the first warm_up steps, which are slow.": lambda *given: plan()(*given[:3], 0),
-    "the budget is for all seeds together.": lambda m, b, seeds, *w: plan()(m, b, 1, *w),
-    "the budget is for all methods together.": lambda m, b, *w: plan()(m, b * len(m), *w),
-    "equal steps are not equal seconds: the quicker method gets more steps.": equal_steps,
-    WARM_UP: lambda m, b, seeds, warm_up=0: plan()(m, b, seeds, warm_up),
-}
-
-
-@exercise("15.4", "Equal seconds", difficulty=2, minutes=20, mistakes=PLAN)
+@exercise("15.4", "Equal seconds", difficulty=2, minutes=20, mistakes=PLAN_MISTAKES)
 def plan_steps(answer: Any) -> None:
     """measured {method: seconds of single steps}, budget, seeds, warm_up -> {method: steps}."""
 
     def entries(plan: Callable) -> Callable:
-        return lambda measured, *given: tuple(float(plan(measured, *given)[m]) for m in measured)
+        def numbers(measured: dict, *given: Any) -> tuple[Tensor, ...]:
+            planned = plan(measured, *given)
+            return tuple(torch.tensor(float(planned[m]), dtype=torch.float64) for m in measured)
 
-    wrong = {text: entries(mistake) for text, mistake in PLAN.items()}
-    for methods, budget, seeds, warm_up in [
-        (["plain", "sparse"], 121.3, 3, 3),
-        (["plain", "sparse", "wide"], 1000.7, 5, 1),
-        (["only"], 7.77, 1, 0),
-    ]:
+        return numbers
+
+    wrong = {text: entries(mistake) for text, mistake in PLAN_MISTAKES.items()}
+    cases: list[tuple[str, Any]] = [
+        ("plain sparse", (121.3, 3, 3)),
+        ("plain sparse wide", (1000.7, 5, 1)),
+        ("sparse plain wide", (317.9, 2, 4)),
+        ("only", (7.77, 1, 0)),
+        ("wide plain", (45.3, 2)),
+        ("plain slow", (0.016, 1, 2)),
+    ]
+    for names, rest in cases:
+        methods, slow = names.split(), (*rest, 3)[2]
         measured = {}
-        for place, name in enumerate(methods):
-            steps = (0.004 + 0.003 * place) * (1 + 0.1 * torch.rand(20))
-            steps[:warm_up] *= 30
-            steps[warm_up + 2 + place] *= 50  # a disturbance
-            measured[name] = steps.tolist()
-        given = (measured, budget, seeds, warm_up)
+        for place, method in enumerate(methods):
+            steps = SECONDS[method] * (1 + 0.1 * torch.rand(20))
+            steps[:slow] *= torch.linspace(30, 10, slow)
+            steps[slow + 2 + place] *= 50  # a disturbance
+            measured[method] = steps.double().tolist()
+        given = (measured, *rest)
         output = attempt(answer, *given)
         expect(
             isinstance(output, dict) and output.keys() == measured.keys(),
             f"expected a dictionary with the methods {', '.join(methods)}.",
         )
-        found, what = entries(lambda *_: output), tuple(f"the plan for {name}" for name in methods)
-        expect_answer(found, entries(plan()), *given, mistakes=wrong, what=what, tolerance=1e-9)
-    output = attempt(answer, {"one": [9.0, 9.0, 9.0, 2.0, 2.0]}, 11.0, 1)
-    expect(isinstance(output, dict) and output.get("one") == 5, WARM_UP)
+        what = tuple(f"the plan for {method}" for method in methods)
+        expect_answer(
+            entries(answer), entries(plan()), *given, mistakes=wrong, what=what, tolerance=1e-9
+        )

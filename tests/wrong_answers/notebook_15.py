@@ -2,40 +2,39 @@
 
 import torch
 
-from course_utils.exercises.notebook_15 import name, plan
+from course_utils.exercises.step_plans import plan
+from course_utils.exercises.twin_splits import Split, drawn
 
 
-def seeded(count, seed):
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-
-
-def held(pixels, share, seed, naming=name, draw=seeded):
-    """The right answer, or one with another way to name the groups or to draw them."""
-    named = [naming(image) for image in pixels]
-    groups = sorted(set(named))
-    chosen = {groups[i] for i in draw(len(groups), seed)[: round(share * len(groups))]}
-    return torch.tensor([one in chosen for one in named])
-
-
-def exact(image):
-    return image.numpy().tobytes()
-
-
-def upside_down(image):
-    return min(exact(image), exact(image.flip(1).contiguous()))
-
-
-def drawn(draw):
-    return lambda *given: held(*given, draw=draw)
+def drawing(draw):
+    return lambda *given: Split()(*given, draw=draw)
 
 
 def globally_seeded(count, seed):
     torch.manual_seed(seed)
-    return torch.randperm(count)
+    return torch.randperm(count).tolist()
 
 
 def single_images(pixels, share, seed):
     return torch.rand(len(pixels), generator=torch.Generator().manual_seed(seed)) < share
+
+
+def each_group_by_chance(pixels, share, seed):
+    names = Split().names(pixels)
+    groups = sorted(set(names))
+    chance = torch.rand(len(groups), generator=torch.Generator().manual_seed(seed))
+    return torch.tensor([bool(chance[groups.index(each)] < share) for each in names])
+
+
+def images_and_their_twins(pixels, share, seed):
+    names = Split().names(pixels)
+    held = {names[i] for i in drawn(len(pixels), seed)[: round(share * len(pixels))]}
+    return torch.tensor([each in held for each in names])
+
+
+def own_draws(differences, places, level=0.95):
+    means = differences[torch.randint(len(differences), places.shape)].mean(dim=1)
+    return torch.quantile(means, torch.tensor([(1 - level) / 2, (1 + level) / 2]))
 
 
 def sorting(measured, budget, seeds, warm_up=3):
@@ -45,18 +44,24 @@ def sorting(measured, budget, seeds, warm_up=3):
 
 
 WRONG = {
+    "bootstrap_interval": [(own_draws, "the places that are given")],
     "hold_out": [
         (single_images, "equal one"),
-        (lambda *given: held(*given, naming=exact), "mirror image"),
-        (lambda *given: held(*given, naming=upside_down), "mirror image"),
-        (lambda *given: ~held(*given), "marks the others"),
-        (lambda pixels, share, seed: held(pixels, 1.4 * share, seed), "round(share * groups)"),
-        (lambda *given: held(*given).nonzero()[:, 0], "bool tensor"),
-        (lambda pixels, *given: held(pixels[: len(pixels) // 2], *given), "of shape"),
-        (drawn(lambda count, seed: seeded(count, 0)), "every seed"),
-        (drawn(lambda count, seed: torch.randperm(count)), "the same seed gives another"),
-        (drawn(lambda count, seed: torch.arange(count).roll(seed % 3)), "never held out"),
-        (drawn(globally_seeded), "manual_seed"),
+        (each_group_by_chance, "depends on the seed"),
+        (images_and_their_twins, "depends on the seed"),
+        (lambda pixels, share, seed: Split()(pixels, 1.4 * share, seed), "round(share * groups)"),
+        (lambda *given: Split()(*given).nonzero()[:, 0], "bool tensor"),
+        (lambda pixels, *given: Split()(pixels[: len(pixels) // 2], *given), "of shape"),
+        (drawing(lambda count, seed: drawn(count, 0)), "every seed"),
+        (
+            drawing(lambda count, seed: torch.randperm(count).tolist()),
+            "the same seed gives another",
+        ),
+        (
+            drawing(lambda count, seed: torch.arange(count).roll(seed % 3).tolist()),
+            "never held out",
+        ),
+        (drawing(globally_seeded), "manual_seed"),
     ],
     "plan_steps": [
         (sorting, "changed its input"),
