@@ -210,9 +210,13 @@ def of_result(change: Callable[[Tensor], Tensor]) -> Callable:
 def altered(mutant: Callable, value: object, change: Callable, which=lambda x: True) -> object:
     """The value with its float tensors changed, those in lists and tuples too."""
     if isinstance(value, Tensor) and value.is_floating_point() and which(value):
+        before = value.clone()
         new = change(value)
-        mutant.differs |= not torch.equal(new, value)
+        mutant.differs |= not torch.equal(new, before)
         return new
+    if type(value) is float and which is numbers_too:
+        mutant.differs = True
+        return change(value)
     if type(value) in (list, tuple):
         return type(value)(altered(mutant, each, change, which) for each in value)
     return value
@@ -228,7 +232,7 @@ def changing_inputs(answer: Callable) -> Callable:
             altered(mutant, given, lambda tensor: tensor.add_(1))
         return result
 
-    mutant.differs = True
+    mutant.differs = False
     return mutant
 
 
@@ -238,10 +242,18 @@ def differing(answer: Callable) -> Callable:
     @functools.wraps(answer)
     def mutant(*given: object, **named: object) -> object:
         mutant.calls += 1
-        return altered(mutant, answer(*given, **named), lambda y: y + (mutant.calls == 2))
+        return altered(mutant, answer(*given, **named), second, numbers_too)
 
-    mutant.calls, mutant.differs = 0, True
+    def second(y: Tensor | float) -> Tensor | float:
+        return y + (mutant.calls == 2)
+
+    mutant.calls, mutant.differs = 0, False
     return mutant
+
+
+def numbers_too(x: Tensor) -> bool:
+    """All tensors, and Python's floats as well."""
+    return True
 
 
 # {description: answer -> mutant}, for answers that are functions

@@ -62,10 +62,20 @@ def gives(mistake: Callable, case: Case) -> bool:
     """Whether a mistake gives the output of a case, as it may where both are right."""
     try:
         with torch.random.fork_rng(devices=[]):
-            made = torch.as_tensor(mistake())
+            made = as_tensor(mistake(), case.expected)
     except Exception:  # a mistake need not be able to do every case
         return False
-    return isinstance(case.output, Tensor) and agree(case.output, made, case.tolerance)
+    both = isinstance(case.output, Tensor) and isinstance(made, Tensor)
+    return both and agree(case.output, made, case.tolerance)
+
+
+def as_tensor(output: Any, expected: Tensor) -> Any:
+    """A number as a tensor; where one number is expected, a tensor of one entry has no axis."""
+    if isinstance(output, Real) and not isinstance(output, bool):
+        output = torch.tensor(float(output), dtype=torch.float64)
+    if isinstance(output, Tensor) and expected.ndim == 0 and output.numel() == 1:
+        output = output.reshape(())
+    return output
 
 
 RUNNING: list[Cases] = []  # of the check that is running, innermost last
@@ -171,10 +181,7 @@ def expect_close(
     check the verdict waits for the other cases (`cases`).
     """
     expected = torch.as_tensor(expected)
-    if isinstance(output, Real) and not isinstance(output, bool):
-        output = torch.tensor(float(output), dtype=torch.float64)
-    if isinstance(output, Tensor) and expected.ndim == 0 and output.numel() == 1:
-        output = output.reshape(())
+    output = as_tensor(output, expected)
     difference = compared(output, expected, what, tolerance)
     case = Case(output, expected, tolerance, difference, [])
     collected = RUNNING[-1] if RUNNING else Cases({})
