@@ -56,13 +56,13 @@ LAYER_MISTAKES: dict[str, Callable] = {
     "that is ISTA with its own step; make the step back with W and theta.": (
         lambda x, z, D, W, t: layer(x, z, D, D, t, step=1 / norm(D))
     ),
-    "divide the step by no L: W holds it already.": (
+    "do not divide the step by L: W holds it already.": (
         lambda x, z, D, W, t: layer(x, z, D, W, t, step=1 / norm(D))
     ),
-    "divide step and threshold by no L: W and theta hold it already.": (
+    "do not divide step and threshold by L: W and theta hold it already.": (
         lambda x, z, D, W, t: layer(x, z, D, W, t / norm(D), step=1 / norm(D))
     ),
-    "divide the threshold by no L: theta holds it already.": (
+    "do not divide the threshold by L: theta holds it already.": (
         lambda x, z, D, W, t: layer(x, z, D, W, t / norm(D))
     ),
     "the step is the whole residual @ W, not half of it.": partial(layer, step=0.5),

@@ -96,13 +96,13 @@ WEIGHT_MISTAKES: dict[str, Callable] = {
     "the weight may be more than 1: no clamp.": lambda x, s, y, p: weight(x, s, y, p).clamp_max(1),
     "the weight may be less than 1: no clamp.": lambda x, s, y, p: weight(x, s, y, p).clamp_min(1),
     **{
-        f"losses may be small: add no {small:g} to the encoding loss.": (
+        f"do not add {small:g} to the encoding loss: losses may be small.": (
             lambda x, s, y, p, small=small: p / (1 - p) * square(x - y) / (square(x - s) + small)
         )
         for small in SMALL
     },
     **{
-        f"losses may be small: add no {small:g} to the denominator.": (
+        f"do not add {small:g} to the denominator: losses may be small.": (
             lambda x, s, y, p, small=small: p * square(x - y) / ((1 - p) * square(x - s) + small)
         )
         for small in SMALL

@@ -128,7 +128,7 @@ GRADIENT_MISTAKES: dict[str, Callable] = {
     "remove the whole part along the atom, not half of it.": (
         partial(perpendicular, size=lambda products: products / 2)
     ),
-    "divide by no norm of the gradient: the atoms have norm 1.": (
+    "do not divide by the norm of the gradient: the atoms have norm 1.": (
         lambda g, D: g - along(normalize(g, dim=0), D)
     ),
     "what is left keeps its norm: do not normalise it.": (

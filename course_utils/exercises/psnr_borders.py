@@ -163,7 +163,7 @@ BORDER_MISTAKES: dict[str, Callable] = {
         lambda e, x, b: inside(e.clamp(0, 1), x, b)
     ),
     **{
-        f"errors may be small: add no {small:g} to the mean square.": (
+        f"do not add {small:g} to the mean square: errors may be small.": (
             partial(
                 inside,
                 score=lambda d, small=small: -10 * (d.square().mean(dim=(1, 2, 3)) + small).log10(),

@@ -116,7 +116,9 @@ STEP_MISTAKES: dict[str, Callable] = {
     "the mean square error is Δ²/12: the root of 12 is missing.": partial(step, root=1.0),
     "that is for pixels in [0, 1]; multiply by 255.": partial(step, peak=1.0),
     "pixels in [0, 1] have 255 steps between 0 and 1, not 256.": partial(step, peak=256.0),
-    "divide by no 255: steps in grey levels are larger, not smaller.": partial(step, peak=1 / 255),
+    "multiply by 255, do not divide by it: steps in grey levels are larger.": partial(
+        step, peak=1 / 255
+    ),
     "multiply by 255 once.": partial(step, peak=255.0**2),
     "that is Δ²: take the root.": lambda dB: step(dB) ** 2,
     "that is Δ² for pixels in [0, 1]: take the root, multiply by 255.": (

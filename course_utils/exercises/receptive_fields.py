@@ -29,7 +29,7 @@ SIZE_MISTAKES: dict[str, Callable] = {
     ),
     "the k weights have k - 1 gaps of d pixels; you took k + 1.": lambda k, d: d * (k + 1) // 2,
     "one pixel too much at each side.": lambda k, d: padding(k, d) + 1,
-    "add no dilation: multiply the k - 1 gaps by it.": lambda k, d: (k - 1 + d - 1) // 2,
+    "do not add the dilation: multiply the k - 1 gaps by it.": lambda k, d: (k - 1 + d - 1) // 2,
     "that is the size of the kernel, not the padding.": lambda k, d: d * (k - 1) + 1,
     WHOLE: lambda k, d: d * (k - 1) / 2,
     NO_PADDING: padding,

@@ -145,11 +145,13 @@ VOTE_MISTAKES: dict[str, Callable] = {
         lambda p, v, s: extract_patches(weighted(p, v, s), 8, 2)
     ),
     **{
-        f"votes may be small: add no {small:g} to their sum.": partial(weighted, small=small)
+        f"do not add {small:g} to the sum of votes: they may be small.": partial(
+            weighted, small=small
+        )
         for small in (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
     },
     **{
-        f"votes may be small: add no {small:g} to their mean.": (
+        f"do not add {small:g} to the mean of votes: they may be small.": (
             lambda p, v, s, small=small: (
                 mean(v[:, None] * p, s) / (mean(v[:, None].repeat(1, 64), s) + small)
             )
