@@ -8,123 +8,136 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.exercises.core import attempt, exercise, expect, expect_answer
+from course_utils.exercises.batch_topk import STEP_MISTAKES, batch_step, chosen
+from course_utils.exercises.core import attempt, exercise, expect, expect_answer, expect_without
+from course_utils.exercises.topk import DETACHED, TIES, TOPK_MISTAKES, topk
+from course_utils.exercises.unit_activity import DEAD_MISTAKES, KL_MISTAKES, dead, force
 
 __all__ = ["batch_topk", "dead_share", "keep_perpendicular", "kl_gradient", "topk_by_sort"]
 
-TIES = "of equal numbers too many stay: choose places (argsort, topk), not a smallest value."
-DETACHED = "the code carries no gradient back to a: leave detach, no_grad and .data away."
 TIED = torch.tensor([[0.5, 0.5, 0.5, 0.1], [2.0, 1.0, 1.0, 1.0]])
+DROPPED = "of equal numbers too few stay: where they compete for the last places, fill them."
 
 
-def kept(a: Tensor, by: Tensor, k: int) -> Tensor:
-    """The numbers of each row of `a` at the k largest places of `by`; the others are zero."""
-    places = by.argsort(dim=1, descending=True)[:, :k]
-    return torch.zeros_like(a).scatter(1, places, a.gather(1, places))
-
-
-def topk(a: Tensor, k: int) -> Tensor:
-    return kept(a, a, k).relu()
-
-
-def of_batch(a: Tensor, number: int) -> Tensor:
-    """The largest numbers of the whole batch, as many as `number`."""
-    return kept(a.reshape(1, -1), a.reshape(1, -1), number).view_as(a)
-
-
-TOPK_MISTAKES = {
-    "negative numbers are never active: .relu().": lambda a, k: kept(a, a, k),
-    "you kept the largest magnitudes, not numbers.": lambda a, k: kept(a, a.abs(), k).relu(),
-    "you kept the k smallest: sort in descending order.": lambda a, k: kept(a, -a, k),
-    "choose within each row, as TopK does.": lambda a, k: of_batch(a, k * len(a)).relu(),
-    "one too few: keep the k-th largest number too.": lambda a, k: topk(a, k - 1),
-    "that is a ReLU: all positive numbers stay.": lambda a, k: a.relu(),
-    DETACHED: lambda a, k: topk(a, k).detach(),
-    TIES: lambda a, k: torch.where(a >= a.topk(k).values[:, -1:], a, 0.0).relu(),
-}
+def expect_ties(code: Tensor, expected: Tensor) -> None:
+    """Fail unless as many numbers stay as expected; of equal ones it is open which."""
+    numbers, wanted = ((each != 0).sum() for each in (code, expected))
+    expect(numbers <= wanted, TIES)
+    expect(numbers == wanted, DROPPED)
+    values = code.flatten().sort().values
+    expect(
+        torch.allclose(values, expected.flatten().sort().values),
+        "where numbers are equal, those that stay keep their value.",
+    )
 
 
 @exercise("05.1", "TopK from a sort", difficulty=1, minutes=10, mistakes=TOPK_MISTAKES)
 def topk_by_sort(answer: Any) -> None:
     """a (N, units), k -> code (N, units): the k largest positive numbers of each row."""
-    for number, units, k in [(6, 9, 3), (5, 8, 8), (4, 7, 1), (1, 1, 1), (8, 12, 5)]:
+    for number, units, k in [(6, 9, 3), (5, 8, 8), (4, 7, 1), (1, 1, 1), (8, 12, 5), (5, 5, 2)]:
         a = torch.randn(number, units)
         a[0] = -a[0].abs()  # a signal without any positive number
         if number > 2:  # fewer positive numbers than k; the largest magnitudes are negative
             a[1, units // 2 :] = -a[1, units // 2 :].abs() - 3
-        expect_answer(answer, topk, a, k)
-    expect(attempt(answer, torch.rand(4, 5, requires_grad=True), 2).requires_grad, DETACHED)
-    expect(((attempt(answer, TIED, 2) != 0).sum(dim=1) == 2).all(), TIES)
-
-
-def chosen(a: Tensor, k: int) -> Tensor:
-    return of_batch(a, k * len(a)).relu()
-
-
-def moved(a: Tensor, k: int, threshold: Tensor, weight: float = 0.01) -> Tensor:
-    """The threshold after a step to the smallest number kept in training."""
-    code = chosen(a, k)
-    return threshold.lerp(code[code > 0].min(), weight)
-
-
-def batch_step(a, k, threshold, training, choose=chosen, move=moved) -> tuple[Tensor, Tensor]:
-    """Code and threshold; `choose` and `move` make the code and the threshold of training."""
-    if training:
-        return choose(a, k), move(a, k, threshold)
-    return torch.where(a > threshold, a, 0.0), threshold
-
-
-STEP_MISTAKES: dict[str, Callable] = {
-    "that is TopK; choose k * N of the whole batch.": partial(batch_step, choose=topk),
-    "you kept k numbers of the batch; keep k * N.": partial(batch_step, choose=of_batch),
-    "negative numbers are never active: .relu().": (
-        partial(batch_step, choose=lambda a, k: of_batch(a, k * len(a)))
-    ),
-    "in evaluation the threshold must not change.": (
-        lambda a, k, t, training: (batch_step(a, k, t, training)[0], moved(a, k, t))
-    ),
-    "in evaluation a code must not depend on the others: use the threshold.": (
-        lambda a, k, t, training: batch_step(a, k, t, True)
-    ),
-    "the threshold did not move in training.": partial(batch_step, move=lambda a, k, t: t),
-    "the threshold moves only 1 % of the way to the smallest number kept.": (
-        partial(batch_step, move=partial(moved, weight=1.0))
-    ),
-    "take the minimum over the numbers kept, without the zeros.": (
-        partial(batch_step, move=lambda a, k, t: 0.99 * t)
-    ),
-    DETACHED: partial(batch_step, choose=lambda a, k: chosen(a, k).detach()),
-    TIES: partial(batch_step, choose=lambda a, k: a.where(a >= moved(a, k, TIED[0, 0], 1.0), 0)),
-}
+            a[2, :3], a[2, 3:] = torch.tensor([5e-4, 5e-3, 0.05]), -1
+        expect_answer(answer, topk, a, k, tolerance=1e-5)
+    code = attempt(answer, torch.rand(4, 5, requires_grad=True), 2)
+    expect(code.requires_grad, DETACHED)
+    expect_ties(attempt(answer, TIED, 2), topk(TIED, 2))
+    sort = "sort the numbers, or their places with argsort"
+    expect_without(answer, torch.randn(3, 5), 2, names=("topk",), advice=sort)
 
 
 @exercise("05.2", "BatchTopK after training", difficulty=2, minutes=20, mistakes=STEP_MISTAKES)
 def batch_topk(answer: Any) -> None:
     """a (N, units), k, threshold, training -> code (N, units), new threshold."""
-    cases = [(8, 10, 2, True), (8, 10, 2, False), (1, 6, 3, True), (4, 5, 3, True)]
+    cases = [
+        (8, 10, 2, True),
+        (8, 10, 2, False),
+        (1, 6, 3, True),
+        (4, 5, 3, True),
+        (4, 5, 3, False),
+    ]
     for number, units, k, training in cases:
-        a = torch.randn(number, units) + 0.7
-        if number == 4:
-            a[1:] = -a[1:].abs()  # fewer positive numbers than k * N
-        given = (a, k, torch.tensor(0.9), training)
+        a, threshold = torch.randn(number, units) + 0.7, torch.tensor(0.9)
+        a[0, :2] = torch.tensor([0.9, 2.5])  # one is exactly the threshold
+        if number == 8:  # a signal that does not reach the threshold
+            a[3] *= 0.2
+            a[5, :2] = -4.0  # large magnitudes
+        if number == 4:  # fewer positive numbers than k * N, small ones
+            a[1:] = -1e-3 * a[1:].abs()
+            a[0], threshold = 0.01 * a[0].abs(), torch.tensor(0.004)
+            a[0, :3] = torch.tensor([0.004, 0.0041, 0.0039])
         what = (f"the code for training={training}", f"the threshold for training={training}")
+        given = (a, k, threshold, training)
         expect_answer(answer, batch_step, *given, what=what, tolerance=1e-5)
     a = torch.rand(4, 5, requires_grad=True)
     expect(attempt(answer, a, 2, torch.tensor(0.5), True)[0].requires_grad, DETACHED)
-    tied = attempt(answer, TIED, 1, torch.tensor(0.5), True)[0]
-    expect((tied != 0).sum() == 2, TIES)
+    expect_ties(attempt(answer, TIED, 1, torch.tensor(0.5), True)[0], chosen(TIED, 1))
 
 
-def perpendicular(gradient: Tensor, D: Tensor) -> Tensor:
-    return gradient - D * (gradient * D).sum(dim=0)
+def along(gradient: Tensor, D: Tensor, size: Callable = torch.clone) -> Tensor:
+    """The part of the gradient along each atom; `size` changes the inner products."""
+    return D * size((gradient * D).sum(dim=0))
 
 
-GRADIENT_MISTAKES = {
-    "return what is left, not the part along the atoms.": lambda g, D: g - perpendicular(g, D),
-    "you added the part along the atom; subtract it.": lambda g, D: 2 * g - perpendicular(g, D),
+def perpendicular(gradient: Tensor, D: Tensor, size: Callable = torch.clone) -> Tensor:
+    return gradient - along(gradient, D, size)
+
+
+GRADIENT_MISTAKES: dict[str, Callable] = {
+    "return what is left, not the part along the atoms.": along,
+    "that is the negative part along the atoms; add it to the gradient.": (
+        lambda g, D: -along(g, D)
+    ),
+    "you added the part along the atom; subtract it.": lambda g, D: g + along(g, D),
+    "the sign is turned: gradient minus its part along the atom.": lambda g, D: along(g, D) - g,
     "sum over the rows, dim=0.": lambda g, D: g - D * (g * D).sum(dim=1, keepdim=True),
+    "one inner product for each atom, not one for all: sum over dim=0.": (
+        partial(perpendicular, size=lambda products: products.sum())
+    ),
     "subtract (g·d) d, not the number g·d.": lambda g, D: g - (g * D).sum(dim=0),
+    "the part along d is (g·d) d; you took (g·d) g.": lambda g, D: g - g * (g * D).sum(dim=0),
+    "roles exchanged: remove from the gradient its part along the atom.": (
+        lambda g, D: D - along(D, g)
+    ),
+    "roles exchanged: the part along d has the direction of d, not of g.": (
+        lambda g, D: D - along(D, normalize(g, dim=0))
+    ),
+    "an inner product is a sum, not a mean.": (
+        lambda g, D: perpendicular(g, D, lambda products: products / len(D))
+    ),
     "DDᵀ mixes the atoms: each has its own gradient.": lambda g, D: g - D @ (D.T @ g),
+    "each atom has its own inner product; you took the mean of all.": (
+        partial(perpendicular, size=torch.mean)
+    ),
+    "each atom has its own inner product; you took the first one's.": (
+        partial(perpendicular, size=lambda products: products[0])
+    ),
+    "the inner product has a sign: no abs().": partial(perpendicular, size=torch.abs),
+    "negative parts are to be removed too: no relu or clamp.": (
+        partial(perpendicular, size=torch.relu)
+    ),
+    "positive parts are to be removed too.": (
+        partial(perpendicular, size=lambda products: products.clamp_max(0))
+    ),
+    "the inner product is not to be squared.": partial(perpendicular, size=torch.square),
+    "subtract the part along the atom once, not twice.": (
+        partial(perpendicular, size=lambda products: 2 * products)
+    ),
+    "remove the whole part along the atom, not half of it.": (
+        partial(perpendicular, size=lambda products: products / 2)
+    ),
+    "do not divide by the norm of the gradient: the atoms have norm 1.": (
+        lambda g, D: g - along(normalize(g, dim=0), D)
+    ),
+    "what is left keeps its norm: do not normalise it.": (
+        lambda g, D: normalize(perpendicular(g, D), dim=0)
+    ),
+    "that normalises the gradient first; it keeps its norm.": (
+        lambda g, D: perpendicular(normalize(g, dim=0), D)
+    ),
+    "subtract the part along the atom, not the atom.": lambda g, D: g - D,
     "nothing was removed.": lambda g, D: g,
 }
 
@@ -132,60 +145,37 @@ GRADIENT_MISTAKES = {
 @exercise("05.3", "No step along an atom", difficulty=2, minutes=15, mistakes=GRADIENT_MISTAKES)
 def keep_perpendicular(answer: Any) -> None:
     """gradient (n, K), D (n, K) with unit columns -> gradient without its part along each atom."""
-    for n, count in [(6, 9), (5, 5), (4, 1), (7, 3)]:
+    for n, count in [(5, 5), (6, 9), (4, 1), (7, 3), (1, 6)]:
         gradient, D = torch.randn(n, count), normalize(torch.randn(n, count), dim=0)
-        expect_answer(answer, perpendicular, gradient, D)
-
-
-def dead(batches: list[Tensor]) -> Tensor:
-    return (torch.cat(batches) == 0).all(dim=0).float().mean()
-
-
-DEAD_MISTAKES = {
-    "a dead unit is silent in all batches.": lambda b: torch.stack([dead([x]) for x in b]).mean(),
-    "that is the share of the living.": lambda b: 1 - dead(b),
-    "that is the last batch alone.": lambda b: dead(b[-1:]),
-    "uses that cancel are uses.": lambda b: dead([torch.cat(b).sum(dim=0, keepdim=True)]),
-    "negative numbers are uses too: != 0.": lambda b: dead([codes.relu() for codes in b]),
-    "ask for each unit, dim=0.": lambda b: (torch.cat(b) == 0).all(dim=1).float().mean(),
-    "return a share from 0 to 1, not a count.": lambda b: dead(b) * b[0].shape[1],
-    "count units that are always zero, not zeros.": lambda b: (torch.cat(b) == 0).float().mean(),
-}
+        expect_answer(answer, perpendicular, gradient, D, tolerance=1e-5)
 
 
 @exercise("05.4", "Dead units, batch by batch", difficulty=1, minutes=10, mistakes=DEAD_MISTAKES)
 def dead_share(answer: Any) -> None:
     """A list of codes (N_i, units) -> the share of units that no signal of any batch uses."""
-    for sizes, units in [((4, 3, 5), 40), ((6,), 30), ((1, 1, 2, 1), 25)]:
+    for sizes, units in [((4, 4, 4), 40), ((3, 7, 2), 40), ((6,), 30), ((1, 1, 2, 1), 27)]:
         batches = [torch.randn(size, units) * (torch.rand(size, units) < 0.2) for size in sizes]
         for batch in batches:
-            batch[:, :7] = 0  # units 0 and 1 are surely dead
+            batch[:, :10] = 0  # units 0 and 1 are surely dead
         batches[0][0, 2] = -1.0  # alive by a negative number
+        batches[0][0, 3] = 1.0
         if sizes[0] > 1:
-            batches[0][:2, 3] = torch.tensor([1.0, -1.0])  # two uses that cancel
-        batches[-1][0, 4:7] = 1e-5  # a small use is a use
-        expect_answer(answer, dead, batches)
-
-
-def force(code: Tensor, rho: float, mean: Tensor | None = None) -> Tensor:
-    """The gradient of the penalty; `mean` replaces the mean activity of each unit."""
-    mean = code.mean(dim=0) if mean is None else mean
-    return ((1 - rho) / (1 - mean) - rho / mean).expand_as(code) / len(code)
-
-
-KL_MISTAKES = {
-    "each activity is 1/N of the mean: divide by N.": lambda c, rho: force(c, rho) * len(c),
-    "the gradient has the shape of the code.": lambda c, rho: force(c, rho)[0],
-    "more activity than ρ must give a positive gradient.": lambda c, rho: -force(c, rho),
-    "the second term is missing.": lambda c, rho: -rho / c.mean(dim=0).expand_as(c) / len(c),
-    "each unit has its own mean, over dim=0.": lambda c, rho: force(c, rho, c.mean()),
-    "take the mean activity of a unit, not each activity.": lambda c, rho: force(c, rho, c),
-}
+            batches[0][1, 3] = -1.0  # two uses that cancel
+        batches[0][0, 9], batches[-1][0, 9] = 2.0, -2.0  # they cancel over the batches
+        small = torch.tensor([0.03, -0.3, 3e-3, 3e-4, 1e-9])
+        batches[-1][0, 4:9] = small  # a small use is a use
+        expect_answer(answer, dead, batches, tolerance=1e-6)
+    for same in [torch.zeros(2, 3, 4), torch.ones(2, 3, 4)]:
+        expect_answer(answer, dead, list(same), tolerance=1e-6)
 
 
 @exercise("05.5", "The force of the KL penalty", difficulty=2, minutes=15, mistakes=KL_MISTAKES)
 def kl_gradient(answer: Any) -> None:
     """code (N, units) in (0, 1), rho -> gradient of kl_sparsity by the code, (N, units)."""
-    for number, units, rho in [(7, 5, 0.05), (4, 3, 0.3), (1, 4, 0.1), (20, 1, 0.02)]:
+    for number, units, rho in [(7, 5, 0.05), (4, 3, 0.3), (1, 4, 0.1), (20, 1, 0.02), (5, 6, 0.2)]:
         code = 0.02 + 0.9 * torch.rand(number, units)
+        if number == 5:  # a rare unit, a very rare one, one that nearly always is active
+            code[:, :3] = torch.rand(number, 3) * torch.tensor([1e-2, 1e-4, -1e-2])
+            code[:, 2] += 1
         expect_answer(answer, force, code, rho)
+    expect_without(answer, torch.rand(3, 2), 0.1, advice="derive the gradient with a pencil")

@@ -62,15 +62,65 @@ def pruned(which, *places, then=()):
     return answer
 
 
+def strict(kernel, dilation=1):
+    assert dilation * (kernel - 1) % 2 == 0
+    return shy(kernel) if dilation == 1 else dilation * (kernel - 1) // 2
+
+
+class Whitened(nn.Module):
+    """Divides by the root mean square of the batch, in evaluation too."""
+
+    def forward(self, c):
+        return c / c.square().mean().sqrt()
+
+
+class Detached(nn.Module):
+    """Lets no gradient through."""
+
+    def forward(self, c):
+        return c.detach()
+
+
+def flattened_late(*a):
+    encoder, decoder = network(*a)
+    return encoder[:-2], decoder
+
+
+def field(layers):
+    """The right width."""
+    size = jump = 1
+    for kernel, stride in layers:
+        size, jump = size + (kernel - 1) * jump, jump * stride
+    return size
+
+
 WRONG = {
-    "same_padding": [(shy, "you raised a ValueError")],
+    "same_padding": [
+        (shy, "you raised a ValueError for kernel 4, dilation 2"),
+        (strict, "raise ValueError, not AssertionError"),
+        (lambda k, d=1: (d * (k - 1) // 2,) * 2, "one int"),
+        (lambda k, d=1: torch.tensor(d * (k - 1) // 2), "not a tensor"),
+    ],
+    "field_width": [(lambda layers: torch.tensor(field(layers)), "not a tensor")],
+    "conv_transpose2d": [
+        (
+            lambda y, w, s=1, p=0: nn.functional.conv_transpose2d(y, w, stride=s, padding=p),
+            "without conv_transpose2d: write the loops",
+        )
+    ],
     "build": [
         (lambda *a: network(*a, extra=(0, 0)), "output_padding"),
         (lambda *a: network(*a, act=nn.Identity), "encoder has no non-linearity"),
         (lambda *a: network(*a, up=nn.Identity), "decoder has no non-linearity"),
         (lambda *a: network(*a, end=nn.Tanh), "end in a Sigmoid"),
         (pooled, "at least two"),
-        (lambda *a: network(*a[:3], a[3] + 1), "the code has shape"),
+        (lambda *a: network(*a[:3], a[3] + 1), "your encoder returns (5, 9), not (5, 8)"),
+        (flattened_late, "end in nn.Flatten and an nn.Linear"),
+        (lambda c, h, w, code: (network(c, h, w, code)[0], network(c, w, h, code)[1]), "exchanged"),
+        (lambda c, *a: (network(c, *a)[0], network(1, *a)[1]), "as many maps"),
+        (pruned(0, then=[Whitened()]), "your encoder gives for one image depends on"),
+        (pruned(0, then=[Detached()]), "no gradient comes through your encoder"),
+        (lambda *a: (network(*a)[0], nn.Sigmoid()), "your decoder has no weights"),
         (pruned(0, 1, 3, then=[nn.ReLU()]), "layers 1 (Conv2d) and 2 (Conv2d)"),
         (pruned(1, 4), "layers 2 (ConvTranspose2d) and 3 (ConvTranspose2d)"),
         (pruned(1, 2), "layers 1 (Linear) and 2 (ConvTranspose2d)"),
