@@ -21,8 +21,10 @@ __all__ = [
     "check_not_empty",
     "check_positive",
     "check_size",
+    "check_squares",
     "check_tensor",
     "generator",
+    "per_image",
     "renamed",
     "single",
 ]
@@ -117,6 +119,35 @@ def check_finite(values: object, name: str = "x", expected: str = "torch tensor"
     if not torch.isfinite(values).all():
         raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero.")
     return values
+
+
+def check_squares(values: object, name: str = "x", expected: str = "torch tensor") -> Tensor:
+    """As `check_finite`; ValueError as well for values so large that their squares overflow."""
+    values = check_finite(values, name, expected)
+    largest = values.detach().abs().max().item() if values.numel() else 0.0
+    if largest > torch.finfo(single(values).dtype).max ** 0.5 / 1024:
+        raise ValueError(
+            f"{name} has values up to {largest:.3g}, whose squares overflow: divide by the largest "
+            f"first, {name} / {name}.abs().max()."
+        )
+    return values
+
+
+def per_image(name: str, value: float | Tensor, images: Tensor) -> float | Tensor:
+    """One number of at least 0, or a tensor of one for each image, made (N, 1, 1, 1)."""
+    value = torch.from_numpy(value) if isinstance(value, np.ndarray) and value.ndim else value
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        check_nonnegative(name, value)
+        return value
+    count = len(images)
+    if value.shape not in ((1,), (count,), (count, 1, 1, 1)):
+        raise ValueError(
+            f"{name} has shape {tuple(value.shape)}; expected one number, or one for each of the "
+            f"{count} images, ({count},)."
+        )
+    if check_finite(value, name).min() < 0:
+        raise ValueError(f"{name} goes down to {value.min():.3g}; expected at least 0.")
+    return value.reshape(-1, 1, 1, 1).to(images)
 
 
 def check_alike(name: str, values: Tensor, other_name: str, other: Tensor) -> None:

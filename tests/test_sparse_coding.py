@@ -262,7 +262,7 @@ BAD = [
     ({"D": normalise_atoms(random(6, 4).float())}, ValueError, "D looks transposed, try D.T"),
     ({"D": normalise_atoms(random(5, 7).float())}, ValueError, "Signals have 4 numbers.*have 5\\."),
     ({"D": D / 0}, ValueError, "D holds NaN or infinite"),
-    ({"D": D.double()}, RuntimeError, "dtype|same type"),
+    ({"D": D.double()}, TypeError, "not of one dtype.*: x.to.D.dtype"),
     ({"D": D[:, 0]}, ValueError, "atoms as columns"),
     ({"x": X[0]}, ValueError, "signals as rows.*x\\[None\\]"),
     ({"x": X.view(3, 1, 2, 2)}, ValueError, "x.flatten\\(1\\)"),
