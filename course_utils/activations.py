@@ -92,7 +92,11 @@ def from_positions(vectors: Tensor, height: int, width: int) -> Tensor:
     """
     check_int("height", height, at_least=1)
     check_int("width", width, at_least=1)
-    if check_tensor(vectors, "vectors").ndim != 2 or len(vectors) % (height * width):
+    if (
+        check_tensor(vectors, "vectors").ndim != 2
+        or not 0 < len(vectors)
+        or len(vectors) % (height * width)
+    ):
         raise ValueError(
             f"vectors has shape {tuple(vectors.shape)}; expected (N*{height}*{width}, C)."
         )

@@ -50,7 +50,7 @@ def check_int(what: str, value: object, at_least: int = 0, at_most: int | None =
     raise ValueError(f"{what} is {value!r}; expected a whole number {limits}: change {what}.")
 
 
-def check_nonnegative(name: str, value: float) -> float:
+def check_nonnegative(name: str, value: float | Tensor) -> float:
     """The value as a float; ValueError unless it is one number, finite and at least 0."""
     number = one_number(value)
     if not (math.isfinite(number) and number >= 0):
@@ -58,7 +58,7 @@ def check_nonnegative(name: str, value: float) -> float:
     return number
 
 
-def check_positive(name: str, value: float) -> float:
+def check_positive(name: str, value: float | Tensor) -> float:
     """The value as a float; ValueError unless it is one number, finite and above 0."""
     number = one_number(value)
     if not (math.isfinite(number) and number > 0):

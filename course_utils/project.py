@@ -8,22 +8,30 @@ import datetime
 import itertools
 import json
 import os
-import pathlib
 import platform
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 import torch
-from PIL import Image, ImageOps
 from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_images, check_int, generator
-from course_utils.data import ImageSet
+from course_utils.arguments import (
+    check_alike,
+    check_finite,
+    check_floats,
+    check_images,
+    check_int,
+    check_nonnegative,
+    check_positive,
+    check_tensor,
+    generator,
+    single,
+)
+from course_utils.data.folders import load_folder
 from course_utils.files import write_text
 from course_utils.metrics import psnr
 
@@ -39,7 +47,6 @@ __all__ = [
     "train_model",
 ]
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 SCORE_SEED = 2**31 - 1  # of the noise all methods are scored with; no training run uses it
 
 
@@ -77,10 +84,11 @@ def three_parts(
     it); without it each image is a group. shares are those of the groups for train and validation,
     the rest is test. Raises ValueError unless all three parts get a group.
     """
-    groups = torch.arange(len(images)) if groups is None else groups
-    if len(groups) != len(images):
-        found = f"{len(groups)} numbers for {len(images)} images"
-        raise ValueError(f"groups has {found}; give one for each.")
+    check_images(images, clipped=True)
+    groups = torch.arange(len(images)) if groups is None else check_tensor(groups, "groups").cpu()
+    if groups.ndim != 1 or len(groups) != len(images):
+        found = f"{groups.numel()} numbers for {len(images)} images"
+        raise ValueError(f"groups has {found}; give one for each, (N,).")
     names = groups.unique()
     order = names[torch.randperm(len(names), generator=generator(seed))]
     first, second = (round(share * len(names)) for share in shares)
@@ -101,6 +109,8 @@ def train_model(
     degradations depend on the seed only, so that two methods with one seed see the same.
     Raises ValueError for steps < 1.
     """
+    check_images(images)
+    check_positive("rate", rate)
     steps, chance = check_int("steps", steps, at_least=1), generator(seed)
     torch.manual_seed(seed)  # the first weights
     model = make().train()
@@ -108,7 +118,9 @@ def train_model(
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         x = images[torch.randint(len(images), (64,), generator=chance)]
-        loss = F.mse_loss(model(degrade(x, chance)), x)
+        estimate = model(degrade(x, chance))
+        check_alike("the model's answer", estimate, "the batch of images", x)
+        loss = F.mse_loss(estimate, x)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -118,6 +130,7 @@ def train_model(
 def score(model: Callable[[Tensor], Tensor], images: Tensor, degrade: Callable) -> Tensor:
     """PSNR in dB (N,) of each image (N, C, H, W) restored, from the same degraded images always."""
     with torch.no_grad():
+        check_images(images, clipped=True)
         return psnr(model(degrade(images, generator(SCORE_SEED))).clamp(0, 1), images)
 
 
@@ -136,6 +149,7 @@ class Comparison:
 
     def verdict(self, floor: float) -> str:
         """ "better" or "worse" if neither interval holds 0 and the difference exceeds the floor."""
+        check_nonnegative("floor", floor)
         for word, sign in {"better": 1, "worse": -1}.items():
             ends = [sign * end for end in (*self.over_seeds, *self.over_images)]
             if min(ends) > 0 and sign * self.difference > floor:
@@ -155,13 +169,15 @@ def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
     Raises ValueError for unequal shapes, fewer than 2 seeds or 2 images, and scores that are not
     finite.
     """
+    check_floats(baseline, "baseline")
+    check_floats(candidate, "candidate")
     if baseline.shape != candidate.shape or baseline.ndim != 2 or min(baseline.shape) < 2:
         shapes = f"{tuple(baseline.shape)} and {tuple(candidate.shape)}"
         raise ValueError(
             f"the scores have shapes {shapes}; expected (seeds, images) twice, with at least 2 of "
             "each: score both methods with the same seeds on the same images."
         )
-    pairs = (candidate - baseline).double().cpu().numpy()
+    pairs = (single(candidate) - single(baseline)).double().detach().cpu().numpy()
     if not np.isfinite(pairs).all():
         cause = "an infinite PSNR comes from an image restored exactly"
         raise ValueError(f"the differences are not all finite: {cause}.")
@@ -180,7 +196,9 @@ def noise_floor(scores: Tensor) -> float:
 
     Raises ValueError for an odd number of seeds, and for fewer than 4.
     """
-    means = scores.mean(dim=1)
+    if check_finite(scores, "scores").ndim != 2 or not scores.shape[1]:
+        raise ValueError(f"scores has shape {tuple(scores.shape)}; expected (seeds, N).")
+    means = single(scores).mean(dim=1)
     n = len(means)
     if n < 4 or n % 2:
         needed = "two equal halves need an even number of at least 4"
@@ -198,48 +216,3 @@ def save_results(file: str | os.PathLike, **entries: object) -> None:
     machine = {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
     machine |= versions | {"threads": torch.get_num_threads()}
     write_text(file, json.dumps(entries | {"machine": machine}, indent=1) + "\n")
-
-
-def load_folder(folder: str | os.PathLike, size: int | None = None, grey: bool = False) -> ImageSet:
-    """The images of a folder, sorted by name; each subfolder that holds images is a class.
-
-    With `size` the centre square of each is scaled to size x size. Images turned by their camera's
-    note (EXIF) stand upright. Raises ValueError for a folder that is missing or without images,
-    for a file that cannot be read, and without `size` for images of several sizes.
-    """
-    folder = pathlib.Path(folder)
-    if size is not None:
-        check_int("size", size, at_least=1)
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder: give the folder that holds the pictures.")
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    files = sorted(file for file in found if not file.name.startswith("."))
-    if not files:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise ValueError(f"{folder} holds no picture; looked for {kinds}, in its subfolders, too.")
-    pictures = [_read(file, size, grey) for file in files]
-    sizes = Counter(picture.shape[1:] for picture in pictures)
-    if len(sizes) > 1:
-        listed = [f"{count} of {w} x {h}" for (h, w), count in sizes.most_common(4)]
-        what = f"pictures of {len(sizes)} sizes ({', '.join(listed)})"
-        advice = "give size=64 (or another) to make them equal squares"
-        raise ValueError(f"{folder} holds {what}: {advice}.")
-    places = [file.parent.relative_to(folder).as_posix() for file in files]
-    classes = sorted(set(places))
-    labels = torch.tensor([classes.index(place) for place in places])
-    source = f"{len(files)} pictures of the folder {folder.name}."
-    return ImageSet(folder.name, "all", torch.stack(pictures), labels, tuple(classes), source)
-
-
-def _read(file: pathlib.Path, size: int | None, grey: bool) -> Tensor:
-    """One picture, uint8 (C, H, W)."""
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
-    except OSError as error:
-        problem = f"{file} cannot be read as a picture ({error})"
-        raise ValueError(f"{problem}: mend or remove it.") from error
-    if size:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.array(image))
-    return pixels[None] if grey else pixels.permute(2, 0, 1).contiguous()
