@@ -17,7 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_finite, check_images, check_int, check_positive, single
+from course_utils.arguments import (
+    check_finite,
+    check_images,
+    check_int,
+    check_nonnegative,
+    check_positive,
+    single,
+)
 from course_utils.sparse_coding import omp, problem
 from course_utils.wavelets import blocks_to_image, dct2, dct_matrix, image_to_blocks
 
@@ -53,7 +60,7 @@ def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
     where q is 0: zeros cost hardly any bits. For half precision q is float32.
     """
     weights, step = single(check_finite(weights, "weights")), check_positive("step", step)
-    if not 0 <= rounding <= 1:
+    if check_nonnegative("rounding", rounding) > 1:
         raise ValueError(f"rounding is {rounding}; expected a number from 0 to 1.")
     q = weights.sign() * (weights.abs() / step + rounding).floor()
     if not torch.isfinite(q).all():

@@ -72,8 +72,7 @@ def show_images(
 def show_rows(rows: dict[str, Tensor], size: float = 0.9) -> None:
     """Show a row for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
 
-    Of each as many are shown as the shortest row has, each `size` inches wide. Errors as
-    show_images.
+    Of each as many are shown as the shortest row has, `size` inches wide. Errors as show_images.
     """
     if not rows:
         raise ValueError("rows is empty; expected {name: images (N, C, H, W)}.")
@@ -115,6 +114,8 @@ def show_curves(
         _, ax = plt.subplots()
     ends = {}
     for name, curve in curves.items():
+        if curve is None or isinstance(curve, str):
+            raise TypeError(f"curve {name!r} is {curve!r}; expected numbers, one for each x.")
         runs = torch.as_tensor(curve, dtype=torch.float64).detach().cpu()
         runs = runs.reshape(-1, runs.shape[-1] if runs.ndim else 1)
         if runs.shape[1] != len(x):
@@ -216,8 +217,7 @@ def before_after(
 ) -> None:
     """Show a slider that moves the border between two images (1, C, H, W) laid over each other.
 
-    Where widgets do not run, the two are drawn side by side. Raises ValueError for
-    unequal shapes.
+    Where widgets do not run, the two are drawn side by side. ValueError for unequal shapes.
     """
     check_one(before, "before")
     check_alike("before", before, "after", check_images(after, "after"))

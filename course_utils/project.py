@@ -27,6 +27,7 @@ from course_utils.arguments import (
     check_int,
     check_nonnegative,
     check_positive,
+    check_squares,
     check_tensor,
     generator,
     single,
@@ -109,7 +110,7 @@ def train_model(
     degradations depend on the seed only, so that two methods with one seed see the same.
     Raises ValueError for steps < 1.
     """
-    check_images(images)
+    check_squares(check_images(images), "images")
     check_positive("rate", rate)
     steps, chance = check_int("steps", steps, at_least=1), generator(seed)
     torch.manual_seed(seed)  # the first weights

@@ -304,6 +304,18 @@ def test_other_bad_input_gets_an_error_that_says_what_was_expected(call, message
         call()
 
 
+@pytest.mark.parametrize("scale", [1e20, 1e-20])
+@pytest.mark.parametrize("name", [*list(SOLVERS)[:5], "omp", "basis_pursuit"])
+def test_signals_whose_squares_leave_the_range_are_refused_and_the_remedy_helps(name, scale):
+    x, lam = scale * X, 0.1 * scale
+    with pytest.raises(ValueError, match="squares (overflow|vanish)"):
+        SOLVERS[name](x, D, lam)
+    largest = x.abs().max().item()
+    codes = SOLVERS[name](x / largest, D, lam / largest) * largest
+    expected = SOLVERS[name](X.double(), D.double(), 0.1)
+    assert (codes.double() / scale - expected).abs().max() < 1e-3 * expected.abs().max()
+
+
 def test_a_signal_that_does_not_get_there_is_told(monkeypatch):
     monkeypatch.setattr("course_utils.sparse_coding.coordinates._ROUNDS", 2)
     with pytest.warns(UserWarning, match="4 signals did not reach"):

@@ -33,7 +33,7 @@ def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
     if (level > 100 * torch.finfo(level.dtype).tiny).all():
         return -10 * torch.log10(level)
     largest = error.abs().amax(dim=(1, 2, 3))  # where squares vanish: as a multiple of it
-    relative = error / largest.clamp_min(torch.finfo(level.dtype).tiny).view(-1, 1, 1, 1)
+    relative = error / torch.where(largest > 0, largest, 1.0).view(-1, 1, 1, 1)
     small = -20 * torch.log10(largest) - 10 * torch.log10(relative.square().mean(dim=(1, 2, 3)))
     return torch.where(level > 100 * torch.finfo(level.dtype).tiny, -10 * torch.log10(level), small)
 

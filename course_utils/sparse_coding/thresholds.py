@@ -22,7 +22,7 @@ def soft_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
 def hard_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
     """Keep or kill: z where |z| > threshold, else 0. Shapes and errors as soft_threshold."""
     check_threshold(z, threshold)
-    return torch.where(z.abs() > threshold, z, torch.zeros_like(z))
+    return torch.where(z.abs() <= threshold, torch.zeros_like(z), z)  # NaN stays NaN
 
 
 def keep_largest(z: Tensor, k: int) -> Tensor:
