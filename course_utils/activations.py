@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from course_utils.arguments import check_floats, check_int, check_tensor
+
 __all__ = ["from_positions", "record", "replaced", "steer", "to_positions"]
 
 
@@ -29,6 +31,9 @@ def replaced(
         )
 
     def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        if not isinstance(output, Tensor):
+            kind = type(output).__name__
+            raise TypeError(f"the {type(layer).__name__} gives a {kind}; choose one with a tensor.")
         new = function(output)
         if not isinstance(new, Tensor) or new.shape != output.shape:
             given = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
@@ -52,8 +57,9 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) ->
     Raises ValueError for an empty x, and for a layer that is not part of the network or does
     not run exactly once for each batch.
     """
-    if len(x) == 0:
+    if check_tensor(x).ndim == 0 or len(x) == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one input.")
+    check_int("batch", batch, at_least=1)
     seen = []
 
     def keep(output: Tensor) -> Tensor:
@@ -74,7 +80,7 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor, batch: int = 500) ->
 
 def to_positions(maps: Tensor) -> Tensor:
     """Maps (N, C, H, W) as one vector per position, (N*H*W, C), image by image."""
-    if maps.ndim != 4:
+    if check_tensor(maps, "maps").ndim != 4:
         raise ValueError(f"maps has shape {tuple(maps.shape)}; expected (N, C, H, W).")
     return maps.movedim(1, -1).flatten(0, 2)
 
@@ -84,7 +90,13 @@ def from_positions(vectors: Tensor, height: int, width: int) -> Tensor:
 
     Raises ValueError where the vectors do not fill whole images.
     """
-    if vectors.ndim != 2 or len(vectors) % (height * width):
+    check_int("height", height, at_least=1)
+    check_int("width", width, at_least=1)
+    if (
+        check_tensor(vectors, "vectors").ndim != 2
+        or not 0 < len(vectors)
+        or len(vectors) % (height * width)
+    ):
         raise ValueError(
             f"vectors has shape {tuple(vectors.shape)}; expected (N*{height}*{width}, C)."
         )
@@ -99,10 +111,22 @@ def steer(
     amount: a number or (N,), in units of the direction's length. where: a mask that broadcasts to
     (N, 1, H, W), by default every place. Raises ValueError for a direction of another size.
     """
-    if direction.shape not in ((maps.shape[1],), (len(maps), maps.shape[1])):
+    if check_floats(maps, "maps").ndim != 4:
+        raise ValueError(f"maps has shape {tuple(maps.shape)}; expected (N, C, H, W).")
+    wanted = (maps.shape[1],), (len(maps), maps.shape[1])
+    if check_floats(direction, "direction").shape not in wanted:
         raise ValueError(
             f"direction has shape {tuple(direction.shape)}; expected ({maps.shape[1]},) or "
             f"({len(maps)}, {maps.shape[1]}) for maps of shape {tuple(maps.shape)}."
         )
-    size = torch.as_tensor(amount, dtype=maps.dtype, device=maps.device).reshape(-1, 1, 1, 1)
-    return maps + size * where * direction.reshape(-1, maps.shape[1], 1, 1)
+    size = torch.as_tensor(amount).to(maps)
+    if size.shape not in ((), (1,), (len(maps),)):
+        raise ValueError(
+            f"amount has shape {tuple(size.shape)}; expected one number or ({len(maps)},), one for "
+            "each of the maps."
+        )
+    mask, places = torch.as_tensor(where).to(maps), (len(maps), 1, *maps.shape[2:])
+    if any(a not in (b, 1) for a, b in zip(reversed(mask.shape), reversed(places))):
+        raise ValueError(f"where has shape {tuple(mask.shape)}; it must broadcast to {places}.")
+    change = size.reshape(-1, 1, 1, 1) * mask * direction.reshape(-1, maps.shape[1], 1, 1)
+    return maps + change.to(maps.dtype)

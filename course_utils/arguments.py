@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "check_alike",
     "check_choice",
+    "check_finite",
     "check_floats",
     "check_fraction",
     "check_images",
@@ -17,11 +19,17 @@ __all__ = [
     "check_int",
     "check_nonnegative",
     "check_not_empty",
+    "check_positive",
     "check_size",
+    "check_squares",
     "check_tensor",
     "generator",
+    "per_image",
     "renamed",
+    "single",
 ]
+
+FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
 
 
 def check_choice(kind: str, name: str, names: Collection[str]) -> None:
@@ -42,11 +50,19 @@ def check_int(what: str, value: object, at_least: int = 0, at_most: int | None =
     raise ValueError(f"{what} is {value!r}; expected a whole number {limits}: change {what}.")
 
 
-def check_nonnegative(name: str, value: float) -> float:
+def check_nonnegative(name: str, value: float | Tensor) -> float:
     """The value as a float; ValueError unless it is one number, finite and at least 0."""
     number = one_number(value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} is {value!r}; expected a finite number of at least 0.")
+    return number
+
+
+def check_positive(name: str, value: float | Tensor) -> float:
+    """The value as a float; ValueError unless it is one number, finite and above 0."""
+    number = one_number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} is {value!r}; expected a finite number above 0.")
     return number
 
 
@@ -60,7 +76,7 @@ def check_fraction(name: str, value: float) -> float:
 
 def one_number(value: object) -> float:
     """A real number, or a tensor or array with one entry, as a float; NaN for anything else."""
-    if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0:
+    if isinstance(value, (Tensor, np.ndarray)) and math.prod(value.shape) == 1:
         value = value.item()
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
 
@@ -70,27 +86,82 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(check_int("seed", seed))
 
 
-def check_tensor(values: object, name: str = "x") -> Tensor:
+def check_tensor(values: object, name: str = "x", expected: str = "torch tensor") -> Tensor:
     """The values if they are a torch tensor; TypeError, with the way to make one, otherwise."""
     if isinstance(values, Tensor):
         return values
-    ways = {np.ndarray: f"torch.from_numpy({name})", list: f"torch.stack({name})"}
-    way = next((f": {way}" for kind, way in ways.items() if isinstance(values, kind)), "")
-    raise TypeError(f"{name} is a {type(values).__name__}; expected a torch tensor{way}.")
+    way = ""
+    if isinstance(values, np.ndarray):
+        way = f": torch.from_numpy({name})"
+    elif isinstance(values, (list, tuple)):
+        tensors = values and all(isinstance(entry, Tensor) for entry in values)
+        way = f": torch.{'stack' if tensors else 'tensor'}({name})"
+    raise TypeError(f"{name} is a {type(values).__name__}; expected a {expected}{way}.")
 
 
-def check_floats(values: object, name: str = "x") -> Tensor:
+def check_floats(values: object, name: str = "x", expected: str = "torch tensor") -> Tensor:
     """The values if they are a tensor of real floats; empty ones pass.
 
     TypeError for whole numbers (arithmetic would round or wrap them), booleans, complex numbers
     and what is no tensor.
     """
-    values = check_tensor(values, name)
-    if not values.is_floating_point():
+    values = check_tensor(values, name, expected)
+    if values.dtype not in FLOATS:
         to_float = f"{name}.float() / 255" if values.dtype == torch.uint8 else f"{name}.float()"
         advice = f"{name}.real" if values.is_complex() else to_float
         raise TypeError(f"{name} holds {values.dtype}; expected floats: {advice}.")
     return values
+
+
+def check_finite(values: object, name: str = "x", expected: str = "torch tensor") -> Tensor:
+    """The values if they are floats without NaN and infinity; ValueError otherwise."""
+    values = check_floats(values, name, expected)
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero.")
+    return values
+
+
+def check_squares(values: object, name: str = "x", expected: str = "torch tensor") -> Tensor:
+    """As `check_finite`; ValueError as well for values so large that their squares overflow."""
+    values = check_finite(values, name, expected)
+    largest = values.detach().abs().max().item() if values.numel() else 0.0
+    if largest > torch.finfo(single(values).dtype).max ** 0.5 / 1024:
+        raise ValueError(
+            f"{name} has values up to {largest:.3g}, whose squares overflow: divide by the largest "
+            f"first, {name} / {name}.abs().max()."
+        )
+    return values
+
+
+def per_image(name: str, value: float | Tensor, images: Tensor) -> float | Tensor:
+    """One number of at least 0, or a tensor of one for each image, made (N, 1, 1, 1)."""
+    value = torch.from_numpy(value) if isinstance(value, np.ndarray) and value.ndim else value
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        check_nonnegative(name, value)
+        return value
+    count = len(images)
+    if value.shape not in ((1,), (count,), (count, 1, 1, 1)):
+        raise ValueError(
+            f"{name} has shape {tuple(value.shape)}; expected one number, or one for each of the "
+            f"{count} images, ({count},)."
+        )
+    if check_finite(value, name).min() < 0:
+        raise ValueError(f"{name} goes down to {value.min():.3g}; expected at least 0.")
+    return value.reshape(-1, 1, 1, 1).to(images)
+
+
+def check_alike(name: str, values: Tensor, other_name: str, other: Tensor) -> None:
+    """Raise ValueError unless the two have one shape: torch would broadcast others silently."""
+    if values.shape != other.shape:
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "
+            "they must be equal."
+        )
+
+
+def single(values: Tensor) -> Tensor:
+    """Half-precision floats as float32, whose sums and squares neither overflow nor vanish."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def check_not_empty(values: Tensor, name: str = "x") -> Tensor:
@@ -110,12 +181,11 @@ def check_images(images: object, name: str = "images", clipped: bool = False) ->
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         found = f"{name} has shape {tuple(images.shape)}; expected (N, C, H, W) with C = 1 or 3"
         raise ValueError(f"{found}: {way_to_images(images, name)}.")
-    check_not_empty(check_floats(images, name), name)
-    if not torch.isfinite(images).all():
-        raise ValueError(f"{name} holds NaN or infinite values: look for a division by zero.")
+    check_not_empty(check_finite(images, name), name)
     if clipped and (images.min() < -1e-6 or images.max() > 1 + 1e-6):
         found = f"{name} has values from {images.min():.3g} to {images.max():.3g}"
-        raise ValueError(f"{found}; expected [0, 1]: divide by 255, or use images.clamp(0, 1).")
+        way = f"divide by 255, {name} / 255" if images.max() > 2 else f"{name}.clamp(0, 1)"
+        raise ValueError(f"{found}; expected [0, 1]: {way}.")
     return images
 
 

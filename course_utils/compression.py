@@ -17,8 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images
-from course_utils.sparse_coding import omp
+from course_utils.arguments import (
+    check_finite,
+    check_images,
+    check_int,
+    check_nonnegative,
+    check_positive,
+    single,
+)
+from course_utils.sparse_coding import omp, problem
 from course_utils.wavelets import blocks_to_image, dct2, dct_matrix, image_to_blocks
 
 __all__ = ["DecodeError", "decode", "dct_atoms", "encode", "quantise", "sparse_integers"]
@@ -42,6 +49,7 @@ class DecodeError(ValueError):
 
 def dct_atoms(size: int = SIZE) -> Tensor:
     """The 2-D DCT's cosines without the constant: unit columns (size², size² - 1)."""
+    check_int("size", size, at_least=2)
     return torch.kron(dct_matrix(size), dct_matrix(size)).T[:, 1:].contiguous()
 
 
@@ -49,9 +57,15 @@ def quantise(weights: Tensor, step: float, rounding: float = 1 / 3) -> Tensor:
     """Whole numbers q, as floats, with weights ≈ q·step: sign · floor(|weight|/step + rounding).
 
     rounding = 1/2 rounds to the nearest; less widens the dead zone, |weight| < (1 - rounding)·step,
-    where q is 0: zeros cost hardly any bits.
+    where q is 0: zeros cost hardly any bits. For half precision q is float32.
     """
-    return weights.sign() * (weights.abs() / step + rounding).floor()
+    weights, step = single(check_finite(weights, "weights")), check_positive("step", step)
+    if check_nonnegative("rounding", rounding) > 1:
+        raise ValueError(f"rounding is {rounding}; expected a number from 0 to 1.")
+    q = weights.sign() * (weights.abs() / step + rounding).floor()
+    if not torch.isfinite(q).all():
+        raise ValueError(f"step is {step}, too small for weights of {weights.abs().max():.3g}.")
+    return q
 
 
 def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -59,9 +73,12 @@ def sparse_integers(image: Tensor, step: float, D: Tensor | None = None) -> tupl
 
     `step` is the quantiser's, in grey levels of 255. D (64, K) with unit columns of mean zero;
     without it the DCT. Orthonormal atoms are coded by a product, others by OMP up to the error of a
-    quantiser.
+    quantiser. Errors as `encode`.
     """
+    check_image(image, step)
+    image = single(image)
     D, orthonormal = check_atoms(D)
+    D = D.to(image)
     blocks = image_to_blocks(image * 255 - 128, SIZE)[0, 0].flatten(2)
     means = (blocks.mean(dim=2) * SIZE / step).round()
     rest = (blocks - blocks.mean(dim=2, keepdim=True)).flatten(0, 1)
@@ -76,14 +93,7 @@ def encode(image: Tensor, step: float, D: Tensor | None = None) -> bytes:
     it is not in the file. Raises TypeError or ValueError for inputs that do not fit. Built in
     notebook 07.
     """
-    check_images(image, "image", clipped=True)
-    if image.shape[:2] != (1, 1) or image.shape[2] % SIZE or image.shape[3] % SIZE:
-        raise ValueError(
-            f"image has shape {tuple(image.shape)}; expected one grey image (1, 1, H, W) with "
-            f"sides that are multiples of {SIZE}: choose a channel, and crop or pad the image."
-        )
-    if not 0.1 <= step <= 1000:
-        raise ValueError(f"step is {step}; expected grey levels of 255, from 0.1 to 1000.")
+    check_image(image, step)
     step = float(np.float32(step))  # as the decoder will read it
     means, codes = (values.numpy() for values in sparse_integers(image.cpu().float(), step, D))
     coder = constriction.stream.queue.RangeEncoder()
@@ -113,6 +123,9 @@ def decode(data: bytes, D: Tensor | None = None) -> Tensor:
     Raises DecodeError, a ValueError, for bytes that are cut off, damaged, of another format or
     another dictionary.
     """
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"data is a {type(data).__name__}; expected bytes, as from encode.")
+    check_atoms(D)
     if len(data) < HEAD.size or data[:4] != NAME:
         raise DecodeError("The bytes do not begin like a file of `encode`: is it another format?")
     body = data[HEAD.size :]
@@ -193,6 +206,18 @@ def best_chances(used: np.ndarray, values: np.ndarray, activity: np.ndarray) -> 
     return int(position), max(1, int(value))
 
 
+def check_image(image: Tensor, step: float) -> None:
+    """Raise unless it is one grey image (1, 1, 8h, 8w) in [0, 1], and the step is usual."""
+    check_images(image, "image", clipped=True)
+    if image.shape[:2] != (1, 1) or image.shape[2] % SIZE or image.shape[3] % SIZE:
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}; expected one grey image (1, 1, H, W) with "
+            f"sides that are multiples of {SIZE}: choose a channel, and crop or pad the image."
+        )
+    if not 0.1 <= check_positive("step", step) <= 1000:
+        raise ValueError(f"step is {step}; expected grey levels of 255, from 0.1 to 1000.")
+
+
 def checksum(body: bytes, D: Tensor | None) -> int:
     """CRC-32 of facts, coded bytes and dictionary."""
     atoms = b"" if D is None else D.detach().cpu().float().contiguous().numpy().tobytes()
@@ -203,5 +228,9 @@ def check_atoms(D: Tensor | None) -> tuple[Tensor, bool]:
     """The atoms (the DCT's for None) and whether they are orthonormal."""
     if D is None:
         return dct_atoms(), True
+    problem.check_atoms(D)
+    if len(D) != SIZE**2:
+        turned = ", and looks transposed: D.T" if D.shape[1] == SIZE**2 else ""
+        raise ValueError(f"D has shape {tuple(D.shape)}; expected ({SIZE**2}, K){turned}.")
     D = D.detach().cpu().float()
     return D, D.shape[1] <= len(D) and torch.allclose(D.T @ D, torch.eye(D.shape[1]), atol=1e-4)

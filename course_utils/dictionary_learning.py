@@ -10,10 +10,9 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images, check_int, generator
+from course_utils.arguments import check_images, check_int, check_positive, generator, single
 from course_utils.patches import average_patches, extract_patches
-from course_utils.sparse_coding import decode, lasso, normalise_atoms, omp_atoms
-from course_utils.sparse_coding.problem import check_matrix, check_problem
+from course_utils.sparse_coding import decode, lasso, normalise_atoms, omp_atoms, problem
 
 __all__ = [
     "denoise",
@@ -38,7 +37,8 @@ def overcomplete_dct(size: int = 8, frequencies: int = 16) -> Tensor:
     With more frequencies than pixels they overlap in frequency, unlike those of the DCT.
     All but the first have mean zero along their axis (Elad and Aharon 2006). Built in notebook 02.
     """
-    i = torch.arange(size, dtype=torch.float64)
+    check_int("frequencies", frequencies, at_least=1)
+    i = torch.arange(check_int("size", size, at_least=1), dtype=torch.float64)
     waves = torch.cos(torch.pi * i[:, None] * torch.arange(frequencies) / frequencies)
     waves[:, 1:] -= waves[:, 1:].mean(dim=0)
     return normalise_atoms(torch.kron(waves, waves)).float()
@@ -49,7 +49,7 @@ def initial_atoms(x: Tensor, atoms: int, seed: int = 0) -> Tensor:
 
     Raises ValueError when x has fewer usable signals than that.
     """
-    check_matrix("x", x, "signals as rows, (N, n): x.flatten(1)")
+    problem.check_matrix("x", x, problem.SIGNALS)
     lengths = torch.linalg.vector_norm(x, dim=1)
     usable = (lengths > 0.1 * lengths.mean()).nonzero()[:, 0]
     check_int("atoms", atoms, at_least=1, at_most=len(usable))
@@ -78,6 +78,7 @@ def mod(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
     atoms are replaced. `coding` is one of k, error, lam. Raises ValueError for inputs that
     do not fit. Built in notebook 03.
     """
+    problem.check_problem(x, D)
     for _ in range(check_int("rounds", rounds)):
         atoms, weights = sparse_code(x, D, **coding)
         D = replace_unused(x, mod_update(x, D, atoms, weights), atoms, weights)
@@ -86,6 +87,7 @@ def mod(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
 
 def mod_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tensor:
     """The least-squares dictionary for these codes, normalised; unused atoms stay."""
+    problem.check_coded(x, D, atoms, weights)
     zz, xz = second_moments(x, atoms, weights, D.shape[1])
     used = zz.diagonal() > 0
     ridge = 1e-6 * zz.diagonal().mean().clamp_min(torch.finfo(x.dtype).tiny)
@@ -101,6 +103,7 @@ def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
     Approximate K-SVD: one power step instead of each SVD (Aharon, Elad and Bruckstein 2006;
     Rubinstein, Zibulevsky and Elad 2008). Arguments and errors as `mod`. Built in notebook 03.
     """
+    problem.check_problem(x, D)
     for _ in range(check_int("rounds", rounds)):
         atoms, weights = sparse_code(x, D, **coding)
         D, weights = ksvd_update(x, D, atoms, weights)
@@ -110,6 +113,7 @@ def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
 
 def ksvd_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Each atom and its weights refitted to the residual: D (n, K) and weights (N, k)."""
+    problem.check_coded(x, D, atoms, weights)
     residual = x - decode(atoms, weights, D)
     by_row, flat = D.T.clone(), weights.flatten().clone()
     users = atoms.flatten().masked_fill(flat == 0, len(by_row)).argsort(stable=True)
@@ -137,7 +141,7 @@ def online_learning(
     grow with N (Mairal, Bach, Ponce and Sapiro 2010). Arguments and errors as `mod`. Built in
     notebook 03.
     """
-    check_problem(x, D)
+    problem.check_problem(x, D)
     batch = min(check_int("batch", batch, at_least=1), len(x))
     draw = generator(seed)
     zz, xz = D.new_zeros(D.shape[1], D.shape[1]), torch.zeros_like(D)
@@ -159,6 +163,7 @@ def online_learning(
 
 def online_update(D: Tensor, zz: Tensor, xz: Tensor) -> Tensor:
     """One pass of block coordinate descent over the atoms of D (n, K): zz (K, K), xz (n, K)."""
+    problem.check_moments(D, zz, xz)
     uses = zz.diagonal()
     used = (uses > 1e-4 * uses.mean()).nonzero()[:, 0]
     by_row = D.T.clone(memory_format=torch.contiguous_format)
@@ -178,6 +183,7 @@ def replace_unused(
     Unused: no signal has a weight on it, unless `used` (K,) says otherwise. Where all signals are
     coded exactly, the atoms stay.
     """
+    problem.check_coded(x, D, atoms, weights)
     if used is None:
         used = torch.bincount(atoms[weights != 0], minlength=D.shape[1]) > 0
     unused = (~used).nonzero()[:, 0]
@@ -213,22 +219,27 @@ def denoise(
     for sigma <= 0 and inputs that do not fit. Built in notebook 03.
     """
     check_images(noisy, "noisy")
-    if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}; expected a standard deviation above 0, as 25 / 255.")
-    channels = noisy.shape[1]
-    x = extract_patches(noisy).unflatten(1, (channels, -1))
+    sigma = check_positive("sigma", sigma)  # one, for the patches of all images
+    channels, height, width = noisy.shape[1:]
+    if min(height, width) < 8:
+        given = f"noisy has images of {height} x {width}; the patch size is 8"
+        raise ValueError(f"{given}: pad or enlarge the images to at least 8 x 8.")
+    x = extract_patches(single(noisy)).unflatten(1, (channels, -1))
     means = x.mean(dim=2, keepdim=True)
     x = x.sub_(means).flatten(1)
     error = GAIN * sigma * math.sqrt(x.shape[1])
     if D is None:
         start = cosine_atoms(channels).to(x)
         D = online_learning(x, start, steps, batch=2000, seed=seed, error=error)
+    else:
+        problem.check_atoms(D)
+        D = D.to(x)
     atoms, weights = omp_atoms(x, D, error=error)
     shape = (len(noisy), 1, *noisy.shape[2:])
     del x  # large; the rest is done channel by channel for the same reason
     parts = zip(D.split(64), means.unbind(1))
     clean = [average_patches(decode(atoms, weights, part) + mean, shape) for part, mean in parts]
-    return torch.cat(clean, dim=1)
+    return torch.cat(clean, dim=1).to(noisy.dtype)
 
 
 def cosine_atoms(channels: int) -> Tensor:

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from IPython.display import display
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.typing import ColorType
 from PIL import Image
 from torch import Tensor
 
-from course_utils.arguments import check_images, renamed
+from course_utils.arguments import check_alike, check_images, check_int, renamed, single
 from course_utils.metrics import psnr
+from course_utils.session import ink
 
 __all__ = [
     "before_after",
@@ -50,22 +49,22 @@ def show_images(
     ValueError for a wrong number of captions.
     """
     check_images(images)
-    if captions and len(captions) != len(images):
-        raise ValueError(f"{len(captions)} captions for {len(images)} images.")
-    columns = max(1, min(columns, len(images)))
+    if len(captions) not in (0, len(images)):
+        raise ValueError(f"{len(captions)} captions for {len(images)} images: give one for each.")
+    columns = min(check_int("columns", columns, at_least=1), len(images))
     rows = -(-len(images) // columns)
     high = size * images.shape[-2] / images.shape[-1]
-    if captions:
-        high += 0.25 * (captions[0].count("\n") + 1)
+    if len(captions):
+        high += 0.25 * (str(captions[0]).count("\n") + 1)
     inches = (size * columns, high * rows + (0.3 if title else 0))
     figure, axes = plt.subplots(rows, columns, figsize=inches, squeeze=False)
     for ax in axes.flat[len(images) :]:
         ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        ax.imshow(pixels(image), vmin=0, vmax=255)
+        ax.imshow(pixels(image), origin="upper")
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set(visible=True, color="0.8", linewidth=0.5)  # so that white has an edge
-        ax.set_title(captions[i] if captions else "", fontsize=10)
+        ax.set_title(captions[i] if len(captions) else "", fontsize=10)
     figure.suptitle(title)
     return axes
 
@@ -73,9 +72,12 @@ def show_images(
 def show_rows(rows: dict[str, Tensor], size: float = 0.9) -> None:
     """Show a row for each {name: images (N, C, H, W)}, values in [0, 1], its name at the left.
 
-    Of each as many are shown as the shortest row has, each `size` inches wide. Errors as
-    show_images.
+    Of each as many are shown as the shortest row has, `size` inches wide. Errors as show_images.
     """
+    if not rows:
+        raise ValueError("rows is empty; expected {name: images (N, C, H, W)}.")
+    for name, images in rows.items():
+        check_images(images, f"rows[{name!r}]")
     columns = min(map(len, rows.values()))
     images = torch.cat([images[:columns] for images in rows.values()])
     axes = show_images(images, columns=columns, size=size)
@@ -88,8 +90,9 @@ def show_filters(
     filters: Tensor, columns: int = 8, size: float = 0.8, title: str = ""
 ) -> np.ndarray:
     """Draw filters (N, 1 or 3, H, W) of any range; zero is mid-grey, each has its own scale."""
-    filters = filters.detach()
-    scale = filters.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+    filters = single(check_images(filters, "filters").detach())
+    scale = filters.abs().amax(dim=(1, 2, 3), keepdim=True)
+    scale = scale.clamp_min(torch.finfo(scale.dtype).tiny)
     return show_images(0.5 + 0.5 * filters / scale, columns=columns, size=size, title=title)
 
 
@@ -104,15 +107,21 @@ def show_curves(
     """Draw each curve with its name at its end instead of a legend.
 
     A curve is (points,) or (runs, points): several runs give the mean and a band of one
-    standard deviation. Raises ValueError when a curve and x differ in length.
+    standard deviation. Raises ValueError when a curve and x differ in length, and for a last value
+    that is not finite; other NaNs leave gaps.
     """
     if ax is None:
         _, ax = plt.subplots()
     ends = {}
     for name, curve in curves.items():
-        runs = torch.as_tensor(curve, dtype=torch.float64).reshape(-1, np.shape(curve)[-1])
+        if curve is None or isinstance(curve, str):
+            raise TypeError(f"curve {name!r} is {curve!r}; expected numbers, one for each x.")
+        runs = torch.as_tensor(curve, dtype=torch.float64).detach().cpu()
+        runs = runs.reshape(-1, runs.shape[-1] if runs.ndim else 1)
         if runs.shape[1] != len(x):
             raise ValueError(f"curve {name!r} has {runs.shape[1]} points, x has {len(x)}.")
+        if not (runs.numel() and torch.isfinite(runs[:, -1]).all()):
+            raise ValueError(f"curve {name!r} has no finite value at its end, where its name goes.")
         mean = runs.mean(dim=0)
         (drawn,) = ax.plot(x, mean, **line)
         if len(runs) > 1:
@@ -127,18 +136,9 @@ def show_curves(
         height = max(up.transform((x[-1], end))[1], height + 0.06)  # labels keep this distance
         place = (x[-1], up.inverted().transform((0, height))[1])
         beside: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(name, place, color=ink(color), annotation_clip=False, **beside)
+        words = ink(color, ax.get_facecolor())
+        ax.annotate(name, place, color=words, annotation_clip=False, **beside)
     return ax
-
-
-def ink(color: ColorType) -> tuple[float, ...]:
-    """`color`, darkened until it can be read on white: contrast 4.5 : 1 (WCAG 2.2, 1.4.3)."""
-    for share in np.linspace(1, 0, 51):
-        rgb = share * np.array(to_rgb(color))
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5:
-            break
-    return tuple(rgb)
 
 
 def compare(
@@ -152,6 +152,7 @@ def compare(
     With `crop`, slices of rows and columns, only that part is drawn, larger; the PSNR is
     that of the whole image.
     """
+    check_one(truth, "truth")
     captions = ["original"]
     for name, estimate in estimates.items():
         captions.append(f"{name}\n{psnr(estimate, truth).item():.1f} dB")
@@ -176,7 +177,10 @@ def image_slider(
     """
     check_images(images)
     if len(captions) != len(images):
-        raise ValueError(f"{len(captions)} captions for {len(images)} images.")
+        raise ValueError(f"{len(captions)} captions for {len(images)} images: give one for each.")
+    check_int("start", start, at_most=len(images) - 1)
+    for name, number in {"zoom": zoom, "rows": rows, "columns": columns or 1}.items():
+        check_int(name, number, at_least=1)
     if os.environ.get("COURSE_WIDGETS") == "0":
         columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
         count, size = min(rows * columns, len(images)), 8 / columns
@@ -213,13 +217,10 @@ def before_after(
 ) -> None:
     """Show a slider that moves the border between two images (1, C, H, W) laid over each other.
 
-    Where widgets do not run, the two are drawn side by side. Raises ValueError for
-    unequal shapes.
+    Where widgets do not run, the two are drawn side by side. ValueError for unequal shapes.
     """
-    check_images(before, "before")
-    if check_images(after, "after").shape != before.shape:
-        shapes = f"before is {tuple(before.shape)}, after {tuple(after.shape)}"
-        raise ValueError(f"{shapes}; they must be equal.")
+    check_one(before, "before")
+    check_alike("before", before, "after", check_images(after, "after"))
     if os.environ.get("COURSE_WIDGETS") == "0":
         show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return
@@ -230,9 +231,15 @@ def before_after(
     image_slider(torch.cat(frames), captions, zoom=zoom, start=10)
 
 
+def check_one(images: Tensor, name: str) -> None:
+    """Raise ValueError unless the batch holds one image."""
+    if len(check_images(images, name)) != 1:
+        raise ValueError(f"{name} holds {len(images)} images; expected one, as {name}[:1].")
+
+
 def pixels(image: Tensor) -> np.ndarray:
     """(C, H, W) in [0, 1] to uint8 (H, W) or (H, W, 3)."""
-    values = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    values = (single(image.detach()).cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return (values.expand(3, -1, -1) if len(values) == 1 else values).permute(1, 2, 0).numpy()
 
 

@@ -1,7 +1,8 @@
 """How far is one image, or code, from another? Losses that are differentiable.
 
 All are means, so that the size of a batch or image changes no weight. They need two float tensors
-of one shape without NaN, and raise ValueError (TypeError for whole numbers) otherwise. For
+of one shape without NaN, and raise ValueError (TypeError for whole numbers) otherwise; half
+precision is computed, and given, as float32. For
 measuring, per image: `course_utils.metrics`. The KL divergence of activities is
 `course_utils.autoencoders.kl_sparsity`. Built in notebook 06.
 """
@@ -13,7 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_floats, check_nonnegative
+from course_utils.arguments import (
+    check_alike,
+    check_floats,
+    check_nonnegative,
+    check_not_empty,
+    check_squares,
+    single,
+)
 
 __all__ = [
     "FeatureLoss",
@@ -29,13 +37,13 @@ __all__ = [
 
 def mse(x_hat: Tensor, x: Tensor) -> Tensor:
     """Mean squared error of two tensors of one shape."""
-    check_pair("x_hat", x_hat, "x", x)
+    x_hat, x = check_pair("x_hat", x_hat, "x", x)
     return (x_hat - x).square().mean()
 
 
 def l1(x_hat: Tensor, x: Tensor) -> Tensor:
     """Mean of |x_hat - x| over all numbers of two tensors of one shape; 0 where they are equal."""
-    check_pair("x_hat", x_hat, "x", x)
+    x_hat, x = check_pair("x_hat", x_hat, "x", x)
     return (x_hat - x).abs().mean()
 
 
@@ -45,10 +53,10 @@ def binary_cross_entropy(x_hat: Tensor, x: Tensor) -> Tensor:
     Its minimum, where x_hat = x, is not 0 but the mean entropy of the pixels, 0.69 for
     grey and 0 for black and white. Logarithms are cut at -100. Raises ValueError outside [0, 1].
     """
-    check_pair("x_hat", x_hat, "x", x)
+    x_hat, x = check_pair("x_hat", x_hat, "x", x)
     remedies = ("x_hat", x_hat, "end the decoder with a sigmoid"), ("x", x, "divide by 255")
     for name, values, mend in remedies:
-        if values.numel() and (values.min() < 0 or values.max() > 1):
+        if values.min() < 0 or values.max() > 1:
             raise ValueError(
                 f"{name} has values from {values.min():.3g} to {values.max():.3g}; "
                 f"cross-entropy compares numbers in [0, 1]: {mend}."
@@ -63,7 +71,7 @@ def ssim_loss(x_hat: Tensor, x: Tensor) -> Tensor:
     2004): what scikit-image's structural_similarity gives with gaussian_weights=True,
     sigma=1.5, use_sample_covariance=False, data_range=1. Raises ValueError for H or W < 11.
     """
-    check_pair("x_hat", x_hat, "x", x)
+    x_hat, x = check_pair("x_hat", x_hat, "x", x)
     if x.ndim != 4 or min(x.shape[2:]) < 11:
         raise ValueError(
             f"x has shape {tuple(x.shape)}; expected images (N, C, H, W) of at least 11 x 11, "
@@ -148,17 +156,14 @@ def encoding_decoding_loss(
     return {"loss": encoding * terms["encoding"] + decoding * terms["decoding"]} | terms
 
 
-def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> None:
-    """Two finite float tensors of one shape: torch would broadcast others silently."""
-    check_floats(values, name)
-    check_floats(other, other_name)
-    if values.shape != other.shape:
-        raise ValueError(
-            f"{name} has shape {tuple(values.shape)}, {other_name} {tuple(other.shape)}; "
-            "they must be equal."
-        )
+def check_pair(name: str, values: Tensor, other_name: str, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Two finite float tensors of one shape, in the finer of their types, float32 at least."""
+    check_alike(name, check_floats(values, name), other_name, check_floats(other, other_name))
     for label, tensor in ((name, values), (other_name, other)):
-        if not torch.isfinite(tensor).all():
+        if not torch.isfinite(check_not_empty(tensor, label)).all():
             raise ValueError(
                 f"{label} holds NaN or infinite values; is the learning rate too large?"
             )
+        check_squares(tensor, label)
+    finer = torch.promote_types(single(values).dtype, single(other).dtype)
+    return values.to(finer), other.to(finer)

@@ -19,8 +19,25 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+<<<<<<< HEAD
 from course_utils.arguments import check_images, check_int, generator
 from course_utils.data import load_folder
+=======
+from course_utils.arguments import (
+    check_alike,
+    check_finite,
+    check_floats,
+    check_images,
+    check_int,
+    check_nonnegative,
+    check_positive,
+    check_squares,
+    check_tensor,
+    generator,
+    single,
+)
+from course_utils.data.folders import load_folder
+>>>>>>> w-numbers
 from course_utils.files import write_text
 from course_utils.metrics import psnr
 
@@ -73,10 +90,11 @@ def three_parts(
     it); without it each image is a group. shares are those of the groups for train and validation,
     the rest is test. Raises ValueError unless all three parts get a group.
     """
-    groups = torch.arange(len(images)) if groups is None else groups
-    if len(groups) != len(images):
-        found = f"{len(groups)} numbers for {len(images)} images"
-        raise ValueError(f"groups has {found}; give one for each.")
+    check_images(images, clipped=True)
+    groups = torch.arange(len(images)) if groups is None else check_tensor(groups, "groups").cpu()
+    if groups.ndim != 1 or len(groups) != len(images):
+        found = f"{groups.numel()} numbers for {len(images)} images"
+        raise ValueError(f"groups has {found}; give one for each, (N,).")
     names = groups.unique()
     order = names[torch.randperm(len(names), generator=generator(seed))]
     first, second = (round(share * len(names)) for share in shares)
@@ -97,6 +115,8 @@ def train_model(
     degradations depend on the seed only, so that two methods with one seed see the same.
     Raises ValueError for steps < 1.
     """
+    check_squares(check_images(images), "images")
+    check_positive("rate", rate)
     steps, chance = check_int("steps", steps, at_least=1), generator(seed)
     torch.manual_seed(seed)  # the first weights
     model = make().train()
@@ -104,7 +124,9 @@ def train_model(
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         x = images[torch.randint(len(images), (64,), generator=chance)]
-        loss = F.mse_loss(model(degrade(x, chance)), x)
+        estimate = model(degrade(x, chance))
+        check_alike("the model's answer", estimate, "the batch of images", x)
+        loss = F.mse_loss(estimate, x)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -114,6 +136,7 @@ def train_model(
 def score(model: Callable[[Tensor], Tensor], images: Tensor, degrade: Callable) -> Tensor:
     """PSNR in dB (N,) of each image (N, C, H, W) restored, from the same degraded images always."""
     with torch.no_grad():
+        check_images(images, clipped=True)
         return psnr(model(degrade(images, generator(SCORE_SEED))).clamp(0, 1), images)
 
 
@@ -132,6 +155,7 @@ class Comparison:
 
     def verdict(self, floor: float) -> str:
         """ "better" or "worse" if neither interval holds 0 and the difference exceeds the floor."""
+        check_nonnegative("floor", floor)
         for word, sign in {"better": 1, "worse": -1}.items():
             ends = [sign * end for end in (*self.over_seeds, *self.over_images)]
             if min(ends) > 0 and sign * self.difference > floor:
@@ -151,13 +175,15 @@ def compare(baseline: Tensor, candidate: Tensor) -> Comparison:
     Raises ValueError for unequal shapes, fewer than 2 seeds or 2 images, and scores that are not
     finite.
     """
+    check_floats(baseline, "baseline")
+    check_floats(candidate, "candidate")
     if baseline.shape != candidate.shape or baseline.ndim != 2 or min(baseline.shape) < 2:
         shapes = f"{tuple(baseline.shape)} and {tuple(candidate.shape)}"
         raise ValueError(
             f"the scores have shapes {shapes}; expected (seeds, images) twice, with at least 2 of "
             "each: score both methods with the same seeds on the same images."
         )
-    pairs = (candidate - baseline).double().cpu().numpy()
+    pairs = (single(candidate) - single(baseline)).double().detach().cpu().numpy()
     if not np.isfinite(pairs).all():
         cause = "an infinite PSNR comes from an image restored exactly"
         raise ValueError(f"the differences are not all finite: {cause}.")
@@ -176,7 +202,9 @@ def noise_floor(scores: Tensor) -> float:
 
     Raises ValueError for an odd number of seeds, and for fewer than 4.
     """
-    means = scores.mean(dim=1)
+    if check_finite(scores, "scores").ndim != 2 or not scores.shape[1]:
+        raise ValueError(f"scores has shape {tuple(scores.shape)}; expected (seeds, N).")
+    means = single(scores).mean(dim=1)
     n = len(means)
     if n < 4 or n % 2:
         needed = "two equal halves need an even number of at least 4"

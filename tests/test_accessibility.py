@@ -107,6 +107,26 @@ def test_names_at_the_ends_of_curves_can_be_read():
     plt.close("all")
 
 
+def test_a_dark_style_of_the_reader_does_not_reach_the_figures_of_the_course():
+    with plt.style.context("dark_background"):
+        set_style()
+        ax = display.show_curves([0, 1], {"real": [0.0, 1.0]}, "x", "y", color=COLORS["real"])
+        grounds = ax.get_facecolor(), ax.figure.get_facecolor()
+        words = ax.texts[0].get_color(), ax.xaxis.label.get_color(), ax.title.get_color()
+    plt.close("all")
+    for ground, word in itertools.product(grounds, (COLORS["real"], *words)):
+        assert contrast(word, ground) >= 4.5
+
+
+@pytest.mark.parametrize("color", COLORS.values())
+def test_names_of_curves_can_be_read_on_a_dark_ground_that_somebody_chose(color):
+    with plt.style.context("dark_background"):
+        ax = display.show_curves([0, 1], {"curve": [0.0, 1.0]}, "x", "y", color=color)
+    assert contrast(ax.texts[0].get_color(), ax.get_facecolor()) >= 4.5
+    plt.close("all")
+    assert display.ink(color, (0, 0, 0, 0)) == display.ink(color), "nothing: the paper is white"
+
+
 def test_words_on_the_map_of_the_course_can_be_read():
     ax = course_map()
     boxes = [patch for patch in ax.patches if hasattr(patch, "get_boxstyle")]

@@ -29,6 +29,19 @@ def test_a_grid_shows_each_image_with_its_caption_and_hides_empty_places():
     assert not axes[1, 2].axison
 
 
+def test_a_picture_stands_upright_whatever_the_style():
+    with plt.rc_context({"image.origin": "lower"}):
+        ax = display.show_images(torch.rand(1, 1, 4, 6))[0, 0]
+    assert ax.images[0].origin == "upper" and ax.yaxis_inverted()
+
+
+def test_a_weak_filter_is_shown_as_clearly_as_a_strong_one():
+    strong = torch.tensor([-2.0, 0.0, 2.0]).view(1, 1, 1, 3)
+    for scale in (1, 1e-20, 1e20):
+        ax = display.show_filters(scale * strong)[0, 0]
+        assert shown(ax)[0, :, 0].tolist() == [0, 128, 255]
+
+
 def test_values_outside_the_range_are_clipped_and_colour_is_kept():
     image = torch.tensor([-1.0, 0.5, 2.0]).view(1, 3, 1, 1)
     assert shown(display.show_images(image)[0, 0])[0, 0].tolist() == [0, 128, 255]
@@ -133,5 +146,9 @@ def test_bad_input_is_refused_with_what_was_expected():
             draw(two, ["one"])
     with pytest.raises(ValueError, match="must be equal"):
         display.before_after(two[:1], torch.zeros(1, 1, 4, 5))
+    with pytest.raises(ValueError, match=r"before holds 2 images; expected one, as before\[:1\]"):
+        display.before_after(two, two)
+    with pytest.raises(ValueError, match="no finite value at its end"):
+        display.show_curves([1, 2], {"a": [1.0, float("inf")]}, "x", "y")
     with pytest.raises(ValueError, match="2 points, x has 3"):
         display.show_curves([1, 2, 3], {"a": [1.0, 2.0]}, "x", "y")

@@ -225,6 +225,32 @@ def test_a_folder_that_cannot_be_used_says_why(tmp_path, make, words):
         load_folder(tmp_path)
 
 
+def test_pictures_of_sixteen_bits_and_of_floats_keep_their_greys(tmp_path):
+    ramp = np.linspace(0, 1, 256).reshape(16, 16)
+    Image.fromarray((65535 * ramp).round().astype(np.uint16)).save(tmp_path / "a.png")
+    Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "b.tif")
+    Image.fromarray((255 * ramp).round().astype(np.uint8)).save(tmp_path / "c.png")
+    sixteen, floats, eight = load_folder(tmp_path, grey=True).pixels
+    assert torch.equal(sixteen, eight) and torch.equal(floats, eight)
+    Image.fromarray(300 * ramp.astype(np.float32)).save(tmp_path / "d.tif")
+    with pytest.raises(ValueError, match="d.tif holds numbers outside .*: save it as PNG"):
+        load_folder(tmp_path)
+
+
+def test_hidden_folders_are_left_out_and_linked_ones_are_a_class(tmp_path):
+    shown, elsewhere = tmp_path / "shown", tmp_path / "elsewhere"
+    for folder in (shown, shown / ".ipynb_checkpoints", shown / "cats", elsewhere):
+        folder.mkdir(exist_ok=True)
+        if folder != shown:
+            picture(folder / "a.png", 4, 4)
+    try:
+        (shown / "dogs").symlink_to(elsewhere)
+        (shown / "cats" / "back").symlink_to(shown)
+    except OSError:
+        pytest.skip("no links here")
+    assert load_folder(shown).classes == ("cats", "dogs")
+
+
 def test_a_missing_folder_and_a_size_of_zero_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is not a folder"):
         load_folder(tmp_path / "nowhere")

@@ -262,7 +262,7 @@ BAD = [
     ({"D": normalise_atoms(random(6, 4).float())}, ValueError, "D looks transposed, try D.T"),
     ({"D": normalise_atoms(random(5, 7).float())}, ValueError, "Signals have 4 numbers.*have 5\\."),
     ({"D": D / 0}, ValueError, "D holds NaN or infinite"),
-    ({"D": D.double()}, RuntimeError, "dtype|same type"),
+    ({"D": D.double()}, TypeError, "not of one dtype.*: x.to.D.dtype"),
     ({"D": D[:, 0]}, ValueError, "atoms as columns"),
     ({"x": X[0]}, ValueError, "signals as rows.*x\\[None\\]"),
     ({"x": X.view(3, 1, 2, 2)}, ValueError, "x.flatten\\(1\\)"),
@@ -302,6 +302,18 @@ def test_a_weight_that_is_negative_or_not_finite_is_refused(name, lam):
 def test_other_bad_input_gets_an_error_that_says_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e-20])
+@pytest.mark.parametrize("name", [*list(SOLVERS)[:5], "omp", "basis_pursuit"])
+def test_signals_whose_squares_leave_the_range_are_refused_and_the_remedy_helps(name, scale):
+    x, lam = scale * X, 0.1 * scale
+    with pytest.raises(ValueError, match="squares (overflow|vanish)"):
+        SOLVERS[name](x, D, lam)
+    largest = x.abs().max().item()
+    codes = SOLVERS[name](x / largest, D, lam / largest) * largest
+    expected = SOLVERS[name](X.double(), D.double(), 0.1)
+    assert (codes.double() / scale - expected).abs().max() < 1e-3 * expected.abs().max()
 
 
 def test_a_signal_that_does_not_get_there_is_told(monkeypatch):

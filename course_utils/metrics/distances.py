@@ -12,6 +12,7 @@ not of one d, not finite, or too few. A set that meets many others is best made 
 
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 ROWS = 250  # of a matrix of distances at a time
+LARGEST = 1e40  # of a feature: the kernel has sixth powers
 
 
 class FeatureSet:
@@ -37,16 +39,20 @@ class FeatureSet:
     """
 
     def __init__(self, features: Tensor, name: str = "features") -> None:
-        features = torch.as_tensor(features)
+        if isinstance(features, np.ndarray):
+            features = torch.as_tensor(features)
+        check_floats(features, name)
         if features.ndim != 2 or features.shape[1] == 0:
             raise ValueError(
                 f"{name} has shape {tuple(features.shape)}; expected features (N, d): "
                 "give the images to a network of course_utils.metrics.feature_network first."
             )
-        check_floats(features, name)
         if not torch.isfinite(features).all():
             raise ValueError(f"{name} holds NaN or infinite features: look at their images.")
         self.features = features.detach().cpu().double()
+        if len(self) and self.features.abs().max() > LARGEST:
+            largest = f"{self.features.abs().max():.3g}"
+            raise ValueError(f"{name} has values up to {largest}: divide both sets by one number.")
         self._radii: dict[int, Tensor] = {}
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_images, generator
+from course_utils.arguments import check_images, check_int, generator, single
 from course_utils.data import load
 from course_utils.metrics.distances import FeatureSet, frechet_distance, kernel_distance, prdc
 from course_utils.metrics.features import FeatureNetwork, feature_network
@@ -82,8 +82,9 @@ class Evaluator:
         self.network = network
         self._enough("reference", reference)
         self._enough("other", other)
-        seen = {image.tobytes() for image in reference.detach().cpu().numpy()}
-        common = sum(image.tobytes() in seen for image in other.detach().cpu().numpy())
+        known, others = (single(part.detach()).cpu().numpy() for part in (reference, other))
+        seen = {image.tobytes() for image in known}
+        common = sum(image.tobytes() in seen for image in others)
         if common > SHARED * len(other):
             raise ValueError(
                 f"{common} of the {len(other)} images of other are in reference too, so that the "
@@ -105,7 +106,7 @@ class Evaluator:
 
     def floor(self, samples: int) -> Scores:
         """The scores of so many of `other`; computed once for each number."""
-        if not self._least <= samples <= len(self.others):
+        if not self._least <= check_int("samples", samples) <= len(self.others):
             raise ValueError(
                 f"{samples} images are to be judged, and `other` gives a noise floor for "
                 f"{self._least} to {len(self.others)}: give as many, or an Evaluator with more "

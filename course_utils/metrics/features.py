@@ -45,9 +45,12 @@ class FeatureNetwork:
         """Float32 (N, d), no gradients. ValueError for wrong channels or values outside [0, 1]."""
         check_images(images, clipped=True)
         if images.shape[1] != self.channels:
+            grey = len(images[0]) == 1
+            repeat = "repeat one channel, images.repeat(1, 3, 1, 1)"
+            way = repeat if grey else "take the grey of colours, images.mean(dim=1, keepdim=True)"
             raise ValueError(
                 f"images has {images.shape[1]} channels; {self.name} expects {self.channels}: "
-                "choose another network, or repeat one channel, images.repeat(1, 3, 1, 1)."
+                f"choose another network, or {way}."
             )
         parts = (part.to(self.device).float() for part in images.split(BATCH))
         return torch.cat([self.function(part).float().cpu() for part in parts])

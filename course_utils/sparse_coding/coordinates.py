@@ -12,9 +12,9 @@ from course_utils.sparse_coding.problem import (
     check_positive,
     check_problem,
     chunks,
-    decode,
     gap_and_objective,
     needs_gradient,
+    weighted_sum,
     with_gradient,
 )
 
@@ -30,6 +30,7 @@ def coordinate_descent(x: Tensor, D: Tensor, lam: float, sweeps: int = 20) -> Te
     No gradients. Raises TypeError or ValueError for inputs that do not fit. Built in notebook 02.
     """
     check_problem(x, D, lam)
+    lam = min(check_nonnegative("lam", lam), torch.finfo(x.dtype).max)
     gram = (D.T @ D)[:, :, None].detach()
     codes = []
     for part in chunks(x.detach(), D.detach()):
@@ -86,6 +87,7 @@ def active_set(x: Tensor, D: Tensor, lam: float, tolerance: float = 1e-4) -> Ten
     check_problem(x, D, lam)
     check_nonnegative("tolerance", tolerance)
     check_positive(lam)
+    lam = min(check_nonnegative("lam", lam), torch.finfo(x.dtype).max)
     with torch.no_grad():
         gram = D.T @ D
         z = torch.cat([_active_set(part, D, gram, lam, tolerance) for part in chunks(x, D)])
@@ -103,7 +105,7 @@ def _active_set(x: Tensor, D: Tensor, gram: Tensor, lam: float, tolerance: float
     atoms, z = rows.new_zeros(0, len(x)), x.new_zeros(0, len(x))
     for turn in range(_ROUNDS):
         a, w = atoms[:m].T.contiguous(), z[:m].T.contiguous()
-        r = x - decode(a, w, D)
+        r = x - weighted_sum(a, w, D)
         c = r @ D
         gap, objective = gap_and_objective(x, r, c, w, lam)
         rounding = (2 * eps / lam) * torch.linalg.vector_norm(x, dim=1)  # of the gap itself

@@ -7,20 +7,30 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from course_utils.arguments import check_floats, check_nonnegative
+from course_utils.arguments import check_nonnegative, check_squares, check_tensor
 
 __all__ = ["decode", "duality_gap", "lasso_objective", "normalise_atoms"]
+
+SIGNALS = "signals as rows, (N, n); one signal: x[None], images: x.flatten(1)"
+ATOMS = "atoms as columns, (n, K): torch.stack(atoms, dim=1)"
 
 
 def normalise_atoms(D: Tensor) -> Tensor:
     """The dictionary (n, K) with columns divided by their length; ValueError for a zero column."""
     check_atoms(D, unit=False)
-    return D / torch.linalg.vector_norm(D, dim=0)
+    lengths = torch.linalg.vector_norm(D, dim=0)
+    if (lengths < 4 * (torch.finfo(D.dtype).tiny / torch.finfo(D.dtype).eps) ** 0.5).any():
+        raise ValueError(
+            f"D has a column of length {lengths.min():.3g}, whose squares vanish: first divide "
+            "each column by its largest value, D / D.abs().amax(dim=0)."
+        )
+    return D / lengths
 
 
 def lasso_objective(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
     """½|x - Dz|² + lam |z|₁ of each signal: (N,). Built in notebook 02."""
     check_problem(x, D, lam)
+    check_codes(z, x, D)
     return 0.5 * (x - z @ D.T).square().sum(dim=1) + lam * z.abs().sum(dim=1)
 
 
@@ -32,12 +42,20 @@ def duality_gap(x: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
     (Kim et al. 2007). Built in notebook 02.
     """
     check_problem(x, D, lam)
+    check_codes(z, x, D)
     r = x - z @ D.T
     return gap_and_objective(x, r, r @ D, z, lam)[0]
 
 
 def decode(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
     """x̂ (N, n), the sum of the atoms (N, k) of D (n, K) with weights (N, k), from `omp_atoms`."""
+    check_matrix("D", D, ATOMS)
+    check_sparse(atoms, weights, D)
+    return weighted_sum(atoms, weights, D)
+
+
+def weighted_sum(atoms: Tensor, weights: Tensor, D: Tensor) -> Tensor:
+    """`decode` for inputs that are known to fit."""
     if atoms.shape[1] == 0:
         return D.new_zeros(len(atoms), len(D))
     return embedding_bag(atoms, D.T.contiguous(), per_sample_weights=weights, mode="sum")
@@ -83,13 +101,20 @@ def with_gradient(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> Tenso
 def check_problem(x: Tensor, D: Tensor, lam: float = 0.0) -> None:
     """Raise TypeError or ValueError, which say what to do, unless x, D, lam fit together."""
     check_atoms(D)
-    check_matrix("x", x, "signals as rows, (N, n); one signal: x[None], images: x.flatten(1)")
+    check_matrix("x", x, SIGNALS)
     if not len(x):
         raise ValueError(f"x has shape {tuple(x.shape)}: there is no signal in it.")
     if x.shape[1] != D.shape[0]:
         turned = "; D looks transposed, try D.T" if x.shape[1] == D.shape[1] else ""
         raise ValueError(
             f"Signals have {x.shape[1]} numbers, atoms (columns of D) have {D.shape[0]}{turned}."
+        )
+    check_dtype("x", x, D)
+    largest, numbers = x.detach().abs().max().item(), torch.finfo(x.dtype)
+    if 0 < largest < 4 * (numbers.tiny / numbers.eps) ** 0.5:
+        raise ValueError(
+            f"x has values up to {largest:.3g}, whose squares vanish: divide x by it, and lam and "
+            "error; multiply the codes by it."
         )
     check_nonnegative("lam", lam)
 
@@ -102,7 +127,9 @@ def check_positive(lam: float) -> None:
 
 def check_atoms(D: Tensor, unit: bool = True) -> None:
     """Raise unless D (n, K) is finite without zero columns and, if asked, of unit columns."""
-    check_matrix("D", D, "atoms as columns, (n, K): torch.stack(atoms, dim=1)")
+    check_matrix("D", D, ATOMS)
+    if unit and not D.numel():
+        raise ValueError(f"D has shape {tuple(D.shape)}; expected at least one atom.")
     lengths = torch.linalg.vector_norm(D.detach(), dim=0)
     if (lengths == 0).any():
         column = int((lengths == 0).nonzero()[0])
@@ -115,11 +142,66 @@ def check_atoms(D: Tensor, unit: bool = True) -> None:
 
 
 def check_matrix(name: str, values: Tensor, expected: str) -> None:
-    """Raise unless `values` is a finite float matrix."""
-    if not isinstance(values, Tensor):
-        raise TypeError(f"{name} is a {type(values).__name__}; expected a tensor of {expected}.")
-    check_floats(values, name)
-    if values.ndim != 2:
+    """Raise unless `values` is a float matrix, single or double, whose squares are finite."""
+    if check_squares(values, name, f"tensor of {expected}").ndim != 2:
         raise ValueError(f"{name} has shape {tuple(values.shape)}; expected {expected}.")
-    if not torch.isfinite(values).all():
-        raise ValueError(f"{name} holds NaN or infinite values: was something divided by zero?")
+    if values.dtype not in (torch.float32, torch.float64):
+        found = f"{name} holds {values.dtype}"
+        raise TypeError(f"{found}; expected float32 or float64: {name}.float().")
+
+
+def check_dtype(name: str, values: Tensor, D: Tensor) -> None:
+    """Raise TypeError unless the values and D are of one type: torch multiplies no others."""
+    if values.dtype != D.dtype:
+        raise TypeError(
+            f"{name} and D are not of one dtype, but {values.dtype} and {D.dtype}: "
+            f"{name}.to(D.dtype)."
+        )
+
+
+def check_codes(z: Tensor, x: Tensor, D: Tensor) -> None:
+    """Raise unless z holds a dense code (N, K) for each signal."""
+    check_matrix("z", z, "codes as rows, (N, K)")
+    if z.shape != (len(x), D.shape[1]):
+        raise ValueError(
+            f"z has shape {tuple(z.shape)}; expected {(len(x), D.shape[1])}, a row for each signal "
+            "and a column for each atom."
+        )
+    check_dtype("z", z, D)
+
+
+def check_coded(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> None:
+    """Raise unless atoms and weights (N, k) can be compact codes of the signals x (N, n) over D."""
+    check_problem(x, D)
+    check_sparse(atoms, weights, D)
+    if len(x) != len(atoms):
+        raise ValueError(f"There are {len(x)} signals x and {len(atoms)} codes; give one for each.")
+
+
+def check_moments(D: Tensor, zz: Tensor, xz: Tensor) -> None:
+    """Raise unless zz (K, K) and xz (n, K) are sums over codes and signals of D (n, K)."""
+    check_atoms(D)
+    for name, values in {"zz": zz, "xz": xz}.items():
+        check_matrix(name, values, "sums of products of codes, as by z.T @ z and x.T @ z")
+        check_dtype(name, values, D)
+    if zz.shape != (D.shape[1], D.shape[1]) or xz.shape != D.shape:
+        shapes = f"zz {tuple(zz.shape)}, xz {tuple(xz.shape)}, D {tuple(D.shape)}"
+        raise ValueError(f"The shapes are {shapes}; expected (K, K) and twice (n, K).")
+
+
+def check_sparse(atoms: Tensor, weights: Tensor, D: Tensor) -> None:
+    """Raise unless atoms and weights (N, k) can be compact codes over D (n, K)."""
+    if check_tensor(atoms, "atoms").dtype != torch.int64:
+        raise TypeError(f"atoms holds {atoms.dtype}; expected indices, torch.int64: atoms.long().")
+    check_matrix("weights", weights, "weights as rows, (N, k)")
+    check_dtype("weights", weights, D)
+    if atoms.shape != weights.shape:
+        raise ValueError(
+            f"atoms has shape {tuple(atoms.shape)}, weights {tuple(weights.shape)}; expected "
+            "(N, k) twice, as from omp_atoms."
+        )
+    if atoms.numel() and not 0 <= atoms.min() <= atoms.max() < D.shape[1]:
+        raise ValueError(
+            f"atoms goes from {atoms.min()} to {atoms.max()}; expected indices of the "
+            f"{D.shape[1]} columns of D: are these codes of another dictionary?"
+        )

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_int, check_nonnegative
+from course_utils.arguments import check_int, check_nonnegative, check_tensor
 from course_utils.sparse_coding.coordinates import active_set
 from course_utils.sparse_coding.problem import (
+    check_codes,
     check_positive,
     check_problem,
     chunks,
@@ -26,6 +27,7 @@ def ista(x: Tensor, D: Tensor, lam: float, steps: int = 100, z: Tensor | None = 
     check_problem(x, D, lam)
     L = step_bound(D)
     z = x.new_zeros(len(x), D.shape[1]) if z is None else z
+    check_codes(z, x, D)
     for _ in range(check_int("steps", steps)):
         z = soft_threshold(z + (x - z @ D.T) @ D / L, lam / L)
     return z
@@ -50,9 +52,7 @@ def fista(
     check_problem(x, D, lam)
     check_nonnegative("tolerance", tolerance)
     check_int("steps", steps)
-    mask = (x.new_ones(1, 1) if mask is None else mask).expand_as(x)
-    if ((mask != 0) & (mask != 1)).any():
-        raise ValueError("mask holds other numbers than 0 and 1: compare, as in mask > 0.5.")
+    mask = check_mask(x.new_ones(1, 1) if mask is None else mask, x)
     parts = zip(chunks(x * mask, D), chunks(mask, D))
     return torch.cat(
         [_fista(part, known, D, lam, steps, tolerance, restart) for part, known in parts]
@@ -129,6 +129,17 @@ def basis_pursuit(x: Tensor, D: Tensor, steps: int = 200) -> Tensor:
         z = mirrored + (x - mirrored @ D.T) @ back
         u = u + z - shrunk
     return z
+
+
+def check_mask(mask: Tensor, x: Tensor) -> Tensor:
+    """The mask in the type of x (N, n), if it fits and holds zeros and ones only."""
+    if check_tensor(mask, "mask").ndim != 2 or any(
+        side not in (1, wanted) for side, wanted in zip(mask.shape, x.shape)
+    ):
+        raise ValueError(f"mask has shape {tuple(mask.shape)}; expected that of x, {(*x.shape,)}.")
+    if ((mask != 0) & (mask != 1)).any():
+        raise ValueError("mask holds other numbers than 0 and 1: compare, as in mask > 0.5.")
+    return mask.to(x.dtype).expand_as(x)
 
 
 def step_bound(D: Tensor) -> Tensor:

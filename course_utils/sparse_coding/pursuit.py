@@ -34,7 +34,8 @@ def omp_atoms(
         raise ValueError("Say when to stop: k (number of atoms), error (length of the residual).")
     most = min(D.shape)
     k = most if k is None else check_int("k", k, at_least=1, at_most=D.shape[1])
-    error = check_nonnegative("error", error or 0.0)
+    error = 0.0 if error is None else check_nonnegative("error", error)
+    error = min(error, torch.finfo(x.dtype).max)
     with torch.no_grad():
         found = [_pursue(part, D, min(k, most), error) for part in chunks(x, D)]
     widest = max(atoms.shape[1] for atoms, _ in found)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.arguments import check_int
+from course_utils.arguments import check_floats, check_int, one_number
 
 __all__ = ["hard_threshold", "keep_largest", "soft_threshold"]
 
@@ -12,17 +12,17 @@ def soft_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
     """Shrink towards zero: sign(z) * max(|z| - threshold, 0).
 
     Any shape; `threshold` >= 0, a number or a tensor that broadcasts. It is the proximal
-    step of threshold * |z|_1 (Donoho 1995). Raises ValueError for a negative threshold.
-    Built in notebook 01.
+    step of threshold * |z|_1 (Donoho 1995). Raises TypeError for whole numbers (the least of uint8
+    is 0), ValueError for a negative threshold. Built in notebook 01.
     """
-    check_threshold(threshold)
+    check_threshold(z, threshold)
     return z.sign() * (z.abs() - threshold).clamp_min(0)
 
 
 def hard_threshold(z: Tensor, threshold: float | Tensor) -> Tensor:
     """Keep or kill: z where |z| > threshold, else 0. Shapes and errors as soft_threshold."""
-    check_threshold(threshold)
-    return torch.where(z.abs() > threshold, z, torch.zeros_like(z))
+    check_threshold(z, threshold)
+    return torch.where(z.abs() <= threshold, torch.zeros_like(z), z)  # NaN stays NaN
 
 
 def keep_largest(z: Tensor, k: int) -> Tensor:
@@ -32,14 +32,26 @@ def keep_largest(z: Tensor, k: int) -> Tensor:
     when magnitudes are equal. Raises ValueError otherwise. The best k-term
     approximation in an orthonormal basis (Mallat 2009, ch. 9). Built in notebook 01.
     """
+    if check_floats(z, "z").ndim < 2:
+        raise ValueError(f"z has shape {tuple(z.shape)}; expected rows, (N, ...): z[None].")
     rows = z.flatten(1)
     k = check_int("k", k, at_least=0, at_most=rows.shape[1])
     kept = rows.abs().topk(k, dim=1).indices
-    return torch.zeros_like(rows).scatter(1, kept, rows.gather(1, kept)).view_as(z)
+    return torch.zeros_like(rows).scatter(1, kept, rows.gather(1, kept)).reshape(z.shape)
 
 
-def check_threshold(threshold: float | Tensor) -> None:
+def check_threshold(z: Tensor, threshold: float | Tensor) -> None:
     """A threshold below zero would push coefficients away from zero."""
-    smallest = threshold.min() if isinstance(threshold, Tensor) else threshold
+    check_floats(z, "z")
+    smallest = one_number(threshold) if not isinstance(threshold, Tensor) else 0.0
+    if isinstance(threshold, Tensor) and threshold.numel():
+        smallest = threshold.min().item()
+        sides = zip(reversed(z.shape), reversed(threshold.shape))
+        if any(a != b and 1 not in (a, b) for a, b in sides):
+            shapes = f"{tuple(threshold.shape)}, z {tuple(z.shape)}"
+            raise ValueError(
+                f"threshold has shape {shapes}; they do not fit together: one for each row of z is "
+                "threshold[:, None]."
+            )
     if not smallest >= 0:
-        raise ValueError(f"threshold must be zero or more, not {float(smallest)}.")
+        raise ValueError(f"threshold is {threshold!r}; expected zero or more everywhere.")
