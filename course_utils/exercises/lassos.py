@@ -106,7 +106,9 @@ def reweighted(
 
 def fixed(place: int, value: float, *given) -> Tensor:
     """The argument at this place is ignored."""
-    return reweighted(*given[:place], value, *given[place + 1 :])
+    changed = [*given]
+    changed[place] = value
+    return reweighted(*changed)
 
 
 def each_step(x, D, lam, rounds, epsilon) -> Tensor:
