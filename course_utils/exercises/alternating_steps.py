@@ -82,8 +82,8 @@ def of_logits(real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
 
 
 STEP_MISTAKES = {
-    "the generator has not moved: its optimizer must step too, after a loss that is not detached.": alternating(
-        stepping=lambda name: BOTH[:1] if name == "discriminator" else ()
+    "the generator has not moved: its optimizer must step, its loss have a gradient.": (
+        alternating(stepping=lambda name: BOTH[:1] if name == "discriminator" else ())
     ),
     "the discriminator has not moved: its optimizer must step too.": alternating(
         stepping=lambda name: BOTH[1:] if name == "generator" else ()

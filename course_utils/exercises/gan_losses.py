@@ -203,7 +203,7 @@ JSD = {
     "H(p) and H(q) count half: H(m) - (H(p) + H(q)) / 2.": lambda p, q: (
         entropy((p + q) / 2) - entropy(p) - entropy(q)
     ),
-    "that is the entropy of m, or a cross-entropy with m: subtract (H(p) + H(q)) / 2.": lambda p, q: (
+    "that is the entropy of m, or a cross-entropy: subtract (H(p) + H(q)) / 2.": lambda p, q: (
         entropy((p + q) / 2)
     ),
     "that is half the sum of |p - q|, the total variation.": lambda p, q: (p - q).abs().sum() / 2,
