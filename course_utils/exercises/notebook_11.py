@@ -25,8 +25,8 @@ def kl_gaussians(answer: Any) -> None:
     """Two means and log-variances (N, latent) -> KL of the first from the second in nats, (N,)."""
     reference = lambda *given: kl(*given).sum(dim=1)
     for number, latent in [(6, 4), (4, 4), (1, 3), (5, 1), (3, 20)]:
-        given = torch.randn(4, number, latent)
-        expect_answer(answer, reference, *given, mistakes=KL, tolerance=1e-5)
+        pairs = torch.randn(4, number, latent)
+        expect_answer(answer, reference, *pairs, mistakes=KL, tolerance=1e-5)
     zero, anyhow = torch.zeros(2, 2), dict.fromkeys([*KL, SMALL_VARIANCE], answer)
     for given in [(zero, zero - 200, zero + 2, zero), (zero, zero - 199, zero, zero - 200)]:
         expect_answer(answer, reference, *given, mistakes=anyhow)

@@ -179,7 +179,7 @@ def at_infinity(sizes: Tensor, distances: Tensor) -> Tensor:
     return line(1 / sizes, distances)[0]
 
 
-def of_pairs(choose: Callable) -> Callable:
+def of_pairs(choose: slice | Tensor) -> Callable:
     """The line through the pairs that are chosen by their order of size."""
 
     def value(n: Tensor, y: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def inverse(n: Tensor, y: Tensor) -> Tensor:
 
 
 PARABOLA = "fit a line, with one slope, not a parabola."
-BIAS = {
+BIAS: dict[str, Callable] = {
     "fit against 1/n, not against n.": lambda n, y: line(n, y)[0],
     "fit against 1/n, not against log n.": lambda n, y: line(n.log(), y)[0],
     "fit against 1/n, not against its root.": lambda n, y: line(n.rsqrt(), y)[0],
