@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,87 +10,53 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
+from course_utils.exercises.group_statistics import (
+    DIVERGENCE,
+    EMPTY_MODES,
+    GROUPS,
+    MAIN_PATH,
+    NO_GRADIENT,
+    ROOT,
+    divergence,
+    with_std,
+)
+from course_utils.exercises.power_method import STRETCH, stretch
 
 __all__ = ["group_std", "kl_to_uniform", "largest_stretch", "one_sided_penalty"]
 
 
-def shares(counts: Tensor) -> Tensor:
-    return counts.double() / counts.sum()
-
-
-def divergence(counts: Tensor) -> Tensor:
-    return math.log(len(counts)) - torch.special.entr(shares(counts)).sum()
-
-
-DIVERGENCE = {
-    "0 · log 0 is NaN: leave empty modes out.": lambda n: (shares(n) * shares(n).log()).sum(),
-    "that is KL(uniform ‖ shares), infinite for an empty mode: asked is the other order.": (
-        lambda counts: -(shares(counts) * len(counts)).log().mean()
-    ),
-    "that is the entropy; subtract it from log(modes).": lambda n: math.log(len(n)) - divergence(n),
-    "that is minus the entropy: add log(modes).": lambda n: divergence(n) - math.log(len(n)),
-    "that is in bits: use the natural logarithm.": lambda n: divergence(n) / math.log(2),
-    "weigh each logarithm with its share, not with its count.": lambda n: divergence(n) * n.sum(),
-    "equal shares are 1 / modes, with the empty modes.": lambda n: divergence(n[n > 0]),
-    "sum over the modes, do not average.": lambda n: divergence(n) / len(n),
-}
-
-
-@exercise("10.1", "How fair are the shares?", difficulty=1, minutes=10, mistakes=DIVERGENCE)
+@exercise("10.1", "How fair are the shares?", 1, minutes=10, mistakes=DIVERGENCE | EMPTY_MODES)
 def kl_to_uniform(answer: Any) -> None:
     """counts (modes,) integers, not all zero -> KL of their shares to equal shares, in nats."""
-    for counts in ([5, 0, 10, 4, 1, 0], [3, 3, 3], [0, 0, 7, 0, 0], [2, 8, 1, 0, 4] * 5, [1, 0]):
-        expect_answer(answer, divergence, torch.tensor(counts))
-
-
-def deviations(x: Tensor, dim: int = 1) -> Tensor:
-    return (x.var(dim=dim, unbiased=False) + 1e-8).sqrt()
-
-
-def behind(x: Tensor, column: Tensor) -> Tensor:
-    return torch.cat([x, column.expand(len(x))[:, None]], dim=1)
-
-
-def with_std(x: Tensor, size: int, spread: Callable = deviations) -> Tensor:
-    groups = x.reshape(-1, size, x.shape[1])
-    return behind(x, spread(groups, dim=1).mean(dim=1).repeat_interleave(size))
-
-
-NO_GRADIENT = "the new column has no gradient, and the generator cannot learn from it: no detach()."
-ROOT = "1e-8 belongs under the root: equal samples give its root, 1e-4."
-GROUPS = {
-    "that is one value for the batch; each group has its own.": lambda x, size: behind(
-        x, deviations(x, dim=0).mean()
-    ),
-    "take the deviation over the samples of a group.": lambda x, size: behind(x, deviations(x)),
-    "a group is made of neighbours, rows 0 to size - 1; yours takes every n-th row.": (
-        lambda x, size: behind(x, deviations(x.view(size, -1, x.shape[1]), 0).mean(1).repeat(size))
-    ),
-    "the column is not in the order of the groups: use repeat_interleave.": (
-        lambda x, size: behind(x, with_std(x, size)[::size, -1].repeat(size))
-    ),
-    "divide by the size, not by size - 1.": lambda x, size: with_std(x, size, torch.Tensor.std),
-    ROOT: lambda x, size: with_std(x, size, lambda group, dim: group.std(dim, unbiased=False)),
-    "that is the variance: take the root, then the mean over the entries.": (
-        lambda x, size: with_std(x, size, lambda group, dim: deviations(group, dim).square())
-    ),
-    NO_GRADIENT: lambda x, size: with_std(x, size).detach(),
-}
+    for counts in ([3, 3, 3], [5, 10, 4, 1], [7, 1, 300, 90, 2] * 5, [400_003, 7], [9, 1, 1, 5, 2]):
+        expect_answer(answer, divergence, torch.tensor(counts), mistakes=DIVERGENCE, tolerance=1e-5)
+    mistakes = EMPTY_MODES | dict.fromkeys(DIVERGENCE, answer)
+    for counts in ([5, 0, 10, 4, 1, 0], [0, 0, 7, 0, 0], [2, 8, 1, 0, 4] * 5, [1, 0]):
+        expect_answer(answer, divergence, torch.tensor(counts), mistakes=mistakes, tolerance=1e-5)
 
 
 @exercise("10.2", "Statistics of small groups", difficulty=2, minutes=15, mistakes=GROUPS)
 def group_std(answer: Any) -> None:
     """x (N, C), size that divides N -> (N, C + 1): beside each row the spread of its own group."""
-    for shape, size in [((12, 3), 4), ((8, 5), 8), ((6, 1), 2), ((10, 4), 5)]:
-        x = torch.randn(shape) * torch.linspace(0.3, 3, shape[0])[:, None]
-        expect_answer(answer, with_std, x, size)
+    for shape, size in [((12, 3), 4), ((8, 5), 8), ((6, 1), 2), ((10, 4), 5), ((6, 2), 3)]:
+        x = torch.randn(shape) * torch.linspace(0.3, 3, shape[0])[:, None] + 1
+        expect_answer(answer, with_std, x, size, tolerance=1e-5)
     equal = torch.tensor([[1.0, 2.0], [1.0, 2.0], [-3.0, 0.5], [-3.0, 0.5]])
     column = 1e4 * attempt(answer, equal, 2)[:, -1]
-    expect(torch.allclose(column, torch.ones(4), atol=1e-2, rtol=1e-2), ROOT)
-    x = torch.randn(4, 2, requires_grad=True)
-    column = attempt(answer, x, 2)[:, -1]
-    expect(column.requires_grad, NO_GRADIENT)
-    expect(torch.autograd.grad(column.sum(), x)[0].any(), NO_GRADIENT)
+    expect(torch.allclose(column.double(), torch.ones(4).double(), atol=1e-2, rtol=1e-2), ROOT)
+    for x, size in [(torch.randn(4, 2), 2), (torch.randn(6, 3), 3), (equal, 2)]:
+        probes = [x.clone().requires_grad_() for _ in range(2)]
+        outputs = attempt(answer, probes[0], size), with_std(probes[1], size)
+        expect(outputs[0].requires_grad, NO_GRADIENT)
+        for part, message in [(-1, NO_GRADIENT), (slice(-1), MAIN_PATH)]:
+            found, right = (
+                torch.autograd.grad(
+                    output[:, part].square().sum(), probe, retain_graph=True, allow_unused=True
+                )[0]
+                for output, probe in zip(outputs, probes)
+            )
+            expect(found is not None, message)
+            expect(torch.allclose(found.double(), right.double(), atol=1e-4), message)
 
 
 def gradient(critic: Callable, x: Tensor) -> Tensor:
@@ -105,59 +72,101 @@ def above(slope: Tensor) -> Tensor:
     return (slope - 1).clamp_min(0).square().mean()
 
 
+def of_slopes(penalty: Callable) -> Callable:
+    return lambda critic, x: penalty(slopes(critic, x))
+
+
+def of_gradient(slope: Callable) -> Callable:
+    return lambda critic, x: above(slope(gradient(critic, x)))
+
+
 NOT_TRAINABLE = "no gradient reaches the weights: create_graph=True, no detach(), no item()."
+ADDED_UP = "your function leaves a gradient in the weights: use torch.autograd.grad, not backward."
 PENALTY = {
-    "small slopes are free: cut slope - 1 at 0.": lambda d, x: (slopes(d, x) - 1).square().mean(),
-    "that is R1: subtract 1, and cut at 0.": lambda d, x: slopes(d, x).square().mean(),
-    "the square is missing.": lambda d, x: (slopes(d, x) - 1).clamp_min(0).mean(),
-    "the wrong side: slopes above 1 are punished.": lambda d, x: above(2 - slopes(d, x)),
-    "one norm for the batch: take one per sample.": lambda d, x: above(gradient(d, x).norm()),
-    "that is over the last axis: flatten(1) first.": lambda d, x: above(
-        gradient(d, x).norm(dim=-1)
+    "small slopes are free: cut slope - 1 at 0.": of_slopes(lambda s: (s - 1).square().mean()),
+    "that is R1: subtract 1, and cut at 0.": of_slopes(lambda s: s.square().mean()),
+    "the square is missing.": of_slopes(lambda s: (s - 1).clamp_min(0).mean()),
+    "the wrong side: slopes above 1 are punished.": of_slopes(lambda s: above(2 - s)),
+    "one norm for the batch: take one per sample.": of_gradient(lambda g: g.norm()),
+    "take the norm over all axes but the first: flatten(1) first; yours is over axis 1.": (
+        of_gradient(lambda g: g.norm(dim=1))
     ),
+    "that is over the last axis: flatten(1) first.": of_gradient(lambda g: g.norm(dim=-1)),
     "take the gradient of the sum of the scores.": lambda d, x: above(slopes(d, x) / len(x)),
-    "cut before the mean over the samples.": lambda d, x: above(slopes(d, x).mean()),
-    NOT_TRAINABLE: lambda d, x: above(slopes(d, x)).detach(),
+    "cut before the mean over the samples.": of_slopes(lambda s: above(s.mean())),
+    "square before the mean over the samples.": of_slopes(
+        lambda s: (s - 1).clamp_min(0).mean().square()
+    ),
+    "take the mean over the samples, not the sum.": of_slopes(lambda s: above(s) * len(s)),
+    "take the mean over the samples, not the largest.": of_slopes(lambda s: above(s.max())),
+    "take the mean over all samples, not over those with a slope above 1 alone.": of_slopes(
+        lambda s: above(s[s > 1])
+    ),
+    "one number, the mean over the samples.": of_slopes(
+        lambda s: (s - 1).clamp_min(0).square().squeeze()
+    ),
+    "subtract 1 from the slope before you cut.": of_slopes(
+        lambda s: s.clamp_min(1).square().mean()
+    ),
+    "subtract 1 before you square.": of_slopes(lambda s: (s.square() - 1).clamp_min(0).mean()),
+    "take the root: the slope is the norm, not its square.": of_slopes(lambda s: above(s.square())),
+    "the slope is the root of the sum of squares, not of their mean.": of_gradient(
+        lambda g: g.flatten(1).square().mean(dim=1).sqrt()
+    ),
+    "the slope is the norm, not the sum of the absolute values.": of_gradient(
+        lambda g: g.flatten(1).abs().sum(dim=1)
+    ),
+    "the slope is the norm, not the largest entry.": of_gradient(
+        lambda g: g.flatten(1).abs().amax(dim=1)
+    ),
+    "the slope is the norm of the gradient, not the sum of its entries.": of_gradient(
+        lambda g: g.flatten(1).sum(dim=1)
+    ),
+    "each entry of the gradient is cut; take the norm first.": of_gradient(lambda g: g.abs()),
+    "that is half of the penalty.": of_slopes(lambda s: above(s) / 2),
+    "the factor of WGAN-GP, 10, does not belong here.": of_slopes(lambda s: 10 * above(s)),
+    "that is the penalty of the scores: take their gradient with respect to x.": (
+        lambda d, x: above(d(x))
+    ),
+    NOT_TRAINABLE: of_slopes(lambda s: above(s).detach()),
 }
 
 
 @exercise("10.3", "A slope may be small", difficulty=2, minutes=15, mistakes=PENALTY)
 def one_sided_penalty(answer: Any) -> None:
     """discriminator, x (N, ...) -> mean over samples of max(0, norm of the gradient - 1)²."""
-    for shape in [(7, 2), (5, 1, 4, 4), (1, 3), (6, 2, 3)]:
-        x = torch.randn(shape)
-        weight = torch.nn.Parameter(1.5 * torch.randn(shape[1:]) / math.sqrt(x[0].numel()))
-
-        def critic(points: Tensor) -> Tensor:
-            return (weight * points).flatten(1).sum(dim=1).square() / 2
-
+    for shape in [(7, 2), (5, 1, 4, 4), (1, 3), (6, 2, 3), (4, 3, 2, 2)]:
+        critic, x = Critic(shape[1:]), torch.randn(shape)
+        if len(x) == 7:
+            x[2] = 0.0  # where the slope is 0
         what = f"the penalty for x of shape {shape}"
         reference = lambda critic, x: above(slopes(critic, x))
-        penalty = expect_answer(answer, reference, critic, x, what=what)
+        penalty = expect_answer(answer, reference, critic, x, what=what, tolerance=1e-5)
         expect(isinstance(penalty, Tensor) and penalty.requires_grad, NOT_TRAINABLE)
+        expect(critic.weight.grad is None, ADDED_UP)
+        found, right = (
+            torch.autograd.grad(value, critic.weight, allow_unused=True)[0]
+            for value in (penalty, reference(critic, x))
+        )
+        expect(found is not None, NOT_TRAINABLE)
+        expect(found.isfinite().all(), "NaN reaches the weights where a slope is 0: use norm.")
+        right_way = torch.allclose(found.double(), right.double(), rtol=1e-3, atol=1e-4)
+        expect(right_way, "the gradient for the weights is wrong: no detach() on the way.")
 
 
-def iterated(
-    forward: Callable, transpose: Callable, x: Tensor, steps: int, *, unit: bool = True
-) -> Tensor:
-    for _ in range(steps):
-        x = transpose(forward(x))
-        x = x / x.norm() if unit else x
-    return x
+class Critic(torch.nn.Module):
+    """Half the square of a linear score, whose slope differs from point to point."""
 
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(2.5 * torch.randn(shape) / math.prod(shape) ** 0.5)
 
-def stretch(forward: Callable, *given: Any, unit: bool = True) -> Tensor:
-    x = iterated(forward, *given, unit=unit)
-    return forward(x).norm() / x.norm()
+    def forward(self, points: Tensor) -> Tensor:
+        """points (N, ...) -> scores (N,)."""
+        return (self.weight * points).flatten(1).sum(dim=1).square() / 2
 
-
-STRETCH = {
-    "that is its square: use |forward(v)|.": lambda f, t, *a: t(f(iterated(f, t, *a))).norm(),
-    "that is its root: |forward(v)| / |v| is the stretch.": lambda *a: stretch(*a).sqrt(),
-    "the vector stays the first one: replace it.": lambda f, t, x, steps: stretch(f, t, x, 0),
-    "the vector grows without bound: divide by its norm.": lambda *a: stretch(*a, unit=False),
-    "divide |forward(v)| by |v| at the end.": lambda f, *a: f(iterated(f, *a, unit=False)).norm(),
-}
+    def __repr__(self) -> str:
+        return "discriminator"
 
 
 @exercise("10.4", "How far can a convolution stretch?", 3, minutes=20, mistakes=STRETCH)
@@ -168,24 +177,31 @@ def largest_stretch(answer: Any) -> None:
     transposed = lambda v: conv_transpose2d(v, kernel, padding=1)
     for forward, transpose, x in [
         (convolution, transposed, torch.randn(1, 2, 6, 6)),
-        (lambda v: v @ matrix.T, lambda v: v @ matrix, torch.randn(1, 4)),
+        (lambda v: 1e-2 * v @ matrix.T, lambda v: 1e-2 * v @ matrix, 0.03 * torch.randn(1, 4)),
+        (convolution, transposed, torch.randn(1, 2, 3, 8)),
     ]:
-        given = (typed("forward", forward, x), typed("transpose", transpose, forward(x)), x)
-        what = "the stretch after one step, transpose(forward(x)),"
-        expect_answer(answer, stretch, *given, 1, what=what, tolerance=1e-3)
-        unit = torch.eye(x.numel()).reshape(-1, *x.shape[1:])
-        largest = lambda *_: torch.linalg.matrix_norm(forward(unit).flatten(1), 2)
-        what = "the stretch after 300 steps"
-        expect_answer(answer, largest, *given, 300, what=what, tolerance=5e-3)
+        given = (Typed("forward", forward, x), Typed("transpose", transpose, forward(x)), x)
+        first, again = attempt(answer, *given, 1), attempt(answer, *given, 1)
+        equal = bool(torch.as_tensor(first == again).all())
+        expect(equal, "two calls with the same x differ: start with the given vector.")
+        for steps in (1, 2, 3, 7, 300):
+            what = f"the stretch after {steps} step{'s' * (steps > 1)}"
+            expect_answer(answer, stretch, *given, steps, what=what, tolerance=1e-5)
 
 
-def typed(name: str, function: Callable, like: Tensor) -> Callable:
-    """The function, with a plain message for a vector of the wrong side."""
+@dataclass(frozen=True)
+class Typed:
+    """A function with a plain message for a vector of the wrong side."""
 
-    def checked(v: Tensor) -> Tensor:
-        if v.shape[1:] != like.shape[1:]:
-            shapes = f"{name} takes {tuple(like.shape)}, yours has shape {tuple(v.shape)}"
+    name: str
+    function: Callable
+    like: Tensor
+
+    def __call__(self, v: Tensor) -> Tensor:
+        if v.shape[1:] != self.like.shape[1:]:
+            shapes = f"{self.name} takes {tuple(self.like.shape)}, yours has {tuple(v.shape)}"
             raise ValueError(f"{shapes}; each step is transpose(forward(x)), forward comes last")
-        return function(v)
+        return self.function(v)
 
-    return checked
+    def __repr__(self) -> str:
+        return self.name

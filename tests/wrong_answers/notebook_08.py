@@ -44,7 +44,7 @@ WRONG = {
         (lambda s: F.softplus(-s).mean().detach(), "no gradient"),
         (lambda s: -(s.sigmoid() + 1e-38).log().mean(), "an epsilon"),
         (lambda s: F.softplus(-s.clamp(-100, 100)).mean(), "a clamp"),
-        (lambda s: torch.nn.Softplus()(-s).mean(), "with softplus"),
+        (lambda s: torch.nn.Softplus()(-s).mean(), "without softplus"),
         (lambda s: -F.logsigmoid(s).mean(), "sigmoid"),
         (lambda s: F.binary_cross_entropy_with_logits(s, torch.ones_like(s)), "with_logits"),
         (where, "torch.where"),

@@ -12,8 +12,10 @@ def in_place(mean, value, decay, step):
 
 def as_floats(mean, value, decay, step):
     share = 1 - min(decay, (1 + step) / (10 + step))
-    averaged = {k: torch.lerp(mean[k].float(), value[k].float(), share) for k in mean}
-    return averaged | {"num_batches_tracked": value["num_batches_tracked"].float()}
+    return {
+        key: torch.lerp(mean[key], part, share) if part.is_floating_point() else part.float()
+        for key, part in value.items()
+    }
 
 
 WRONG = {

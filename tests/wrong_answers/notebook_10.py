@@ -21,7 +21,7 @@ WRONG = {
         (lambda x, size: group_std(x, size, lambda v: v.sqrt() + 1e-8), "under the root"),
     ],
     "largest_stretch": [
-        (still_first, "stays the first one"),
+        (still_first, "one step too few"),
         (
             lambda forward, transpose, x, steps: forward(transpose(x)).norm(),
             "transpose(forward(x))",

@@ -27,6 +27,6 @@ WRONG = {
         (lambda m, s, u: laplace(m.detach(), s.exp(), u), "reaches mean or log_scale"),
         (lambda m, s, u: Laplace(m, s.exp()).rsample(), "differs from call to call"),
     ],
-    "coin_elbo": [(through_sigmoid, "logit of -200")],
+    "coin_elbo": [(through_sigmoid, "logits of ±200")],
     "best_sigma": [(lambda x, x_hat: (x - x_hat).square().mean().sqrt(), "return 2 things")],
 }
