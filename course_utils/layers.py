@@ -27,7 +27,6 @@ __all__ = [
     "check_rows",
     "check_sizes",
     "evaluation",
-    "single",
 ]
 
 
@@ -106,11 +105,6 @@ def check_reconstruction(x_hat: Tensor, x: Tensor) -> Tensor:
             "expected equal shapes: make the decoder with the channels and size of the images."
         )
     return x_hat
-
-
-def single(x: Tensor) -> Tensor:
-    """x, in float32 where it is in half precision: the sum of many numbers would overflow there."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 @contextlib.contextmanager

@@ -19,10 +19,6 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-<<<<<<< HEAD
-from course_utils.arguments import check_images, check_int, generator
-from course_utils.data import load_folder
-=======
 from course_utils.arguments import (
     check_alike,
     check_finite,
@@ -36,8 +32,7 @@ from course_utils.arguments import (
     generator,
     single,
 )
-from course_utils.data.folders import load_folder
->>>>>>> w-numbers
+from course_utils.data import load_folder
 from course_utils.files import write_text
 from course_utils.metrics import psnr
 

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import distributed
-from course_utils.arguments import check_int, check_tensor
+from course_utils.arguments import check_int, check_tensor, single
 from course_utils.checkpoints import CheckpointError, check_writable, load_state, save_state
-from course_utils.layers import single
 
 __all__ = ["TrainingError", "fit", "gradient_norm"]
 

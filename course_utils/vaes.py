@@ -10,8 +10,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_floats, check_int, check_nonnegative, check_not_empty
-from course_utils.layers import check_like, check_reconstruction, evaluation, single
+from course_utils.arguments import (
+    check_floats,
+    check_int,
+    check_nonnegative,
+    check_not_empty,
+    single,
+)
+from course_utils.layers import check_like, check_reconstruction, evaluation
 
 __all__ = [
     "VariationalAutoencoder",

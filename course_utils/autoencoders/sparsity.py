@@ -7,8 +7,14 @@ BatchTopK choose the units and need no penalty; L1 and KL add one to the loss.
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_fraction, check_int, check_nonnegative, check_not_empty
-from course_utils.layers import check_codes, single
+from course_utils.arguments import (
+    check_fraction,
+    check_int,
+    check_nonnegative,
+    check_not_empty,
+    single,
+)
+from course_utils.layers import check_codes
 
 __all__ = ["KL", "L1", "BatchTopK", "NoSparsity", "TopK", "kl_sparsity"]
 

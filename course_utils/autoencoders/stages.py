@@ -13,10 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_input, check_nonnegative, check_size
+from course_utils.arguments import check_input, check_nonnegative, check_size, single
 from course_utils.autoencoders.sparse import SparseAutoencoder
 from course_utils.autoencoders.sparsity import NoSparsity, Sparsity
-from course_utils.layers import check_codes, check_like, check_sizes, single
+from course_utils.layers import check_codes, check_like, check_sizes
 from course_utils.sparse_coding import soft_threshold
 
 __all__ = ["FourStageAutoencoder", "Shrinkage", "Stages"]

@@ -10,9 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.arguments import check_floats, check_images, check_int, check_not_empty, generator
+from course_utils.arguments import (
+    check_floats,
+    check_images,
+    check_int,
+    check_not_empty,
+    generator,
+    single,
+)
 from course_utils.dictionary_learning import overcomplete_dct
-from course_utils.layers import check_like, single
+from course_utils.layers import check_like
 
 __all__ = [
     "SparseSuperResolution",

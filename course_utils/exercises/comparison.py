@@ -65,8 +65,9 @@ def gives(mistake: Callable, case: Case) -> bool:
             made = as_tensor(mistake(), case.expected)
     except Exception:  # a mistake need not be able to do every case
         return False
-    both = isinstance(case.output, Tensor) and isinstance(made, Tensor)
-    return both and agree(case.output, made, case.tolerance)
+    if not (isinstance(case.output, Tensor) and isinstance(made, Tensor)):
+        return False
+    return agree(case.output, made, case.tolerance)
 
 
 def as_tensor(output: Any, expected: Tensor) -> Any:

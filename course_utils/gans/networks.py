@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_utils.arguments import check_choice, check_input, check_int, check_not_empty
-from course_utils.layers import Layers, check_codes, check_like, check_rows, check_sizes, single
+from course_utils.arguments import check_choice, check_input, check_int, check_not_empty, single
+from course_utils.layers import Layers, check_codes, check_like, check_rows, check_sizes
 
 __all__ = [
     "Discriminator",

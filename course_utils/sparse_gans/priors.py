@@ -11,8 +11,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from course_utils.arguments import check_floats, check_int, check_not_empty
-from course_utils.layers import check_rows, single
+from course_utils.arguments import check_floats, check_int, check_not_empty, single
+from course_utils.layers import check_rows
 
 __all__ = ["CodePrior"]
 
