@@ -156,7 +156,7 @@ def reweighted_lasso(answer: Any) -> None:
     for N, n, K, *settings in [
         (3, 12, 18, 0.1, 1, 0.1),
         (4, 16, 24, 0.15, 2, 0.3),
-        (2, 16, 24, 0.1, 4, 0.5),
+        (2, 14, 20, 0.1, 3, 0.5),
     ]:
         D = normalise_atoms(torch.randn(n, K, dtype=torch.float64))
         z = torch.zeros(N, K, dtype=torch.float64)
@@ -165,3 +165,8 @@ def reweighted_lasso(answer: Any) -> None:
         z = expect_answer(answer, reweighted, *given, tolerance=2e-3)
         expect(z.dtype == D.dtype, DTYPE)
         expect(not z.requires_grad, NO_GRADIENT)
+    bases = [torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))[0] for _ in range(5)]
+    D = torch.cat(
+        bases, dim=1
+    )  # its largest singular value is the root of 5: too long a step shows
+    expect_answer(answer, reweighted, 2 * D.T[:2], D, 0.1, 1, 0.1, tolerance=2e-3)

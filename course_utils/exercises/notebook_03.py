@@ -1,5 +1,6 @@
 """Checks of notebook 03, Dictionary learning."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,20 @@ def atoms_found(answer: Any) -> None:
     exact = torch.tensor([[1.0, 0, 0.5, -0.5], [0, 1, 0, 0], [0, 0, 0.75**0.5, 0.75**0.5]])
     expect_answer(answer, found, torch.eye(3)[:, :2], exact, 0.5, tolerance=1e-5)
     expect_answer(answer, found, torch.eye(3), exact, 0.4, tolerance=1e-5)
+    flat, tilted = torch.full((900, 1), 1 / 30), torch.tensor([[0.9901], [0.1403632]])
+    expect_answer(answer, found, flat, flat, 0.9, tolerance=1e-5)
+    expect_answer(answer, found, tilted, torch.eye(2)[:, :1], 0.99015, tolerance=1e-5)
+    if len(getattr(answer, "__defaults__", None) or ()) == 1:  # the stub's threshold was kept
+        far = torch.tensor([[0.985], [0.1725544]])
+        of_default = {text: default_of(mistake) for text, mistake in FOUND_MISTAKES.items()}
+        for D in (tilted, far):
+            given = (D, torch.eye(2)[:, :1])
+            expect_answer(answer, default_of(found), *given, mistakes=of_default, tolerance=1e-5)
+
+
+def default_of(function: Callable) -> Callable:
+    """The function at the threshold that the stub gives."""
+    return lambda D, true_atoms: function(D, true_atoms, 0.99)
 
 
 @exercise(
@@ -158,6 +173,8 @@ def orthonormal_update(answer: Any) -> None:
         x = torch.randn(number, n) * torch.linspace(1, 2, n)
         z = keep_largest(x @ torch.linalg.qr(torch.randn(n, n))[0], max(1, n // 2))
         expect_answer(answer, procrustes, x, z, tolerance=5e-5)
+    x, z = torch.tensor([[1.0, 0.1234], [0.3, 1.777]]), torch.tensor([[1.1, 0.0], [0.0, 0.9]])
+    expect_answer(answer, procrustes, x, z, tolerance=5e-5)
     x = torch.randn(20, 4, dtype=torch.float64)
     z = 0.02 * x @ torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))[0]
     expect_answer(answer, procrustes, x, z + 0.01 * torch.randn(20, 4), tolerance=5e-5)
