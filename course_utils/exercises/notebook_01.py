@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises.core import exercise, expect_answer
-from course_utils.exercises.shrinkage import (
+from course_utils.exercises.mistakes.shrinkage import (
     GARROTE_MISTAKES,
     RISK_MISTAKES,
     SIGMA_MISTAKES,

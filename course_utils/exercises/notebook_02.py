@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from course_utils.exercises.core import exercise, expect, expect_answer
-from course_utils.exercises.lassos import (
+from course_utils.exercises.mistakes.lassos import (
     DTYPE,
     LASSO_MISTAKES,
     NO_GRADIENT,
@@ -16,7 +16,7 @@ from course_utils.exercises.lassos import (
     proximal,
     reweighted,
 )
-from course_utils.exercises.refits import MP_MISTAKES, REFIT_MISTAKES, pursue, refit
+from course_utils.exercises.mistakes.refits import MP_MISTAKES, REFIT_MISTAKES, pursue, refit
 from course_utils.sparse_coding import keep_largest, normalise_atoms, soft_threshold
 
 __all__ = ["debias", "group_threshold", "matching_pursuit", "nonnegative_ista", "reweighted_lasso"]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import fold
 
-from course_utils.exercises.atoms import FOUND_MISTAKES, REFILL_MISTAKES, found, refill
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
-from course_utils.exercises.updates import (
+from course_utils.exercises.mistakes.atoms import FOUND_MISTAKES, REFILL_MISTAKES, found, refill
+from course_utils.exercises.mistakes.updates import (
     ATOM_MISTAKES,
     BASIS_MISTAKES,
     LENGTH,

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_utils.exercises.affine_layers import straight_pair
 from course_utils.exercises.core import (
     Mistake,
     attempt,
@@ -16,8 +15,9 @@ from course_utils.exercises.core import (
     expect_answer,
     expect_without,
 )
-from course_utils.exercises.principal_angles import ANGLE_MISTAKES, EQUAL, angle
-from course_utils.exercises.receptive_fields import (
+from course_utils.exercises.mistakes.affine_layers import straight_pair
+from course_utils.exercises.mistakes.principal_angles import ANGLE_MISTAKES, EQUAL, angle
+from course_utils.exercises.mistakes.receptive_fields import (
     NO_PADDING,
     SIZE_MISTAKES,
     WHOLE,
@@ -25,7 +25,7 @@ from course_utils.exercises.receptive_fields import (
     padding,
     width,
 )
-from course_utils.exercises.transposed_convolution import SPREAD_MISTAKES, spread
+from course_utils.exercises.mistakes.transposed_convolution import SPREAD_MISTAKES, spread
 
 __all__ = ["build", "conv_transpose2d", "field_width", "largest_angle", "same_padding"]
 

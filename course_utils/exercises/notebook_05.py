@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.exercises.batch_topk import STEP_MISTAKES, batch_step, chosen
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer, expect_without
-from course_utils.exercises.topk import DETACHED, TIES, TOPK_MISTAKES, topk
-from course_utils.exercises.unit_activity import DEAD_MISTAKES, KL_MISTAKES, dead, force
+from course_utils.exercises.mistakes.batch_topk import STEP_MISTAKES, batch_step, chosen
+from course_utils.exercises.mistakes.topk import DETACHED, TIES, TOPK_MISTAKES, topk
+from course_utils.exercises.mistakes.unit_activity import DEAD_MISTAKES, KL_MISTAKES, dead, force
 
 __all__ = ["batch_topk", "dead_share", "keep_perpendicular", "kl_gradient", "topk_by_sort"]
 

@@ -5,10 +5,15 @@ from typing import Any
 import torch
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer, expect_without
-from course_utils.exercises.description_length import LENGTH_MISTAKES, length
-from course_utils.exercises.lista_steps import LAYER_MISTAKES, layer
-from course_utils.exercises.loss_balance import WEIGHT_MISTAKES, weight
-from course_utils.exercises.loss_formulas import BCE_MISTAKES, SSIM_MISTAKES, gradient, ssim
+from course_utils.exercises.mistakes.description_length import LENGTH_MISTAKES, length
+from course_utils.exercises.mistakes.lista_steps import LAYER_MISTAKES, layer
+from course_utils.exercises.mistakes.loss_balance import WEIGHT_MISTAKES, weight
+from course_utils.exercises.mistakes.loss_formulas import (
+    BCE_MISTAKES,
+    SSIM_MISTAKES,
+    gradient,
+    ssim,
+)
 from course_utils.sparse_coding import normalise_atoms
 
 __all__ = ["bce_gradient", "code_length", "encoding_weight", "lista_layer", "ssim_of_constants"]

@@ -5,10 +5,15 @@ from typing import Any
 import torch
 
 from course_utils.exercises.core import exercise, expect_answer
-from course_utils.exercises.masked_steps import MASK_MISTAKES, masked
-from course_utils.exercises.psnr_borders import BORDER_MISTAKES, inside
-from course_utils.exercises.quantiser_formulas import BITS_MISTAKES, STEP_MISTAKES, entropy, step
-from course_utils.exercises.weighted_patches import VOTE_MISTAKES, weighted
+from course_utils.exercises.mistakes.masked_steps import MASK_MISTAKES, masked
+from course_utils.exercises.mistakes.psnr_borders import BORDER_MISTAKES, inside
+from course_utils.exercises.mistakes.quantiser_formulas import (
+    BITS_MISTAKES,
+    STEP_MISTAKES,
+    entropy,
+    step,
+)
+from course_utils.exercises.mistakes.weighted_patches import VOTE_MISTAKES, weighted
 from course_utils.patches import extract_patches
 from course_utils.sparse_coding import normalise_atoms
 

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils.exercises.alternating_steps import STEP_MISTAKES, alternating, trained
 from course_utils.exercises.core import (
     Mistake,
     attempt,
@@ -15,7 +14,8 @@ from course_utils.exercises.core import (
     expect_answer,
     expect_without,
 )
-from course_utils.exercises.gan_losses import (
+from course_utils.exercises.mistakes.alternating_steps import STEP_MISTAKES, alternating, trained
+from course_utils.exercises.mistakes.gan_losses import (
     BEST,
     JSD,
     JSD_OF_ZEROS,

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
-from course_utils.exercises.arcs import NORMS_FIRST, SLERP, arc
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
-from course_utils.exercises.sample_metrics import (
+from course_utils.exercises.mistakes.arcs import NORMS_FIRST, SLERP, arc
+from course_utils.exercises.mistakes.sample_metrics import (
     BIAS,
     COVERAGE,
     FRECHET,

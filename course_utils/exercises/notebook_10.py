@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
-from course_utils.exercises.group_statistics import (
+from course_utils.exercises.mistakes.group_statistics import (
     DIVERGENCE,
     EMPTY_MODES,
     GROUPS,
@@ -20,7 +20,7 @@ from course_utils.exercises.group_statistics import (
     divergence,
     with_std,
 )
-from course_utils.exercises.power_method import STRETCH, stretch
+from course_utils.exercises.mistakes.power_method import STRETCH, stretch
 
 __all__ = ["group_std", "kl_to_uniform", "largest_stretch", "one_sided_penalty"]
 

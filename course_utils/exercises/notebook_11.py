@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer, expect_close
-from course_utils.exercises.gaussian_bounds import BOUND, ELBO, KL, elbo, importance, kl
+from course_utils.exercises.mistakes.gaussian_bounds import BOUND, ELBO, KL, elbo, importance, kl
 
 __all__ = ["best_sigma", "coin_elbo", "draw_laplace", "importance_bound", "kl_gaussians"]
 

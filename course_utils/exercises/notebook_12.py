@@ -8,10 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.exercises.core import exercise, expect, expect_answer
-from course_utils.exercises.local_edits import PIXEL_MISTAKES, pixels
-from course_utils.exercises.mixture_densities import MIXTURE_MISTAKES, mixture
-from course_utils.exercises.near_copies import COPY_MISTAKES, ratio
-from course_utils.exercises.prices_and_bits import (
+from course_utils.exercises.mistakes.code_bits import (
     BACKWARD,
     BIT_MISTAKES,
     ENCODER,
@@ -21,6 +18,9 @@ from course_utils.exercises.prices_and_bits import (
     choices,
     price,
 )
+from course_utils.exercises.mistakes.local_edits import PIXEL_MISTAKES, pixels
+from course_utils.exercises.mistakes.mixture_densities import MIXTURE_MISTAKES, mixture
+from course_utils.exercises.mistakes.near_copies import COPY_MISTAKES, ratio
 
 __all__ = [
     "copy_ratio",

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from course_utils.exercises.core import AUTOGRAD, attempt, exercise, expect, expect_answer
-from course_utils.exercises.gradient_pieces import PIECE_MISTAKES, whole
-from course_utils.exercises.rates_and_averages import (
+from course_utils.exercises.mistakes.gradient_pieces import PIECE_MISTAKES, whole
+from course_utils.exercises.mistakes.rates_and_averages import (
     AVERAGE_MISTAKES,
     RATE_MISTAKES,
     corrected,
     warmed,
 )
-from course_utils.exercises.timed_steps import SPEED_MISTAKES, Machine, on_machine, rate
+from course_utils.exercises.mistakes.timed_steps import SPEED_MISTAKES, Machine, on_machine, rate
 
 __all__ = ["accumulated_gradient", "corrected_average", "images_per_second", "rate_at"]
 

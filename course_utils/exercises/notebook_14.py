@@ -5,10 +5,15 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
-from course_utils.exercises.atom_matching import MATCH_MISTAKES, matched
 from course_utils.exercises.core import exercise, expect, expect_answer
-from course_utils.exercises.feature_steering import CLAMP_MISTAKES, clamped
-from course_utils.exercises.shares_and_norms import NORM_MISTAKES, USAGE_MISTAKES, rescaled, used
+from course_utils.exercises.mistakes.atom_matching import MATCH_MISTAKES, matched
+from course_utils.exercises.mistakes.feature_steering import CLAMP_MISTAKES, clamped
+from course_utils.exercises.mistakes.shares_and_norms import (
+    NORM_MISTAKES,
+    USAGE_MISTAKES,
+    rescaled,
+    used,
+)
 
 __all__ = ["clamp_feature", "match_atoms", "same_length", "usage"]
 

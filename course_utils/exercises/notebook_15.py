@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises.core import attempt, exercise, expect, expect_answer
-from course_utils.exercises.intervals_and_seeds import (
+from course_utils.exercises.mistakes.intervals_and_seeds import (
     BOOTSTRAP_MISTAKES,
     SEED_MISTAKES,
     interval,
     pairs,
 )
-from course_utils.exercises.step_plans import PLAN_MISTAKES, plan
-from course_utils.exercises.twin_splits import SPLIT_MISTAKES, Split, images, name
+from course_utils.exercises.mistakes.step_plans import PLAN_MISTAKES, plan
+from course_utils.exercises.mistakes.twin_splits import SPLIT_MISTAKES, Split, images, name
 
 __all__ = ["bootstrap_interval", "hold_out", "plan_steps", "seeds_needed"]
 

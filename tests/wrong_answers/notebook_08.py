@@ -3,7 +3,11 @@
 import torch
 from torch.nn import functional as F
 
-from course_utils.exercises.alternating_steps import alternating, discriminator_loss, generator_loss
+from course_utils.exercises.mistakes.alternating_steps import (
+    alternating,
+    discriminator_loss,
+    generator_loss,
+)
 
 
 def too_early(generator, discriminator, optimizers, real, z):

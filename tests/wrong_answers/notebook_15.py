@@ -2,8 +2,8 @@
 
 import torch
 
-from course_utils.exercises.step_plans import plan
-from course_utils.exercises.twin_splits import Split, drawn
+from course_utils.exercises.mistakes.step_plans import plan
+from course_utils.exercises.mistakes.twin_splits import Split, drawn
 
 
 def drawing(draw):

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from course_utils.exercises.topk import DETACHED, NEGATIVE, TIES, of_batch, topk
+from course_utils.exercises.mistakes.topk import DETACHED, NEGATIVE, TIES, of_batch, topk
 
 __all__ = ["STEP_MISTAKES", "batch_step", "chosen"]
 

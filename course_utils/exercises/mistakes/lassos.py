@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from course_utils.exercises.refits import refit
+from course_utils.exercises.mistakes.refits import refit
 
 __all__ = ["DTYPE", "LASSO_MISTAKES", "NO_GRADIENT", "SUM_MISTAKES", "proximal", "reweighted"]
 
