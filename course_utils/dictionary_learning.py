@@ -114,8 +114,8 @@ def ksvd(x: Tensor, D: Tensor, rounds: int = 10, **coding) -> Tensor:
 def ksvd_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Each atom and its weights refitted to the residual: D (n, K) and weights (N, k)."""
     problem.check_coded(x, D, atoms, weights)
-    residual = x - decode(atoms, weights, D)
-    by_row, flat = D.T.clone(), weights.flatten().clone()
+    residual = (x - decode(atoms, weights, D)).detach()
+    by_row, flat = D.detach().T.clone(), weights.detach().flatten().clone()
     users = atoms.flatten().masked_fill(flat == 0, len(by_row)).argsort(stable=True)
     counts = torch.bincount(atoms.flatten()[flat != 0], minlength=len(by_row)).tolist()
     for j, mine in enumerate(users[: sum(counts)].split(counts)):
@@ -132,14 +132,14 @@ def ksvd_update(x: Tensor, D: Tensor, atoms: Tensor, weights: Tensor) -> tuple[T
     return by_row.T.contiguous(), flat.view_as(weights)
 
 
+@torch.no_grad()
 def online_learning(
     x: Tensor, D: Tensor, steps: int = 80, batch: int = 1000, seed: int = 0, **coding
 ) -> Tensor:
     """Dictionary (n, K) after `steps` minibatches of x (N, n), fitted to all codes so far.
 
     Only the sums of zzᵀ and xzᵀ are kept, the early ones fading by (1 - 1/t)⁴, so memory does not
-    grow with N (Mairal, Bach, Ponce and Sapiro 2010). Arguments and errors as `mod`. Built in
-    notebook 03.
+    grow with N (Mairal et al. 2010). No gradients. Arguments, errors: `mod`. Built in notebook 03.
     """
     problem.check_problem(x, D)
     batch = min(check_int("batch", batch, at_least=1), len(x))

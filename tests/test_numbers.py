@@ -449,7 +449,7 @@ def tensors(found):
         return [tensor for part in found for tensor in tensors(part)]
     if not isinstance(found, torch.Tensor):
         found = torch.tensor(found, dtype=torch.float64)
-    return [found.detach().double()]
+    return [found.double()]
 
 
 def raised_by_the_course(error):
@@ -474,7 +474,9 @@ def near(found, expected, tolerance):
     pairs = [(a.reshape(-1), b.reshape(-1)) for a, b in zip(found, expected, strict=True)]
     return all(
         a.shape == b.shape
-        and torch.allclose(a, b, 0, tolerance * (1e-6 + b.abs().max().item()), equal_nan=True)
+        and torch.allclose(
+            a, b, 0, tolerance * (1e-6 + b.detach().abs().max().item()), equal_nan=True
+        )
         for a, b in pairs
         if len(b) or len(a)
     )
@@ -537,6 +539,10 @@ def test_other_types_and_layouts_give_the_same_and_nothing_given_changes(
         tolerance = 2e-2 if dtype in HALF else case.tolerance
         assert near(ordered(name, found), ordered(name, result(name, exact)), tolerance)
     assert found is None or all(torch.isfinite(values).all() for values in found)
+    followed = [values.sum() for values in found or [] if values.requires_grad]
+    if followed and layout == "with gradient":
+        sum(followed).backward()
+        assert all(x.grad is None or torch.isfinite(x.grad).all() for x in stored)
 
 
 def ordered(name, found):
