@@ -21,7 +21,16 @@ IMPORT_NAMES = {
 }
 # Not in the list: what comes with ipykernel, JupyterLab and myst-nb, and what the extras install.
 WITH_OTHERS = {"IPython", "bs4", "jinja2", "nbconvert", "tomli", "tomllib", "traitlets"}
-OF_EXTRAS = {"docutils", "myst_nb", "nbgrader", "packaging", "repo2docker", "selenium", "sphinx"}
+OF_EXTRAS = {
+    "hypothesis",
+    "docutils",
+    "myst_nb",
+    "nbgrader",
+    "packaging",
+    "repo2docker",
+    "selenium",
+    "sphinx",
+}
 
 
 def requirement(text: str) -> tuple[str, str]:

@@ -4,3 +4,5 @@ A check (`notebook_05.py`) says which inputs are tried and what is demanded; the
 the tables {message: function that makes the mistake} and the right functions beside them. Each
 topic belongs to one exercise or a few of one lesson.
 """
+
+__all__ = []
