@@ -54,4 +54,6 @@ def check_threshold(z: Tensor, threshold: float | Tensor) -> None:
                 "threshold[:, None]."
             )
     if not smallest >= 0:
-        raise ValueError(f"threshold is {threshold!r}; expected zero or more everywhere.")
+        whole = isinstance(threshold, Tensor)
+        found = f"goes down to {smallest:g}" if whole else f"is {threshold!r}"
+        raise ValueError(f"threshold {found}; expected zero or more everywhere.")
