@@ -104,5 +104,5 @@ $(SITE): $(STAMP)
 	@$(INSTALL) -e ".[site]" && touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .benchmarks build *.egg-info
+	rm -rf .venv .pytest_cache .hypothesis .benchmarks build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -149,8 +149,7 @@ def compare(
 ) -> np.ndarray:
     """Draw an image (1, C, H, W) and estimates of it side by side, each with its PSNR in dB.
 
-    With `crop`, slices of rows and columns, only that part is drawn, larger; the PSNR is
-    that of the whole image.
+    With `crop`, slices of rows and columns, only that part is drawn; the PSNR is of the whole.
     """
     check_one(truth, "truth")
     captions = ["original"]
@@ -183,17 +182,17 @@ def image_slider(
         check_int(name, number, at_least=1)
     if os.environ.get("COURSE_WIDGETS") == "0":
         columns = columns or (3 if images.shape[-1] > images.shape[-2] else 5)
-        count, size = min(rows * columns, len(images)), 8 / columns
-        chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+        size, last = 8 / columns, len(images) - 1
+        chosen = np.linspace(0, last, min(rows * columns, last + 1)).round().astype(int)
         axes = show_images(images[chosen], [captions[i] for i in chosen], columns, size)
         if images.shape[-1] > size * plt.rcParams["figure.dpi"]:  # shrunk: keep words readable
             for picture in (picture for ax in axes.flat for picture in ax.images):
                 picture.set_interpolation("antialiased")
         return
     frames = [png(image, zoom) for image in images]
-    # One output in two forms: the widget, and a picture for pages that cannot run it.
     widget = slider_widget(frames, captions, description, start)._repr_mimebundle_()
-    display(widget | {"image/png": base64.b64encode(frames[start]).decode()}, raw=True)
+    still = base64.b64encode(frames[start]).decode()  # for pages that cannot run the widget
+    display(widget | {"image/png": still}, raw=True)
 
 
 def slider_widget(
@@ -221,6 +220,7 @@ def before_after(
     """
     check_one(before, "before")
     check_alike("before", before, "after", check_images(after, "after"))
+    check_int("zoom", zoom, at_least=1)
     if os.environ.get("COURSE_WIDGETS") == "0":
         show_images(torch.cat([before, after]), names, columns=2, size=2.2)
         return

@@ -110,7 +110,7 @@ def test_a_link_to_a_solution_becomes_words_with_or_without_an_article():
     assert editions.SOLUTION.sub(instead, text) == f"See {instead}, {instead}, [z](z.md)."
 
 
-def test_no_test_in_the_student_edition_needs_what_is_left_out(student):
+def test_no_test_in_the_student_edition_needs_what_is_left_out(student, tmp_path):
     """Mark a test that does as `teacher` in .gitattributes."""
     left_out = re.compile(
         r"notebooks/solutions|wrong_answers|docs/|benchmarks|notebook_contracts( as|$)"
@@ -120,6 +120,7 @@ def test_no_test_in_the_student_edition_needs_what_is_left_out(student):
         assert not left_out.search(file.read_text(encoding="utf-8")), file
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     environment = os.environ | {"PYTHONPATH": str(student), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(tmp_path)  # the edition stays as it is
     said = subprocess.run(command, cwd=student, env=environment, capture_output=True, text=True)
     assert said.returncode == 0 and "tests/test_wavelets.py::" in said.stdout, said.stdout[-2000:]
 
