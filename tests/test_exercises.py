@@ -10,13 +10,15 @@ import nbformat
 import pytest
 import torch
 
+from course_tools.lessons import lessons, solution_of
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def exercise_cells(folder, pattern):
+def exercise_cells(files):
     """{(notebook, tag): source} of the tagged cells."""
     found = {}
-    for file in sorted((ROOT / folder).glob(pattern)):
+    for file in files:
         for cell in nbformat.read(file, as_version=4).cells:
             for tag in cell.metadata.get("tags", []):
                 if tag.startswith("exercise-"):
@@ -27,16 +29,16 @@ def exercise_cells(folder, pattern):
 def imports_of(file):
     """The import statements of a notebook, as one program."""
     cells = [c for c in nbformat.read(file, as_version=4).cells if c.cell_type == "code"]
-    lessons = [c.source for c in cells if "setup" not in c.metadata.get("tags", [])]
-    program = ast.parse("\n".join(lessons))
+    sources = [c.source for c in cells if "setup" not in c.metadata.get("tags", [])]
+    program = ast.parse("\n".join(sources))
     program.body = [n for n in program.body if isinstance(n, (ast.Import, ast.ImportFrom))]
     return compile(program, file.name, "exec")
 
 
-FILES = sorted((ROOT / "notebooks/solutions").glob("[0-9]*.ipynb"))
+FILES = [solution_of(lesson) for lesson in lessons()]
 IMPORTS = {file.name[:2]: imports_of(file) for file in FILES}
-STUBS = exercise_cells("notebooks", "[0-9]*.ipynb")
-SOLUTIONS = exercise_cells("notebooks/solutions", "[0-9]*.ipynb")
+STUBS = exercise_cells(lessons())
+SOLUTIONS = exercise_cells(FILES)
 
 
 def namespace(number):
@@ -125,7 +127,7 @@ def test_nonsense_never_breaks_the_notebook(number, tag):
 
 def test_the_cards_show_the_stars_and_minutes_of_the_checks():
     shown = {}
-    for file in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+    for file in lessons():
         for cell in nbformat.read(file, as_version=4).cells:
             pattern = r"### Exercise ([\d.]+) · (.*)\n\n(★+)☆* · (\d+) minutes"
             card = re.match(pattern, cell.source)
